@@ -1,0 +1,67 @@
+import type { Decision, NeedAll } from './decision';
+import type { HistoryEntry, SagaEffect } from './effect';
+import type { SagaEvent } from './event';
+import { attemptsOf, type Operation, type OperationRef } from './operation';
+import type { Plan, OperationPolicy } from './plan';
+import type { SagaValue } from './saga-value';
+
+/** A decision in the making: the rules build the saga and its effects; `finish` numbers and records it. */
+export type Draft = Made | NeedAll;
+
+interface Made {
+  readonly kind: 'draft';
+  readonly saga: SagaValue;
+  /** The operation that the history will name. */
+  readonly subject: Operation | null;
+  readonly effects: readonly SagaEffect[];
+}
+
+export function draft(saga: SagaValue, subject: Operation | null, effects: readonly SagaEffect[] = []): Draft {
+  return { kind: 'draft', saga, subject, effects };
+}
+
+/** The same draft, with the operation that brought it about. */
+export function about(subject: Operation, made: Draft): Draft {
+  return made.kind === 'draft' ? { ...made, subject } : made;
+}
+
+export function finish(event: SagaEvent, made: Draft): Decision {
+  if (made.kind === 'need') return made;
+  const saga = { ...made.saga, rev: made.saga.rev + 1 };
+  return { kind: 'moved', saga, effects: [...made.effects, { type: 'record', entry: entryOf(event, saga, made.subject) }] };
+}
+
+function entryOf(event: SagaEvent, saga: SagaValue, subject: Operation | null): HistoryEntry {
+  return {
+    kind: event.type,
+    state: saga.state,
+    step: subject === null ? null : subject.step,
+    direction: subject?.direction ?? null,
+    round: subject?.round ?? null,
+    fence: subject?.fence ?? null,
+    attempt: subject === null ? null : attemptsOf(subject),
+    actor: 'actor' in event ? event.actor : null,
+    reason: 'reason' in event ? event.reason : null,
+    error: subject?.error ?? null,
+  };
+}
+
+/** The wake-up of an operation that may be claimed, now or in a while. */
+export function dispatch(plan: Plan, operation: OperationRef, inMs = 0): SagaEffect {
+  const { step, direction, round } = operation;
+  return { type: 'dispatch', operation: { step, direction, round }, key: keyOf(plan, operation), inMs };
+}
+
+/** The key of the handler that runs an operation. */
+export function keyOf(plan: Plan, operation: OperationRef): string {
+  const step = plan.steps[operation.step];
+  const key = operation.direction === 'action' ? step?.action : step?.compensation;
+  if (key == null) throw new TypeError(`plan "${plan.name}" has no handler for the ${operation.direction} of step ${operation.step}`);
+  return key;
+}
+
+export function policyOf(plan: Plan, operation: OperationRef): OperationPolicy {
+  const step = plan.steps[operation.step];
+  if (step === undefined) throw new TypeError(`plan "${plan.name}" has no step ${operation.step}`);
+  return operation.direction === 'action' ? step.actionPolicy : step.undoPolicy;
+}

@@ -1,0 +1,48 @@
+import type { SagaEventType } from './event';
+import type { Direction, OperationRef, StepFailure } from './operation';
+import type { SagaState } from './saga-value';
+
+/** What a decision asks the shell to do. Delays, never instants: the store's clock turns them into times. */
+export type SagaEffect = DispatchEffect | AbortEffect | EndedEffect | RecordEffect;
+
+/** Send a wake-up for an operation that may now be claimed, at once or after a delay. */
+export interface DispatchEffect {
+  readonly type: 'dispatch';
+  readonly operation: OperationRef;
+  /** The handler's key: `orders.create`, or of an undo `orders.delete`. */
+  readonly key: string;
+  readonly inMs: number;
+}
+
+/** The saga turned back while this operation runs: tell its handler. */
+export interface AbortEffect {
+  readonly type: 'abort';
+  readonly operation: OperationRef;
+}
+
+/** The saga reached a state on which waiters return. */
+export interface EndedEffect {
+  readonly type: 'ended';
+  readonly state: SagaState;
+}
+
+/** One row of history; every moved event asks for exactly one. */
+export interface RecordEffect {
+  readonly type: 'record';
+  readonly entry: HistoryEntry;
+}
+
+export interface HistoryEntry {
+  readonly kind: SagaEventType | 'start';
+  /** The saga's state after the event. */
+  readonly state: SagaState;
+  /** Its place in the plan. */
+  readonly step: number | null;
+  readonly direction: Direction | null;
+  readonly round: number | null;
+  readonly fence: number | null;
+  readonly attempt: number | null;
+  readonly actor: string | null;
+  readonly reason: string | null;
+  readonly error: StepFailure | null;
+}

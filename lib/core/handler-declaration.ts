@@ -1,0 +1,33 @@
+import type { RetryPolicy } from './retry-policy';
+
+/** What a process says about a handler it has: enough to make plans that name it, in this process or in another. */
+export interface HandlerDeclaration {
+  readonly direction: 'action' | 'undo';
+  readonly key: string;
+  /** Undos: the action they undo when a plan names no compensation. */
+  readonly undoes: string | null;
+  readonly policy: HandlerPolicy;
+}
+
+/** Times in milliseconds; what is left out falls back to the module's defaults. */
+export interface HandlerPolicy {
+  readonly timeoutMs?: number;
+  readonly retry?: RetryPolicy;
+}
+
+/** The handlers that plans may name: those of this process, and those that others have written into the store. */
+export interface HandlerCatalog {
+  find(direction: 'action' | 'undo', key: string): HandlerDeclaration | undefined;
+  /** Keys of the undos declared `for` this action. */
+  undosOf(action: string): readonly string[];
+  keys(direction: 'action' | 'undo'): readonly string[];
+}
+
+export function catalogOf(declarations: readonly HandlerDeclaration[]): HandlerCatalog {
+  const byKey = new Map(declarations.map((declaration) => [`${declaration.direction}:${declaration.key}`, declaration]));
+  return {
+    find: (direction, key) => byKey.get(`${direction}:${key}`),
+    undosOf: (action) => [...byKey.values()].filter((d) => d.direction === 'undo' && d.undoes === action).map((d) => d.key),
+    keys: (direction) => [...byKey.values()].filter((d) => d.direction === direction).map((d) => d.key),
+  };
+}

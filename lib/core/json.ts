@@ -1,0 +1,147 @@
+import { SagaInputError } from '../errors';
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+export interface JsonLimits {
+  /** Largest encoded size in bytes. */
+  readonly maxBytes: number;
+}
+
+const MAX_DEPTH = 64;
+const FORBIDDEN_KEYS = new Set(['__proto__', 'prototype', 'constructor']);
+
+/**
+ * A deep copy of `value` that PostgreSQL stores and gives back unchanged. `undefined` properties are dropped and dates become
+ * ISO strings, as JSON does; everything else that would not survive the round trip is refused with a pointer to its place.
+ *
+ * @throws SagaInputError
+ */
+export function toJson(value: unknown, what: string, limits: JsonLimits): Json {
+  const copy = copyJson(value, { what, path: '', depth: 0, parents: new Set() });
+  const size = utf8Length(JSON.stringify(copy));
+  if (size > limits.maxBytes) {
+    throw new SagaInputError(
+      what,
+      '',
+      `${size} bytes are more than the ${limits.maxBytes} allowed; store the data elsewhere and pass its key`,
+    );
+  }
+  return copy;
+}
+
+interface Place {
+  readonly what: string;
+  readonly path: string;
+  readonly depth: number;
+  readonly parents: Set<object>;
+}
+
+function copyJson(value: unknown, place: Place): Json {
+  switch (typeof value) {
+    case 'string':
+      return checkText(value, place);
+    case 'boolean':
+      return value;
+    case 'number':
+      return checkNumber(value, place);
+    case 'undefined':
+      if (place.path === '') return null;
+      return refuse(place, 'undefined cannot be stored in an array; use null');
+    case 'object':
+      return value === null ? null : copyObject(value, place);
+    default:
+      return refuse(place, `a ${typeof value} cannot be stored as JSON`);
+  }
+}
+
+function copyObject(value: object, place: Place): Json {
+  if (place.depth >= MAX_DEPTH) return refuse(place, `nested deeper than ${MAX_DEPTH} levels`);
+  if (place.parents.has(value)) return refuse(place, 'the value contains itself');
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) return refuse(place, 'an invalid date');
+    return value.toISOString();
+  }
+  place.parents.add(value);
+  try {
+    if (Array.isArray(value)) return copyArray(value, place);
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype === Object.prototype || prototype === null) return copyRecord(value as Record<string, unknown>, place);
+    if ('toJSON' in value && typeof value.toJSON === 'function' && !ArrayBuffer.isView(value)) {
+      return copyJson((value.toJSON as () => unknown)(), { ...place, depth: place.depth + 1 });
+    }
+    if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+      return refuse(place, `a ${value.constructor.name} would be stored as {}; convert it to a plain object, an array or a base64 string`);
+    }
+    return copyRecord(value as Record<string, unknown>, place);
+  } finally {
+    place.parents.delete(value);
+  }
+}
+
+function copyArray(value: readonly unknown[], place: Place): Json {
+  const copy: Json[] = [];
+  for (let i = 0; i < value.length; i++) {
+    if (!(i in value)) return refuse(child(place, String(i)), 'a hole in an array; use null');
+    copy.push(copyJson(value[i], child(place, String(i))));
+  }
+  return copy;
+}
+
+function copyRecord(value: Record<string, unknown>, place: Place): Json {
+  const copy: Record<string, Json> = {};
+  for (const key of Object.keys(value)) {
+    const at = child(place, key);
+    if (FORBIDDEN_KEYS.has(key)) return refuse(at, 'this key is refused because it can change what an object is');
+    checkText(key, at);
+    const item = value[key];
+    if (item !== undefined) copy[key] = copyJson(item, at);
+  }
+  return copy;
+}
+
+function checkText(text: string, place: Place): string {
+  if (text.includes('\u0000')) return refuse(place, 'the text contains a NUL character, which PostgreSQL cannot store');
+  if (!text.isWellFormed()) return refuse(place, 'the text contains half of a surrogate pair, which PostgreSQL cannot store');
+  return text;
+}
+
+function checkNumber(value: number, place: Place): number {
+  if (!Number.isFinite(value)) return refuse(place, `${value} is not a JSON number`);
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    return refuse(place, 'an integer beyond 2^53-1 loses digits; pass it as a string');
+  }
+  return Object.is(value, -0) ? 0 : value;
+}
+
+function child(place: Place, key: string): Place {
+  return { ...place, path: `${place.path}/${key.replace(/~/g, '~0').replace(/\//g, '~1')}`, depth: place.depth + 1 };
+}
+
+function refuse(place: Place, reason: string): never {
+  throw new SagaInputError(place.what, place.path, reason);
+}
+
+/** Bytes of a text in UTF-8. */
+export function utf8Length(text: string): number {
+  let bytes = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff)) bytes += 2;
+    else if (unit > 0x7f) bytes += 1;
+  }
+  return bytes;
+}
+
+/** The same text for the same data, whatever the order of its keys: the base of plan hashes and fingerprints. */
+export function canonicalJson(value: Json): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((item: Json) => canonicalJson(item)).join(',')}]`;
+  const record = value as JsonObject;
+  const members = Object.keys(record)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(record[key] ?? null)}`);
+  return `{${members.join(',')}}`;
+}

@@ -1,0 +1,15 @@
+const KEY = /^[A-Za-z][A-Za-z0-9_.-]{0,127}$/;
+
+/** Names of sagas, steps, actions and compensations: short, printable, safe in a routing key and in a log line. */
+export function isValidName(name: unknown): name is string {
+  return typeof name === 'string' && KEY.test(name);
+}
+
+export const NAME_RULE = 'a letter, then up to 127 letters, digits, "_", "." or "-"';
+
+/** A text for an error message: quoted, without control characters, cut. */
+export function quoted(value: unknown): string {
+  if (typeof value !== 'string') return `a value of type ${value === null ? 'null' : typeof value}`;
+  const printable = value.replace(/[^\x20-\x7e]/g, '?');
+  return printable.length > 60 ? `"${printable.slice(0, 57)}..."` : `"${printable}"`;
+}

@@ -1,0 +1,92 @@
+import type { Json } from './json';
+
+export type Direction = 'action' | 'undo';
+
+export type OperationState =
+  | 'pending' // waits for other operations
+  | 'started' // due: may be claimed at any time
+  | 'running' // claimed by a worker, under a lease
+  | 'retrying' // may be claimed from its time on
+  | 'completed'
+  | 'failed'
+  | 'unknown' // settled, and nobody can say whether it took effect
+  | 'skipped';
+
+/** One execution record: the action of a step, or one round of its undo. */
+export interface Operation {
+  readonly step: number;
+  readonly direction: Direction;
+  readonly round: number;
+  readonly state: OperationState;
+  /** Join counter: operations that must settle before this one starts. */
+  readonly waits: number;
+  /** Actions: the saga's `rev` at the first claim, 0 before. Undos: the place in the order of undo, from 1. */
+  readonly order: number;
+  /** Rises at each claim and when the operation is taken away from its worker. */
+  readonly fence: number;
+  /** Identity of the claim that is running, or ran last. */
+  readonly claimId: string | null;
+  readonly claims: number;
+  /** Claims that ended without a report: their process died. */
+  readonly losses: number;
+  /** Losses that this operation is held responsible for. */
+  readonly blamed: number;
+  /** One attempt ended and nobody knows how; sticky until a later attempt completes. */
+  readonly hadUnknown: boolean;
+  /** The running attempt reached its timeout. */
+  readonly timedOut: boolean;
+  /** Undos: what became of the action. */
+  readonly actionOutcome: 'completed' | 'unknown' | null;
+  readonly error: StepFailure | null;
+  /** Present only in the decision that sets it: outputs are never needed to decide. */
+  readonly output?: Json;
+}
+
+/** How an attempt failed, fit to be stored and shown: no stack, no payload, no SQL. */
+export interface StepFailure {
+  readonly code: string;
+  readonly message: string;
+}
+
+export type OperationKey = `${Direction}:${number}:${number}`;
+
+export function operationKey(of: { readonly direction: Direction; readonly step: number; readonly round: number }): OperationKey {
+  return `${of.direction}:${of.step}:${of.round}`;
+}
+
+export interface OperationRef {
+  readonly step: number;
+  readonly direction: Direction;
+  readonly round: number;
+}
+
+export function newOperation(of: OperationRef, init: Partial<Operation>): Operation {
+  return {
+    step: of.step,
+    direction: of.direction,
+    round: of.round,
+    state: 'pending',
+    waits: 0,
+    order: 0,
+    fence: 0,
+    claimId: null,
+    claims: 0,
+    losses: 0,
+    blamed: 0,
+    hadUnknown: false,
+    timedOut: false,
+    actionOutcome: null,
+    error: null,
+    ...init,
+  };
+}
+
+/** Nothing more will be heard of it, unless a stuck undo is tried again. */
+export function isSettled(operation: Operation): boolean {
+  return operation.state === 'completed' || operation.state === 'failed' || operation.state === 'unknown' || operation.state === 'skipped';
+}
+
+/** Attempts whose end was reported; lost ones have a budget of their own. */
+export function attemptsOf(operation: Operation): number {
+  return operation.claims - operation.losses;
+}

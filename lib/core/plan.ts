@@ -1,0 +1,41 @@
+import type { RetryPolicy } from './retry-policy';
+
+/** The format this version writes. A process that does not know a plan's format leaves its operations to others. */
+export const PLAN_FORMAT = 1;
+
+/** The steps of one saga as plain data. Structure only: inputs live in rows of their own, so equal plans are stored once. */
+export interface Plan {
+  readonly format: number;
+  readonly name: string;
+  readonly steps: readonly PlanStep[];
+}
+
+export interface PlanStep {
+  readonly name: string;
+  /** Key of the forward handler. */
+  readonly action: string;
+  /** Key of the undo handler; null when there is nothing to undo, on purpose. */
+  readonly compensation: string | null;
+  /** Places in `steps` that must have settled before this one starts. */
+  readonly dependsOn: readonly number[];
+  readonly actionPolicy: OperationPolicy;
+  readonly undoPolicy: OperationPolicy;
+}
+
+export interface OperationPolicy {
+  /** One attempt may take this long; then its signal aborts. */
+  readonly timeoutMs: number;
+  /** null: one attempt, unless the handler itself says `retryable: true`. */
+  readonly retry: RetryPolicy | null;
+  /** Attempts that may be lost with their process before the outcome is settled as unknown. */
+  readonly losses: number;
+}
+
+/** The steps that wait for this one, by their places. */
+export function dependentsOf(plan: Plan, step: number): readonly number[] {
+  const dependents: number[] = [];
+  plan.steps.forEach((candidate, place) => {
+    if (candidate.dependsOn.includes(step)) dependents.push(place);
+  });
+  return dependents;
+}

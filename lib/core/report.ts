@@ -1,0 +1,28 @@
+import { ignored, NEED_ALL, type Decision } from './decision';
+import { finish } from './draft';
+import type { ReportedEvent } from './event';
+import { isSettled, type Operation } from './operation';
+import type { Plan } from './plan';
+import { operationOf, type SagaValue } from './saga-value';
+import { settle } from './settle';
+
+/**
+ * Somebody other than the worker says how an operation ended. It counts once, and only for an operation that has begun and not
+ * settled; a worker that still runs it loses its fence. A stuck saga takes the word for the undo that was given up.
+ */
+export function reported(plan: Plan, saga: SagaValue, event: ReportedEvent): Decision {
+  const operation = operationOf(saga, event.operation);
+  if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
+  const givenUp =
+    saga.state === 'stuck' && operation.direction === 'undo' && (operation.state === 'failed' || operation.state === 'unknown');
+  if (operation.state === 'pending' || (isSettled(operation) && !givenUp)) return ignored('not-claimable');
+  if (operation.direction === 'undo' && saga.state === 'started') return ignored('wrong-direction');
+  return finish(event, settle(plan, saga, settledAs(operation, event)));
+}
+
+function settledAs(operation: Operation, event: ReportedEvent): Operation {
+  const taken = { ...operation, fence: operation.fence + 1 };
+  return event.result.kind === 'completed'
+    ? { ...taken, state: 'completed', output: event.result.output, error: null }
+    : { ...taken, state: 'failed', error: event.result.error };
+}

@@ -1,0 +1,52 @@
+/** When a failed attempt is tried again. Times in milliseconds. */
+export interface RetryPolicy {
+  /** Attempts in all, the first one included. */
+  readonly attempts: number;
+  readonly backoff: 'exponential' | 'fixed';
+  /** The delay before the second attempt (an upper bound when exponential: full jitter). */
+  readonly baseMs: number;
+  /** No delay is longer than this. */
+  readonly maxMs: number;
+}
+
+/** What applies when a handler says `retryable: true` and its step names no policy. */
+export const RETRYABLE_WITHOUT_POLICY: RetryPolicy = { attempts: 3, backoff: 'exponential', baseMs: 1_000, maxMs: 60_000 };
+
+export interface RetryQuestion {
+  readonly policy: RetryPolicy | null;
+  /** Attempts so far that ended in the handler's own word or in a timeout. */
+  readonly attempts: number;
+  /** The handler's wish; `undefined` leaves it to the policy. */
+  readonly retryable: boolean | undefined;
+  readonly retryAfterMs: number | undefined;
+  /** Uniform in [0, 1); comes in on the event so that the core needs no randomness. */
+  readonly seed: number;
+}
+
+/** Milliseconds until the next attempt, or null when there is none. */
+export function nextRetryMs(question: RetryQuestion): number | null {
+  if (question.retryable === false) return null;
+  const policy = question.policy ?? (question.retryable === true ? RETRYABLE_WITHOUT_POLICY : null);
+  if (policy === null || question.attempts >= policy.attempts) return null;
+  if (question.retryAfterMs !== undefined) return Math.max(0, Math.floor(question.retryAfterMs));
+  if (policy.backoff === 'fixed') return Math.min(policy.baseMs, policy.maxMs);
+  const ceiling = Math.min(policy.maxMs, policy.baseMs * 2 ** (question.attempts - 1));
+  return Math.floor(ceiling * question.seed);
+}
+
+/** The most attempts that any word of the handler can lead to: the guard that the claim carries. */
+export function attemptLimit(policy: RetryPolicy | null): number {
+  return Math.max(policy?.attempts ?? 1, policy === null ? RETRYABLE_WITHOUT_POLICY.attempts : 1);
+}
+
+/** What is wrong with a policy that somebody wrote, in words. */
+export function retryPolicyProblems(policy: RetryPolicy): string[] {
+  const problems: string[] = [];
+  const isDelay = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value) && value >= 0;
+  if (!Number.isInteger(policy.attempts) || policy.attempts < 1 || policy.attempts > 30_000)
+    problems.push('retry.attempts must be a whole number from 1 to 30,000');
+  if (policy.backoff !== 'exponential' && policy.backoff !== 'fixed') problems.push("retry.backoff must be 'exponential' or 'fixed'");
+  if (!isDelay(policy.baseMs)) problems.push('retry.baseMs must be a number of milliseconds, 0 or more');
+  if (!isDelay(policy.maxMs)) problems.push('retry.maxMs must be a number of milliseconds, 0 or more');
+  return problems;
+}

@@ -1,0 +1,51 @@
+import { SagaInvariantError } from '../errors';
+import { operationKey, type Operation, type OperationKey, type OperationRef, type StepFailure } from './operation';
+
+export type SagaState = 'started' | 'completed' | 'compensating' | 'compensated' | 'failed' | 'stuck';
+
+export const TERMINAL_STATES: readonly SagaState[] = ['completed', 'compensated', 'failed'];
+export const ACTIVE_STATES: readonly SagaState[] = ['started', 'compensating', 'stuck'];
+
+export function isTerminal(state: SagaState): boolean {
+  return TERMINAL_STATES.includes(state);
+}
+
+/** Why a saga turned back. */
+export type TurnCause =
+  | { readonly kind: 'step-failed'; readonly step: string; readonly error: StepFailure }
+  | { readonly kind: 'deadline' }
+  | { readonly kind: 'asked'; readonly reason: string | null; readonly actor: string | null };
+
+/**
+ * What a decision is made from. `operations` may be only a part of the saga's: its own operation and those that wait for it are
+ * enough for most events, thanks to the join counters. `whole` says whether it is all of them.
+ */
+export interface SagaValue {
+  readonly id: string;
+  readonly name: string;
+  readonly state: SagaState;
+  /** Rises by one with every event; an equal `rev` means an equal saga. */
+  readonly rev: number;
+  /** Join counter: actions that have not settled. */
+  readonly openActions: number;
+  /** Join counter: undos that have not completed. 0 until the undo has begun. */
+  readonly openUndos: number;
+  readonly cause: TurnCause | null;
+  readonly operations: ReadonlyMap<OperationKey, Operation>;
+  readonly whole: boolean;
+}
+
+export function operationOf(saga: SagaValue, ref: OperationRef): Operation | undefined {
+  return saga.operations.get(operationKey(ref));
+}
+
+export function withOperations(saga: SagaValue, changed: readonly Operation[]): SagaValue {
+  const operations = new Map(saga.operations);
+  for (const operation of changed) operations.set(operationKey(operation), operation);
+  return { ...saga, operations };
+}
+
+export function actionsOf(saga: SagaValue): readonly Operation[] {
+  if (!saga.whole) throw new SagaInvariantError(`saga ${saga.id} was asked for all its operations and holds a part`);
+  return [...saga.operations.values()].filter((operation) => operation.direction === 'action').sort((a, b) => a.step - b.step);
+}

@@ -1,0 +1,22 @@
+import type { RetryPolicy } from './retry-policy';
+
+/** One step of `start(name, steps)`, as plain data. */
+export interface StepSpec {
+  /** Unique within the saga. */
+  readonly name: string;
+  /** Key of the handler that runs it: `@SagaStep(key)`. */
+  readonly action: string;
+  /** Key of the handler that undoes it. Left out: the one declared `@Compensate(…, { for: action })`. null: nothing to undo, on purpose. */
+  readonly compensation?: string | null;
+  /** Anything that JSON can hold, with `ref()` where a value comes from an earlier step. Default null. */
+  readonly input?: unknown;
+  /** Names of the steps this one waits for. Default: the element before it in the list. */
+  readonly dependsOn?: readonly string[];
+  /** One attempt may take this many milliseconds. Default: the handler's, then the module's (60,000). */
+  readonly timeoutMs?: number;
+  /** Default: the handler's policy, else one attempt. */
+  readonly retry?: RetryPolicy;
+}
+
+/** Steps in order; a nested array is a group that runs in parallel. */
+export type StepList = readonly (StepSpec | readonly StepSpec[])[];

@@ -1,0 +1,57 @@
+import { attemptEnded } from './attempt';
+import { retryStuckUndos, turnBack } from './backward';
+import { claim } from './claim';
+import { ignored, type Decision } from './decision';
+import { finish } from './draft';
+import type { CompensateEvent, SagaEvent } from './event';
+import type { Plan } from './plan';
+import { reported } from './report';
+import { isTerminal, type SagaValue } from './saga-value';
+
+/**
+ * Decides what an event does to a saga. Pure: the same plan, saga and event give the same decision for ever.
+ *
+ * ```
+ * started ──► completed                     every action settled well
+ *    ├──────► compensating ──► compensated  every undo completed
+ *    │             │  ▲  └───► failed       everything settled and nothing needed an undo
+ *    │             ▼  │
+ *    │           stuck                      an undo was exhausted; `compensate` tries it again
+ *    └──────► failed                        turned back with nothing to wait for and nothing to undo
+ * ```
+ */
+export function transition(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
+  if (isTerminal(saga.state)) return ignored('terminal');
+  switch (event.type) {
+    case 'claim':
+      return claim(plan, saga, event);
+    case 'released':
+    case 'completed':
+    case 'failed':
+    case 'lease-expired':
+      return attemptEnded(plan, saga, event);
+    case 'reported':
+      return reported(plan, saga, event);
+    case 'deadline':
+      return saga.state === 'started' ? finish(event, turnBack(plan, saga, { kind: 'deadline' })) : ignored('already-compensating');
+    case 'compensate':
+      return compensate(plan, saga, event);
+    default:
+      return assertNever(event);
+  }
+}
+
+function compensate(plan: Plan, saga: SagaValue, event: CompensateEvent): Decision {
+  switch (saga.state) {
+    case 'started':
+      return finish(event, turnBack(plan, saga, { kind: 'asked', reason: event.reason, actor: event.actor }));
+    case 'stuck':
+      return finish(event, retryStuckUndos(plan, saga));
+    default:
+      return ignored('already-compensating');
+  }
+}
+
+function assertNever(event: never): never {
+  throw new TypeError(`no rule for event ${JSON.stringify(event)}`);
+}

@@ -1,0 +1,13 @@
+import { SagaError } from './saga.error';
+
+/** Thrown by `start()` when the steps do not form a plan that can run, before anything is stored. `problems` lists every one of them. */
+export class SagaPlanError extends SagaError {
+  readonly code = 'SAGA_PLAN';
+
+  constructor(
+    readonly sagaName: string,
+    readonly problems: readonly string[],
+  ) {
+    super(`saga "${sagaName}" cannot start:\n${problems.map((p) => `  - ${p}`).join('\n')}`);
+  }
+}

@@ -1,0 +1,47 @@
+import type { OperationRef } from '../core/operation';
+import type { SagaState } from '../core/saga-value';
+
+/** Told of everything that happens in this process; must not throw. Logs, metrics and tests are observers. */
+export interface SagaObserver {
+  notify(signal: SagaSignal): void;
+}
+
+export type SagaSignal =
+  | { readonly type: 'saga.started'; readonly sagaId: string; readonly name: string }
+  | { readonly type: 'saga.ended'; readonly sagaId: string; readonly name: string; readonly state: SagaState }
+  | {
+      readonly type: 'operation.claimed';
+      readonly sagaId: string;
+      readonly operation: OperationRef;
+      readonly key: string;
+      readonly attempt: number;
+    }
+  | { readonly type: 'operation.refused'; readonly sagaId: string; readonly operation: OperationRef; readonly reason: string }
+  | { readonly type: 'operation.completed'; readonly sagaId: string; readonly operation: OperationRef; readonly key: string }
+  | {
+      readonly type: 'operation.failed';
+      readonly sagaId: string;
+      readonly operation: OperationRef;
+      readonly key: string;
+      readonly code: string;
+      readonly message: string;
+      readonly willRetry: boolean;
+    }
+  | {
+      readonly type: 'operation.lost';
+      readonly sagaId: string;
+      readonly operation: OperationRef;
+      readonly key: string;
+      readonly why: 'lease' | 'stale' | 'timeout';
+    }
+  | {
+      readonly type: 'wake-up.sent';
+      readonly sagaId: string;
+      readonly operation: OperationRef;
+      readonly result: 'sent' | 'unroutable' | 'unavailable';
+    }
+  | { readonly type: 'sweep.done'; readonly wakeUps: number; readonly expired: number; readonly deadlines: number }
+  | { readonly type: 'message.quarantined'; readonly source: string; readonly reason: string }
+  | { readonly type: 'engine.trouble'; readonly where: string; readonly error: Error };
+
+export type SagaSignalType = SagaSignal['type'];

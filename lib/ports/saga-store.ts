@@ -1,0 +1,261 @@
+import type { Decision, IgnoredReason } from '../core/decision';
+import type { SagaEffect } from '../core/effect';
+import type { SagaEvent } from '../core/event';
+import type { HandlerDeclaration } from '../core/handler-declaration';
+import type { Json } from '../core/json';
+import type { Operation, OperationRef } from '../core/operation';
+import type { Plan } from '../core/plan';
+import type { StoredReference } from '../core/reference';
+import type { SagaState, SagaValue } from '../core/saga-value';
+
+/**
+ * Where sagas live. The store owns the clock: it turns the delays of effects into times and says what is due. Whatever changes a
+ * saga goes through `start`, `claim` or `apply`, and so through `transition`; a store never decides by itself.
+ *
+ * Every adapter passes the contract suite in `nest-saga/testing`.
+ */
+export interface SagaStore {
+  /** One phrase for the boot log: `PostgreSQL schema "saga"`. Never credentials. */
+  readonly description: string;
+
+  /** @throws SagaSchemaError when the tables are missing or too old */
+  open(): Promise<void>;
+  close(): Promise<void>;
+
+  /** Stores a new saga whole, or says which one its business key already started. */
+  start(request: StartRequest): Promise<StartResult>;
+
+  /** Takes one operation for a worker: counts the attempt, raises the fence, sets the lease. Only ever by the rule of `transition`. */
+  claim(request: ClaimRequest): Promise<ClaimResult>;
+
+  /**
+   * Decides each event from the saga's state and applies the decision, or nothing. `decide` is pure and may be called again with
+   * fresher state; no lock is held meanwhile. One result for each request, in order.
+   */
+  apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]>;
+
+  /** Extends leases. A lease that has passed is not extended. One result for each beat, in order. */
+  heartbeat(beats: readonly Heartbeat[]): Promise<readonly HeartbeatResult[]>;
+
+  /** Finds what is due, pushes back the time at which it will be found again, and says when to look next. */
+  sweep(request: SweepRequest): Promise<SweepResult>;
+
+  find(sagaId: string): Promise<StoredSaga | null>;
+  /** Newest first, by the store's clock. */
+  list(query: SagaQuery): Promise<readonly StoredSaga[]>;
+  /** The states of those sagas that exist. */
+  states(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaState>>;
+  /** Removes a saga that has ended. Its business key stays. Answers the state that stood in the way, if one did. */
+  delete(sagaId: string): Promise<'deleted' | 'missing' | { readonly active: SagaState }>;
+  /** What happened to a saga, in order. */
+  history(sagaId: string): Promise<readonly StoredHistoryEntry[]>;
+
+  /** Says which handlers a group of processes has, so that other processes can plan with them. */
+  writeHandlers(group: string, declarations: readonly HandlerDeclaration[]): Promise<void>;
+  readHandlers(): Promise<readonly StoredHandler[]>;
+
+  /** Keeps a message that nobody could understand. */
+  quarantine(message: QuarantinedMessage): Promise<void>;
+}
+
+export type Decide = (plan: Plan, saga: SagaValue, event: SagaEvent) => Decision;
+
+export interface StartRequest {
+  readonly sagaId: string;
+  readonly plan: Plan;
+  /** Content address of the plan. */
+  readonly planHash: string;
+  /** The saga at its start, and what that asks for; from `startSaga`. */
+  readonly saga: SagaValue;
+  readonly effects: readonly SagaEffect[];
+  /** One a step, in the order of the plan. */
+  readonly steps: readonly NewStep[];
+  readonly context: Json;
+  readonly metadata: Json;
+  readonly businessKey: { readonly key: string; readonly fingerprint: string } | null;
+  readonly deadlineMs: number | null;
+  /** When a wake-up that nobody claimed is sent again, in milliseconds. */
+  readonly resendMs: number;
+  /** The caller's open transaction, in the adapter's own terms (TypeORM: an EntityManager). */
+  readonly manager?: unknown;
+}
+
+export interface NewStep {
+  readonly stepId: string;
+  readonly input: Json;
+  readonly references: readonly StoredReference[];
+}
+
+export type StartResult =
+  /** `committed` resolves when the caller's transaction has committed; null when the start is committed already. */
+  | { readonly kind: 'started'; readonly committed: Promise<void> | null }
+  /** The business key had started this saga before, with the same input. `purged`: its rows are gone, its key is kept. */
+  | { readonly kind: 'existing'; readonly sagaId: string; readonly state: SagaState; readonly purged: boolean }
+  /** The business key had started this saga before, with another input. */
+  | { readonly kind: 'conflict'; readonly sagaId: string };
+
+export interface ClaimRequest {
+  readonly sagaId: string;
+  readonly operation: OperationRef;
+  readonly claimId: string;
+  /** Which process claims; for people, never for decisions. */
+  readonly worker: string;
+  readonly leaseMs: number;
+  /** The newest plan format this process knows. */
+  readonly planFormat: number;
+}
+
+export type ClaimResult =
+  | { readonly kind: 'claimed'; readonly claim: Claim }
+  /** `busy`: somebody else held the saga at that moment; the wake-up will be sent again. */
+  | { readonly kind: 'refused'; readonly reason: IgnoredReason | 'missing' | 'busy' | 'unknown-plan-format' };
+
+/** Everything a worker needs to run one attempt. */
+export interface Claim {
+  readonly sagaId: string;
+  readonly claimId: string;
+  readonly operation: Operation;
+  readonly stepId: string;
+  readonly input: Json;
+  readonly references: readonly StoredReference[];
+  /** Outputs that the references name, by place. */
+  readonly outputs: ReadonlyMap<number, Json>;
+  readonly context: Json;
+  readonly metadata: Json;
+  /** Undos: the action's output; undefined when its outcome is unknown. */
+  readonly actionOutput: Json | undefined;
+  readonly createdAt: Date;
+  /** What the report of this attempt may be decided from, as long as nothing else has changed the saga. */
+  readonly basis: Basis;
+}
+
+export interface Basis {
+  readonly plan: Plan;
+  readonly saga: SagaValue;
+}
+
+export interface ApplyRequest {
+  readonly sagaId: string;
+  readonly event: SagaEvent;
+  /** Spares the store a read. Left out, or stale: the store reads. */
+  readonly basis?: Basis;
+  readonly resendMs: number;
+  /** A lease is only taken when it ended this long ago. Needed for `lease-expired`. */
+  readonly graceMs?: number;
+}
+
+export type ApplyResult =
+  | { readonly kind: 'applied'; readonly plan: Plan; readonly saga: SagaValue; readonly effects: readonly SagaEffect[] }
+  | { readonly kind: 'ignored'; readonly reason: IgnoredReason | 'lease-renewed'; readonly state: SagaState }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'failed'; readonly error: Error };
+
+export interface Heartbeat {
+  readonly sagaId: string;
+  readonly operation: OperationRef;
+  readonly fence: number;
+  readonly claimId: string;
+  readonly leaseMs: number;
+  /** The attempt reached its timeout: this is its last beat, and its lease ends now. */
+  readonly timedOut: boolean;
+}
+
+export interface HeartbeatResult {
+  /** The claim is still this worker's. */
+  readonly held: boolean;
+  /** The saga still goes this operation's way; false asks the handler to stop. */
+  readonly wanted: boolean;
+}
+
+export interface SweepRequest {
+  /** At most this many sagas. */
+  readonly limit: number;
+  readonly graceMs: number;
+  /** First delay before a wake-up is sent again; it doubles each time up to `resendMaxMs`. */
+  readonly resendMs: number;
+  readonly resendMaxMs: number;
+}
+
+export interface SweepResult {
+  readonly wakeUps: readonly DueWakeUp[];
+  readonly expired: readonly ExpiredLease[];
+  /** Sagas whose deadline has passed and that still go forward. */
+  readonly deadlines: readonly string[];
+  /** Milliseconds until something else may be due; null when nothing is waiting. */
+  readonly nextInMs: number | null;
+}
+
+export interface DueWakeUp {
+  readonly sagaId: string;
+  readonly operation: OperationRef;
+  readonly key: string;
+  /** How often the sweeper has found it due before. */
+  readonly resends: number;
+}
+
+export interface ExpiredLease {
+  readonly sagaId: string;
+  readonly operation: OperationRef;
+  readonly fence: number;
+  readonly claimId: string;
+}
+
+export interface SagaQuery {
+  readonly states?: readonly SagaState[];
+  readonly name?: string;
+  readonly limit: number;
+  /** Only sagas that started before this one. */
+  readonly before?: string;
+}
+
+export interface StoredSaga {
+  readonly plan: Plan;
+  /** Whole. */
+  readonly saga: SagaValue;
+  readonly context: Json;
+  readonly metadata: Json;
+  readonly businessKey: string | null;
+  /** One a step, in the order of the plan. */
+  readonly steps: readonly StoredStep[];
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  /** When it reached a terminal state. */
+  readonly completedAt: Date | null;
+}
+
+export interface StoredStep {
+  readonly stepId: string;
+  readonly input: Json;
+  readonly output: Json;
+  /** When the last attempt of its action ended. */
+  readonly executedAt: Date | null;
+}
+
+export interface StoredHistoryEntry {
+  readonly rev: number;
+  readonly at: Date;
+  readonly kind: string;
+  readonly state: SagaState;
+  readonly step: string | null;
+  readonly direction: 'action' | 'undo' | null;
+  readonly round: number | null;
+  readonly fence: number | null;
+  readonly attempt: number | null;
+  readonly actor: string | null;
+  readonly reason: string | null;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+export interface StoredHandler {
+  readonly group: string;
+  readonly declaration: HandlerDeclaration;
+}
+
+export interface QuarantinedMessage {
+  readonly source: string;
+  readonly reason: string;
+  readonly messageId: string | null;
+  /** The first 64 KiB. */
+  readonly bodyHead: Uint8Array;
+  readonly bodySize: number;
+}

@@ -23,9 +23,11 @@ interface OfClaim {
   readonly claimId: string;
 }
 
-/** A claim is given back before user code ran; the attempt does not count. */
+/** A claim is given back; the attempt does not count. */
 export interface ReleasedEvent extends OfClaim {
   readonly type: 'released';
+  /** User code ran and was interrupted by the shutdown of its process: its effect may have happened. */
+  readonly interrupted: boolean;
 }
 
 export interface CompletedEvent extends OfClaim {

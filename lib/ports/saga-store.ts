@@ -249,6 +249,8 @@ export interface StoredHistoryEntry {
 export interface StoredHandler {
   readonly group: string;
   readonly declaration: HandlerDeclaration;
+  /** Milliseconds since a process last said that it has it. */
+  readonly unseenMs: number;
 }
 
 export interface QuarantinedMessage {

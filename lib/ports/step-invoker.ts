@@ -10,20 +10,35 @@ export interface StepInvoker {
   invoke(direction: Direction, key: string, payload: Json | undefined, context: HandlerContext): Promise<unknown>;
 }
 
-/** What a handler gets as its second argument. Extended by `StepContext` and `CompensationContext`. */
-export interface HandlerContext {
+/** What every handler gets as its second argument. `C` is the context given to `start()`. */
+export interface HandlerContext<C = unknown> {
   readonly saga: {
     readonly id: string;
     readonly name: string;
-    readonly context: Json;
-    readonly metadata: Json;
+    readonly context: C;
+    /** `options.metadata` of `start()`: request id, trace, tenant. No part of what makes two starts equal. */
+    readonly metadata: Readonly<Record<string, unknown>>;
     readonly createdAt: Date;
   };
   readonly step: { readonly id: string; readonly name: string };
-  /** From 1. Lost attempts do not count. */
+  /** From 1. Attempts that were lost with their process do not count. */
   readonly attempt: number;
   /** The same at every attempt: hand it to whatever performs the effect. */
   readonly idempotencyKey: string;
   /** Aborts when the attempt times out, its lease is lost or the saga turns back. */
   readonly signal: AbortSignal;
+}
+
+/** The second argument of a `@SagaStep` method. */
+export type StepContext<C = unknown> = HandlerContext<C>;
+
+/** The second argument of a `@Compensate` method. */
+export interface CompensationContext<I = unknown, C = unknown> extends HandlerContext<C> {
+  /** `unknown`: nobody could say whether the action took effect, and there is no output. */
+  readonly outcome: 'completed' | 'unknown';
+  /** What the action was given. */
+  readonly input: I;
+  readonly actionIdempotencyKey: string;
+  /** From 1. Every round of one undo has the same `idempotencyKey`. */
+  readonly round: number;
 }

@@ -1,0 +1,245 @@
+import type { SagaEffect } from '../../core/effect';
+import type { SagaEvent } from '../../core/event';
+import type { HandlerDeclaration } from '../../core/handler-declaration';
+import { operationOf, isTerminal, type SagaState, type SagaValue } from '../../core/saga-value';
+import { transition } from '../../core/transition';
+import type {
+  ApplyRequest,
+  ApplyResult,
+  ClaimRequest,
+  ClaimResult,
+  Decide,
+  Heartbeat,
+  HeartbeatResult,
+  QuarantinedMessage,
+  SagaQuery,
+  SagaStore,
+  StartRequest,
+  StartResult,
+  StoredHandler,
+  StoredHistoryEntry,
+  StoredSaga,
+  SweepRequest,
+  SweepResult,
+} from '../../ports/saga-store';
+import { claimOf } from './claim-of';
+import { recordDecision } from './record-decision';
+import { setTimes, timesOf, type SagaRecord } from './saga-record';
+import { sweepRecords } from './sweep-records';
+
+interface OwnedKey {
+  readonly sagaId: string;
+  readonly fingerprint: string;
+  state: SagaState | null;
+}
+
+/**
+ * Keeps sagas in this process: for tests, and for trying things out. It keeps every promise but durability, and hands out copies
+ * only, so that nobody can change a saga without a transition.
+ */
+export class InMemorySagaStore implements SagaStore {
+  readonly description = 'memory (lost when the process ends)';
+  private readonly records = new Map<string, SagaRecord>();
+  private readonly keys = new Map<string, OwnedKey>();
+  private readonly handlers = new Map<string, { readonly group: string; readonly declaration: HandlerDeclaration; readonly seenAt: number }>();
+  private readonly quarantined: QuarantinedMessage[] = [];
+  private seq = 0;
+
+  /** @param now milliseconds; the clock of everything this store decides. Default: the system's */
+  constructor(private readonly now: () => number = Date.now) {}
+
+  async open(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  async start(request: StartRequest): Promise<StartResult> {
+    const owner = request.businessKey === null ? undefined : this.keys.get(keyOf(request.plan.name, request.businessKey.key));
+    if (owner !== undefined) return this.startedBefore(owner, request.businessKey?.fingerprint ?? '');
+    const copy = structuredClone({ ...request, manager: undefined });
+    const now = this.now();
+    const record: SagaRecord = {
+      seq: ++this.seq,
+      plan: copy.plan,
+      saga: { ...copy.saga, operations: new Map() },
+      steps: copy.steps,
+      outputs: new Map(),
+      times: new Map(),
+      context: copy.context,
+      metadata: copy.metadata,
+      businessKey: copy.businessKey?.key ?? null,
+      deadlineAt: copy.deadlineMs === null ? null : now + copy.deadlineMs,
+      deadlineResentAt: 0,
+      createdAt: now,
+      updatedAt: now,
+      completedAt: null,
+      history: [],
+    };
+    recordDecision(record, copy.saga, copy.effects, now, copy.resendMs);
+    this.records.set(copy.sagaId, record);
+    if (copy.businessKey !== null) {
+      this.keys.set(keyOf(copy.plan.name, copy.businessKey.key), {
+        sagaId: copy.sagaId,
+        fingerprint: copy.businessKey.fingerprint,
+        state: null,
+      });
+    }
+    return { kind: 'started', committed: null };
+  }
+
+  private startedBefore(owner: OwnedKey, fingerprint: string): StartResult {
+    if (owner.fingerprint !== fingerprint) return { kind: 'conflict', sagaId: owner.sagaId };
+    const state = this.records.get(owner.sagaId)?.saga.state ?? owner.state ?? 'completed';
+    return { kind: 'existing', sagaId: owner.sagaId, state, purged: owner.state !== null };
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
+    const record = this.records.get(request.sagaId);
+    if (record === undefined) return { kind: 'refused', reason: 'missing' };
+    if (record.plan.format > request.planFormat) return { kind: 'refused', reason: 'unknown-plan-format' };
+    const now = this.now();
+    const due = (timesOf(record, request.operation).dueAt ?? 0) <= now;
+    const { claimId, operation } = request;
+    const decision = transition(record.plan, record.saga, { type: 'claim', operation, claimId, due });
+    if (decision.kind !== 'moved') return { kind: 'refused', reason: decision.kind === 'ignored' ? decision.reason : 'busy' };
+    recordDecision(record, decision.saga, decision.effects, now, 0);
+    setTimes(record, operation, { leaseUntil: now + request.leaseMs });
+    return { kind: 'claimed', claim: claimOf(record, operation, claimId) };
+  }
+
+  async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
+    return requests.map((request) => this.applyOne(request, decide));
+  }
+
+  private applyOne(request: ApplyRequest, decide: Decide): ApplyResult {
+    const record = this.records.get(request.sagaId);
+    if (record === undefined) return { kind: 'missing' };
+    if (this.wasRenewed(record, request)) return { kind: 'ignored', reason: 'lease-renewed', state: record.saga.state };
+    const decision = decide(record.plan, record.saga, structuredClone(request.event));
+    if (decision.kind === 'ignored') return { kind: 'ignored', reason: decision.reason, state: record.saga.state };
+    if (decision.kind === 'need') return { kind: 'failed', error: new TypeError('a whole saga was not enough to decide') };
+    recordDecision(record, decision.saga, decision.effects, this.now(), request.resendMs);
+    return structuredClone<{ kind: 'applied'; plan: typeof record.plan; saga: SagaValue; effects: readonly SagaEffect[] }>({
+      kind: 'applied',
+      plan: record.plan,
+      saga: record.saga,
+      effects: decision.effects,
+    });
+  }
+
+  private wasRenewed(record: SagaRecord, { event, graceMs }: { readonly event: SagaEvent; readonly graceMs?: number }): boolean {
+    if (event.type !== 'lease-expired') return false;
+    const { leaseUntil } = timesOf(record, event.operation);
+    return leaseUntil !== null && leaseUntil + (graceMs ?? 0) > this.now();
+  }
+
+  async heartbeat(beats: readonly Heartbeat[]): Promise<readonly HeartbeatResult[]> {
+    return beats.map((beat) => this.beat(beat));
+  }
+
+  private beat(beat: Heartbeat): HeartbeatResult {
+    const record = this.records.get(beat.sagaId);
+    const operation = record && operationOf(record.saga, beat.operation);
+    const now = this.now();
+    const mine = operation?.state === 'running' && operation.fence === beat.fence && operation.claimId === beat.claimId;
+    if (record === undefined || !mine || (timesOf(record, operation).leaseUntil ?? 0) <= now) return { held: false, wanted: false };
+    if (beat.timedOut) {
+      const operations = new Map(record.saga.operations);
+      for (const [key, other] of operations) if (other === operation) operations.set(key, { ...operation, timedOut: true });
+      record.saga = { ...record.saga, operations };
+    }
+    setTimes(record, operation, { leaseUntil: beat.timedOut ? now : now + beat.leaseMs });
+    return { held: true, wanted: record.saga.state === (operation.direction === 'action' ? 'started' : 'compensating') };
+  }
+
+  async sweep(request: SweepRequest): Promise<SweepResult> {
+    return sweepRecords([...this.records.values()], request, this.now());
+  }
+
+  async find(sagaId: string): Promise<StoredSaga | null> {
+    const record = this.records.get(sagaId);
+    return record === undefined ? null : stored(record);
+  }
+
+  async list(query: SagaQuery): Promise<readonly StoredSaga[]> {
+    const before = query.before === undefined ? Infinity : (this.records.get(query.before)?.seq ?? 0);
+    return [...this.records.values()]
+      .filter((record) => record.seq < before)
+      .filter((record) => query.states === undefined || query.states.includes(record.saga.state))
+      .filter((record) => query.name === undefined || query.name === record.saga.name)
+      .sort((a, b) => b.seq - a.seq)
+      .slice(0, query.limit)
+      .map(stored);
+  }
+
+  async states(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaState>> {
+    const found = sagaIds.flatMap((id): [string, SagaState][] => {
+      const record = this.records.get(id);
+      return record === undefined ? [] : [[id, record.saga.state]];
+    });
+    return new Map(found);
+  }
+
+  async delete(sagaId: string): Promise<'deleted' | 'missing' | { readonly active: SagaState }> {
+    const record = this.records.get(sagaId);
+    if (record === undefined) return 'missing';
+    if (!isTerminal(record.saga.state)) return { active: record.saga.state };
+    const owned = record.businessKey === null ? undefined : this.keys.get(keyOf(record.saga.name, record.businessKey));
+    if (owned !== undefined) owned.state = record.saga.state;
+    this.records.delete(sagaId);
+    return 'deleted';
+  }
+
+  async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
+    return structuredClone(this.records.get(sagaId)?.history ?? []);
+  }
+
+  async writeHandlers(group: string, declarations: readonly HandlerDeclaration[]): Promise<void> {
+    for (const declaration of declarations) {
+      this.handlers.set(`${group} ${declaration.direction} ${declaration.key}`, {
+        group,
+        declaration: structuredClone(declaration),
+        seenAt: this.now(),
+      });
+    }
+  }
+
+  async readHandlers(): Promise<readonly StoredHandler[]> {
+    const now = this.now();
+    return [...this.handlers.values()].map(({ group, declaration, seenAt }) => ({ group, declaration: structuredClone(declaration), unseenMs: now - seenAt }));
+  }
+
+  async quarantine(message: QuarantinedMessage): Promise<void> {
+    this.quarantined.push(structuredClone(message));
+    if (this.quarantined.length > MOST_QUARANTINED) this.quarantined.shift();
+  }
+}
+
+const MOST_QUARANTINED = 1_000;
+
+function keyOf(sagaName: string, key: string): string {
+  return `${sagaName}\u001f${key}`;
+}
+
+function stored(record: SagaRecord): StoredSaga {
+  const steps = record.steps.map((step, place) => {
+    const { settledAt } = timesOf(record, { direction: 'action', step: place, round: 1 });
+    return {
+      stepId: step.stepId,
+      input: step.input,
+      output: record.outputs.get(place) ?? null,
+      executedAt: settledAt === null ? null : new Date(settledAt),
+    };
+  });
+  const { plan, saga, context, metadata, businessKey } = record;
+  return structuredClone({
+    plan,
+    saga,
+    context,
+    metadata,
+    businessKey,
+    steps,
+    createdAt: new Date(record.createdAt),
+    updatedAt: new Date(record.updatedAt),
+    completedAt: record.completedAt === null ? null : new Date(record.completedAt),
+  });
+}

@@ -1,0 +1,57 @@
+import { keyOf } from '../../core/draft';
+import type { Operation } from '../../core/operation';
+import type { DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../ports/saga-store';
+import { setTimes, timesOf, type SagaRecord } from './saga-record';
+
+/** Finds what is due among the records and pushes back the time at which it will be found again. */
+export function sweepRecords(records: readonly SagaRecord[], request: SweepRequest, now: number): SweepResult {
+  const wakeUps: DueWakeUp[] = [];
+  const expired: ExpiredLease[] = [];
+  const deadlines: string[] = [];
+  let next = Infinity;
+  for (const record of records) {
+    for (const operation of record.saga.operations.values()) {
+      const at = foundAt(record, operation, request.graceMs);
+      if (at > now) {
+        next = Math.min(next, at);
+      } else if (operation.state === 'running') {
+        expired.push(expiredLease(record, operation));
+        next = Math.min(next, now + request.resendMs);
+      } else {
+        wakeUps.push(dueWakeUp(record, operation));
+        next = Math.min(next, pushBack(record, operation, request, now));
+      }
+    }
+    if (record.deadlineAt === null || record.saga.state !== 'started') continue;
+    const at = Math.max(record.deadlineAt, record.deadlineResentAt);
+    if (at <= now) {
+      deadlines.push(record.saga.id);
+      record.deadlineResentAt = now + request.resendMs;
+    }
+    next = Math.min(next, at <= now ? record.deadlineResentAt : at);
+  }
+  return { wakeUps, expired, deadlines, nextInMs: next === Infinity ? null : Math.max(0, next - now) };
+}
+
+function foundAt(record: SagaRecord, operation: Operation, graceMs: number): number {
+  const { sendAt, leaseUntil } = timesOf(record, operation);
+  if (operation.state === 'running') return leaseUntil === null ? Infinity : leaseUntil + graceMs;
+  if (operation.state === 'started' || operation.state === 'retrying') return sendAt ?? Infinity;
+  return Infinity;
+}
+
+function pushBack(record: SagaRecord, operation: Operation, { resendMs, resendMaxMs }: SweepRequest, now: number): number {
+  const { resends } = timesOf(record, operation);
+  const sendAt = now + Math.min(resendMaxMs, resendMs * 2 ** resends);
+  setTimes(record, operation, { sendAt, resends: resends + 1 });
+  return sendAt;
+}
+
+function dueWakeUp(record: SagaRecord, { step, direction, round }: Operation): DueWakeUp {
+  const operation = { step, direction, round };
+  return { sagaId: record.saga.id, operation, key: keyOf(record.plan, operation), resends: timesOf(record, operation).resends };
+}
+
+function expiredLease(record: SagaRecord, { step, direction, round, fence, claimId }: Operation): ExpiredLease {
+  return { sagaId: record.saga.id, operation: { step, direction, round }, fence, claimId: claimId ?? '' };
+}

@@ -1,0 +1,46 @@
+import type { Json } from '../core/json';
+import { attemptsOf } from '../core/operation';
+import { resolveReferences, type Resolved } from '../core/reference';
+import type { CompensationContext, HandlerContext } from '../ports/step-invoker';
+import type { Claim } from '../ports/saga-store';
+
+/** What a handler is called with. */
+export interface Call {
+  readonly payload: Json | undefined;
+  readonly context: HandlerContext;
+}
+
+/** The call of one attempt, or the reference that names nothing. */
+export function callOf(claim: Claim, signal: AbortSignal): Call | Extract<Resolved, { readonly kind: 'unresolved' }> {
+  const resolved = resolveReferences(claim.input, claim.references, claim);
+  if (resolved.kind === 'unresolved') return resolved;
+  const context = contextOf(claim, signal);
+  if (claim.operation.direction === 'action') return { payload: resolved.input, context };
+  const undo: CompensationContext = {
+    ...context,
+    outcome: claim.operation.actionOutcome ?? 'unknown',
+    input: resolved.input,
+    actionIdempotencyKey: idempotencyKey(claim, 'action'),
+    round: claim.operation.round,
+  };
+  return { payload: claim.actionOutput, context: undo };
+}
+
+function contextOf(claim: Claim, signal: AbortSignal): HandlerContext {
+  const { saga, plan } = claim.basis;
+  const { operation } = claim;
+  const metadata = claim.metadata as Readonly<Record<string, Json>> | null;
+  return {
+    saga: { id: claim.sagaId, name: saga.name, context: claim.context, metadata: metadata ?? {}, createdAt: claim.createdAt },
+    step: { id: claim.stepId, name: plan.steps[operation.step]?.name ?? '' },
+    attempt: attemptsOf(operation),
+    idempotencyKey: idempotencyKey(claim, operation.direction),
+    signal,
+  };
+}
+
+/** The same for every attempt, and for every round of an undo: that is what lets a participant do a thing once. */
+function idempotencyKey(claim: Claim, direction: 'action' | 'undo'): string {
+  const step = claim.basis.plan.steps[claim.operation.step]?.name ?? String(claim.operation.step);
+  return `${claim.sagaId}:${step}:${direction}`;
+}

@@ -1,0 +1,142 @@
+import { SagaInputError } from '../errors';
+import { keyOf, policyOf } from '../core/draft';
+import type { CompletedEvent, FailedEvent, ReleasedEvent } from '../core/event';
+import { toJson, type JsonLimits } from '../core/json';
+import { operationOf } from '../core/saga-value';
+import type { SagaObserver } from '../ports/saga-observer';
+import type { Claim } from '../ports/saga-store';
+import type { StepInvoker } from '../ports/step-invoker';
+import { callOf, type Call } from './attempt-context';
+import type { Committer } from './committer';
+import { runAsHandler } from './handler-scope';
+import type { Heartbeats, RunningAttempt } from './heartbeats';
+import { startTimer } from './long-timer';
+import type { Slots } from './slots';
+import { isFinalWord, verdictOn } from './thrown';
+
+type Report = CompletedEvent | FailedEvent | ReleasedEvent;
+type Ended = { readonly kind: 'returned'; readonly value: unknown } | { readonly kind: 'threw'; readonly thrown: unknown };
+
+export interface AttemptTimes {
+  readonly leaseMs: number;
+  readonly graceMs: number;
+}
+
+/** Runs user code for one claim and reports how it ended. No lock is held meanwhile, only a lease. */
+export class AttemptRunner {
+  private draining = false;
+
+  constructor(
+    private readonly invoker: StepInvoker,
+    private readonly committer: Committer,
+    private readonly heartbeats: Heartbeats,
+    private readonly observer: SagaObserver,
+    private readonly times: AttemptTimes,
+    private readonly limits: JsonLimits,
+    /** Asks the sweeper to look when a lease and its grace will have ended. */
+    private readonly sweepIn: (ms: number) => void,
+  ) {}
+
+  /** From now on a handler that throws was probably interrupted by the shutdown around it. */
+  drain(): void {
+    this.draining = true;
+  }
+
+  /** Resolves when the attempt is over and its slot may be used again. */
+  async run(claim: Claim, slots: Slots, claimSentAt: number): Promise<void> {
+    const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
+    const call = callOf(claim, attempt.abort.signal);
+    if ('kind' in call) return this.report(claim, this.unresolved(claim, call.at, call.from));
+    this.heartbeats.add(attempt);
+    try {
+      const handler = this.invoke(claim, call);
+      const ended =
+        (await within(handler, policyOf(claim.basis.plan, claim.operation).timeoutMs)) ?? (await this.overtime(attempt, handler));
+      if (ended === null) slots.leaveBehind(handler);
+      else await this.report(claim, this.reportOf(claim, ended));
+    } finally {
+      this.heartbeats.remove(claim.claimId);
+    }
+  }
+
+  private async invoke(claim: Claim, call: Call): Promise<Ended> {
+    const key = keyOf(claim.basis.plan, claim.operation);
+    try {
+      return {
+        kind: 'returned',
+        value: await runAsHandler(() => this.invoker.invoke(claim.operation.direction, key, call.payload, call.context)),
+      };
+    } catch (thrown) {
+      return { kind: 'threw', thrown };
+    }
+  }
+
+  /** The timeout has passed: the handler is told, and what it says before lease and grace have ended still counts. */
+  private async overtime(attempt: RunningAttempt, handler: Promise<Ended>): Promise<Ended | null> {
+    attempt.abort.abort(new DOMException('the step reached its timeout', 'TimeoutError'));
+    await this.heartbeats.timeOut(attempt);
+    const ended = await within(handler, this.times.graceMs);
+    if (ended === null) {
+      this.lost(attempt.claim, 'timeout');
+      this.sweepIn(0);
+    }
+    return ended;
+  }
+
+  private reportOf(claim: Claim, ended: Ended): Report {
+    const of = reportOn(claim);
+    if (ended.kind === 'threw') {
+      if (this.draining && !isFinalWord(ended.thrown)) return { type: 'released', ...of, interrupted: true };
+      return { type: 'failed', ...of, ...verdictOn(ended.thrown), seed: Math.random() };
+    }
+    try {
+      return {
+        type: 'completed',
+        ...of,
+        output: toJson(ended.value ?? null, `output of "${keyOf(claim.basis.plan, claim.operation)}"`, this.limits),
+      };
+    } catch (error) {
+      const reason = error instanceof SagaInputError ? error.message : 'the output could not be read';
+      const failure = { code: 'SAGA_OUTPUT', message: `the handler returned, but ${reason}` };
+      return { type: 'failed', ...of, error: failure, outcome: 'unknown', retryable: false, retryAfterMs: undefined, seed: 0 };
+    }
+  }
+
+  private unresolved(claim: Claim, at: string, from: string): Report {
+    const error = { code: 'SAGA_REFERENCE', message: `the input at "${at}" refers to ${from}, which does not exist` };
+    return { type: 'failed', ...reportOn(claim), error, outcome: 'failed', retryable: false, retryAfterMs: undefined, seed: 0 };
+  }
+
+  private async report(claim: Claim, event: Report): Promise<void> {
+    const until = performance.now() + this.times.leaseMs + this.times.graceMs;
+    const result = await this.committer.commitPatiently(claim.sagaId, event, claim.basis, until);
+    if (result.kind !== 'applied') return this.lost(claim, 'stale');
+    const { step, direction, round } = claim.operation;
+    const about = { sagaId: claim.sagaId, operation: { step, direction, round }, key: keyOf(claim.basis.plan, claim.operation) };
+    if (event.type === 'completed') this.observer.notify({ type: 'operation.completed', ...about });
+    if (event.type !== 'failed') return;
+    const state = operationOf(result.saga, claim.operation)?.state;
+    this.observer.notify({ type: 'operation.failed', ...about, ...event.error, willRetry: state === 'retrying' || state === 'started' });
+  }
+
+  private lost(claim: Claim, why: 'stale' | 'timeout'): void {
+    const { step, direction, round } = claim.operation;
+    const key = keyOf(claim.basis.plan, claim.operation);
+    this.observer.notify({ type: 'operation.lost', sagaId: claim.sagaId, operation: { step, direction, round }, key, why });
+  }
+}
+
+function reportOn(claim: Claim): Pick<CompletedEvent, 'operation' | 'fence' | 'claimId'> {
+  const { step, direction, round, fence } = claim.operation;
+  return { operation: { step, direction, round }, fence, claimId: claim.claimId };
+}
+
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
+  return new Promise((resolve) => {
+    const timer = startTimer(ms, () => resolve(null));
+    void promise.then((value) => {
+      timer.cancel();
+      resolve(value);
+    });
+  });
+}

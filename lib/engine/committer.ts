@@ -1,0 +1,89 @@
+import type { SagaEffect } from '../core/effect';
+import type { SagaEvent } from '../core/event';
+import { transition } from '../core/transition';
+import type { SagaObserver } from '../ports/saga-observer';
+import type { ApplyRequest, ApplyResult, Basis, SagaStore } from '../ports/saga-store';
+import type { Dispatcher } from './dispatcher';
+import type { Heartbeats } from './heartbeats';
+import { toError } from './to-error';
+import type { Waiters } from './waiters';
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2_000;
+
+export interface CommitTimes {
+  readonly resendMs: number;
+  readonly graceMs: number;
+}
+
+/** Decides, stores, then performs: the only way in which this process changes a saga that has started. */
+export class Committer {
+  private readonly pauses = new Set<() => void>();
+  private impatient = false;
+
+  constructor(
+    private readonly store: SagaStore,
+    private readonly dispatcher: Dispatcher,
+    private readonly heartbeats: Heartbeats,
+    private readonly waiters: Waiters,
+    private readonly observer: SagaObserver,
+    private readonly times: CommitTimes,
+  ) {}
+
+  /** One try. The result says what became of the event; errors of the store are a result too. */
+  async commit(sagaId: string, event: SagaEvent, basis?: Basis): Promise<ApplyResult> {
+    const request: ApplyRequest = { sagaId, event, ...this.times, ...(basis === undefined ? {} : { basis }) };
+    const result = await this.apply(request);
+    if (result.kind === 'applied') this.perform(sagaId, result.saga.name, result.effects);
+    return result;
+  }
+
+  /** Tries until the store answers or `until` (by `performance.now()`) has passed: the outcome of user code is not given up lightly. */
+  async commitPatiently(sagaId: string, event: SagaEvent, basis: Basis, until: number): Promise<ApplyResult> {
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      const result = await this.commit(sagaId, event, basis);
+      if (result.kind !== 'failed') return result;
+      this.observer.notify({ type: 'engine.trouble', where: `commit of ${event.type}`, error: result.error });
+      if (this.impatient || performance.now() + pauseMs > until) return result;
+      await this.pause(pauseMs);
+    }
+  }
+
+  /** What follows from something that is stored. */
+  perform(sagaId: string, name: string, effects: readonly SagaEffect[]): void {
+    this.dispatcher.perform(sagaId, effects);
+    for (const effect of effects) {
+      if (effect.type === 'abort') this.heartbeats.abort(sagaId, effect.operation, 'the saga turned back');
+      if (effect.type !== 'ended') continue;
+      this.waiters.ended(sagaId);
+      this.observer.notify({ type: 'saga.ended', sagaId, name, state: effect.state });
+    }
+  }
+
+  /** From now on nothing is tried twice: the process is going away. */
+  hurry(): void {
+    this.impatient = true;
+    for (const end of this.pauses) end();
+  }
+
+  private async apply(request: ApplyRequest): Promise<ApplyResult> {
+    try {
+      const [result] = await this.store.apply([request], transition);
+      return result ?? { kind: 'failed', error: new Error('the store gave no result') };
+    } catch (error) {
+      return { kind: 'failed', error: toError(error) };
+    }
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.pauses.add(end);
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import type { DispatchEffect, SagaEffect } from '../core/effect';
+import type { MessageTransport, WakeUp } from '../ports/message-transport';
+import type { SagaObserver } from '../ports/saga-observer';
+
+/** A timer later than this is left to the sweeper; so is every timer beyond the most that are kept. */
+const LONGEST_TIMER_MS = 60_000;
+const MOST_TIMERS = 10_000;
+/** The store's clock and this process's timers are not the same; a wake-up a moment late is claimed, one a moment early is not. */
+const TIMER_SLACK_MS = 5;
+
+/**
+ * Performs what was decided, after it is stored: sends wake-ups. Whatever cannot be sent is found by a sweeper; when nothing could
+ * be sent for a while, what this process can do itself is done without the broker.
+ */
+export class Dispatcher {
+  private readonly timers = new Set<NodeJS.Timeout>();
+  private unreachableSince: number | null = null;
+
+  constructor(
+    private readonly transport: MessageTransport,
+    private readonly observer: SagaObserver,
+    private readonly brokerFallbackMs: number,
+    /** Claims and runs here, if a handler for it is here. */
+    private readonly runHere: (wakeUp: WakeUp) => boolean,
+  ) {}
+
+  /** The broker has been out of reach for so long that waiting for it costs more than claiming here. */
+  get inFallback(): boolean {
+    return this.unreachableSince !== null && performance.now() - this.unreachableSince >= this.brokerFallbackMs;
+  }
+
+  perform(sagaId: string, effects: readonly SagaEffect[]): void {
+    const dispatches = effects.filter((effect): effect is DispatchEffect => effect.type === 'dispatch');
+    const now = dispatches.filter((effect) => effect.inMs === 0).map((effect) => wakeUpOf(sagaId, effect));
+    if (now.length > 0) void this.send(now);
+    for (const effect of dispatches) if (effect.inMs > 0) this.sendLater(wakeUpOf(sagaId, effect), effect.inMs);
+  }
+
+  async send(wakeUps: readonly WakeUp[]): Promise<void> {
+    const travelling = this.inFallback ? wakeUps.filter((wakeUp) => !this.runHere(wakeUp)) : wakeUps;
+    if (travelling.length === 0) return;
+    const results = await this.transport.publish(travelling);
+    results.forEach((result, place) => {
+      const wakeUp = travelling[place];
+      if (wakeUp !== undefined) this.observer.notify({ type: 'wake-up.sent', sagaId: wakeUp.sagaId, operation: wakeUp.operation, result });
+    });
+    if (results.includes('sent')) this.unreachableSince = null;
+    else this.unreachableSince ??= performance.now();
+  }
+
+  private sendLater(wakeUp: WakeUp, inMs: number): void {
+    if (inMs > LONGEST_TIMER_MS || this.timers.size >= MOST_TIMERS) return;
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      void this.send([wakeUp]);
+    }, inMs + TIMER_SLACK_MS);
+    this.timers.add(timer);
+  }
+
+  stop(): void {
+    for (const timer of this.timers) clearTimeout(timer);
+    this.timers.clear();
+  }
+}
+
+function wakeUpOf(sagaId: string, { operation, key }: DispatchEffect): WakeUp {
+  return { sagaId, operation, key };
+}

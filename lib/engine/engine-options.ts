@@ -1,0 +1,28 @@
+import type { PlanDefaults } from '../core/plan-compiler';
+
+/** Everything the engine is told; made by `resolveSagaOptions`, so complete and checked. Times in milliseconds. */
+export interface EngineOptions {
+  /** How many actions and how many undos run at once in this process. 0 and 0: it only starts sagas. */
+  readonly workers: { readonly action: number; readonly undo: number };
+  /** Processes with the same handlers share a group. Empty: the default group. */
+  readonly group: string;
+  readonly plan: PlanDefaults;
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  /** How long after its lease an operation is left alone. */
+  readonly graceMs: number;
+  /** A shutdown waits this long for running handlers. */
+  readonly drainMs: number;
+  /** The longest sleep of the sweeper. */
+  readonly sweepMs: number;
+  /** When a wake-up that nobody claimed is sent again the first time. */
+  readonly resendMs: number;
+  /** After this long without a confirmed wake-up, work is claimed straight from the store. */
+  readonly brokerFallbackMs: number;
+}
+
+/** The longest time between two wake-ups for the same operation. */
+export const RESEND_MAX_MS = 300_000;
+
+/** A delivery without a free slot for this long is given up; its row is still due. */
+export const SLOT_WAIT_MS = 5_000;

@@ -1,0 +1,74 @@
+import { SagaConfigurationError } from '../errors';
+import { catalogOf, type HandlerCatalog, type HandlerDeclaration } from '../core/handler-declaration';
+import type { SagaStore, StoredHandler } from '../ports/saga-store';
+
+/** Rows of a group that no process has confirmed for this long are the past, not a neighbour. */
+const NEIGHBOUR_MS = 3 * 3_600_000;
+const CONFIRM_EVERY_MS = 3_600_000;
+
+/** Which handlers exist anywhere: this process's own, and those that others have written into the store. */
+export class HandlerBook {
+  private catalog: HandlerCatalog;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly store: SagaStore,
+    private readonly own: readonly HandlerDeclaration[],
+    private readonly group: string,
+    /** A process without workers has nothing to offer. */
+    private readonly works: boolean,
+  ) {
+    this.catalog = catalogOf(own);
+  }
+
+  /** @throws SagaConfigurationError when another service with other handlers uses the same group */
+  async open(): Promise<void> {
+    const stored = await this.store.readHandlers();
+    if (this.works && this.own.length > 0) {
+      this.refuseStrangers(stored);
+      await this.store.writeHandlers(this.group, this.own);
+      this.timer = setInterval(() => void this.confirm(), CONFIRM_EVERY_MS).unref();
+    }
+    this.learn(stored);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  /** The catalog, read again from the store when it does not hold what is asked for. */
+  async catalogWith(actions: readonly string[], undos: readonly string[]): Promise<HandlerCatalog> {
+    const knows = (): boolean =>
+      actions.every((key) => this.catalog.find('action', key)) && undos.every((key) => this.catalog.find('undo', key));
+    if (!knows()) this.learn(await this.store.readHandlers());
+    return this.catalog;
+  }
+
+  private learn(stored: readonly StoredHandler[]): void {
+    this.catalog = catalogOf([...stored.map((handler) => handler.declaration), ...this.own]);
+  }
+
+  private async confirm(): Promise<void> {
+    await this.store.writeHandlers(this.group, this.own).catch(() => undefined); // the next hour is soon enough
+  }
+
+  /**
+   * Processes of one group take each other's wake-ups from one queue. Versions of one service may differ, as long as one has all that
+   * the other has; two services would starve each other (PROTOCOL M2).
+   */
+  private refuseStrangers(stored: readonly StoredHandler[]): void {
+    const name = ({ direction, key }: HandlerDeclaration): string =>
+      direction === 'action' ? `@SagaStep('${key}')` : `@Compensate('${key}')`;
+    const mine = new Set(this.own.map(name));
+    const theirs = new Set(
+      stored.filter((row) => row.group === this.group && row.unseenMs < NEIGHBOUR_MS).map((row) => name(row.declaration)),
+    );
+    const onlyMine = [...mine].filter((key) => !theirs.has(key));
+    const onlyTheirs = [...theirs].filter((key) => !mine.has(key));
+    if (theirs.size === 0 || onlyMine.length === 0 || onlyTheirs.length === 0) return;
+    throw new SagaConfigurationError([
+      `another service uses the same group "${this.group}": it has ${onlyTheirs.join(', ')}, which this one has not, and this one has ${onlyMine.join(', ')}. ` +
+        `Give each service a group of its own: SagaModule.forRoot({ group: 'payments' })`,
+    ]);
+  }
+}

@@ -1,0 +1,205 @@
+import { SagaActiveError, SagaClosedError, SagaNotFoundError, SagaTerminalError, SagaWaitInHandlerError } from '../errors';
+import type { SagaState } from '../core/saga-value';
+import type { StepList } from '../core/step-spec';
+import type { Direction } from '../core/operation';
+import type { Identity } from '../ports/identity';
+import type { MessageTransport, WakeUp } from '../ports/message-transport';
+import type { SagaObserver } from '../ports/saga-observer';
+import type { SagaQuery, SagaStore, StoredHistoryEntry } from '../ports/saga-store';
+import type { StepInvoker } from '../ports/step-invoker';
+import { AttemptRunner } from './attempt-runner';
+import { Committer } from './committer';
+import { Dispatcher } from './dispatcher';
+import type { EngineOptions } from './engine-options';
+import { HandlerBook } from './handler-book';
+import { insideHandler } from './handler-scope';
+import { Heartbeats } from './heartbeats';
+import { Saga } from './saga';
+import { Starter, type StartedSaga, type StartOptions } from './starter';
+import { Sweeper } from './sweeper';
+import { Waiters } from './waiters';
+import { Workers } from './workers';
+
+export interface EngineParts {
+  readonly store: SagaStore;
+  readonly transport: MessageTransport;
+  readonly invoker: StepInvoker;
+  readonly observer: SagaObserver;
+  readonly identity: Identity;
+}
+
+export interface CompensateOptions {
+  readonly reason?: string;
+  readonly actor?: string;
+}
+
+type Phase = 'new' | 'open' | 'running' | 'stopped' | 'closed';
+
+/** The engine of one process: wires its parts together and owns their life. */
+export class SagaEngine {
+  private phase: Phase = 'new';
+  private readonly heartbeats: Heartbeats;
+  private readonly waiters: Waiters;
+  private readonly dispatcher: Dispatcher;
+  private readonly committer: Committer;
+  private readonly runner: AttemptRunner;
+  private readonly workers: Workers;
+  private readonly sweeper: Sweeper;
+  private readonly book: HandlerBook;
+  private readonly starter: Starter;
+
+  constructor(
+    private readonly parts: EngineParts,
+    private readonly options: EngineOptions,
+  ) {
+    const { store, transport, invoker, observer, identity } = parts;
+    const runHere = (wakeUp: WakeUp): boolean => this.phase === 'running' && this.workers.wake(wakeUp);
+    const works = options.workers.action + options.workers.undo > 0;
+    this.heartbeats = new Heartbeats(store, observer, options);
+    this.waiters = new Waiters(store, observer);
+    this.dispatcher = new Dispatcher(transport, observer, options.brokerFallbackMs, runHere);
+    this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options);
+    this.runner = new AttemptRunner(invoker, this.committer, this.heartbeats, observer, options, options.plan.limits, (ms) =>
+      this.sweeper.hurry(ms),
+    );
+    this.workers = new Workers(store, invoker, this.runner, observer, identity, options);
+    this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere);
+    this.book = new HandlerBook(store, invoker.declarations, options.group, works);
+    this.starter = new Starter(store, this.book, this.committer, observer, identity, options);
+  }
+
+  /** Whether this process can take work: the reason when it cannot. */
+  get trouble(): string | null {
+    if (this.phase !== 'running' && this.phase !== 'open') return `the engine is ${this.phase}`;
+    return this.workers.exhausted ? 'too many handlers outlived their timeout' : null;
+  }
+
+  /** Opens the store and begins to connect to the broker. A broker that is down delays nothing. */
+  async open(): Promise<void> {
+    if (this.phase !== 'new') return;
+    await this.parts.store.open();
+    await this.book.open();
+    await this.parts.transport.open();
+    this.phase = 'open';
+  }
+
+  /** Begins to work: consumes wake-ups and sweeps. */
+  async run(): Promise<void> {
+    await this.open();
+    if (this.phase === 'running') return;
+    if (this.phase !== 'open') throw new SagaClosedError('run');
+    this.phase = 'running';
+    this.consume('action', 'step');
+    this.consume('undo', 'compensation');
+    this.sweeper.start();
+  }
+
+  private consume(direction: Direction, what: string): void {
+    const slots = this.options.workers[direction];
+    const keys = this.parts.invoker.declarations.filter((declaration) => declaration.direction === direction).map(({ key }) => key);
+    if (slots === 0 || keys.length === 0) return;
+    this.parts.transport.consume({
+      direction,
+      keys,
+      prefetch: slots,
+      onDelivery: (delivery) => this.workers.receive(delivery),
+      onUnreadable: async (message) => {
+        await this.parts.store.quarantine(message);
+        this.parts.observer.notify({ type: 'message.quarantined', source: `${what}: ${message.source}`, reason: message.reason });
+      },
+    });
+  }
+
+  /** Takes no more work and waits for what runs, up to the drain time; then its handlers are told to stop and left to others. */
+  async stop(): Promise<void> {
+    if (this.phase !== 'running') return;
+    this.phase = 'stopped';
+    this.runner.drain();
+    const drained = this.workers.drain();
+    await this.parts.transport.stop();
+    this.dispatcher.stop();
+    await this.sweeper.stop();
+    await this.withinDrainTime(drained);
+  }
+
+  private async withinDrainTime(drained: Promise<void>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.options.drainMs);
+    });
+    await Promise.race([drained, deadline]);
+    clearTimeout(timer);
+    this.heartbeats.abortAll('the process is shutting down');
+    this.committer.hurry();
+  }
+
+  async close(): Promise<void> {
+    if (this.phase === 'closed' || this.phase === 'new') return;
+    await this.stop();
+    this.phase = 'closed';
+    this.book.close();
+    this.waiters.close();
+    await this.parts.transport.close();
+    await this.parts.store.close();
+  }
+
+  async start(name: string, steps: StepList, context: unknown, options: StartOptions): Promise<StartedSaga> {
+    this.refuseWhenClosed('start a saga');
+    return this.starter.start(name, steps, context, options);
+  }
+
+  async find(sagaId: string): Promise<Saga | null> {
+    const stored = await this.parts.store.find(sagaId);
+    return stored === null ? null : new Saga(stored);
+  }
+
+  /** @throws SagaNotFoundError */
+  async get(sagaId: string): Promise<Saga> {
+    const saga = await this.find(sagaId);
+    if (saga === null) throw new SagaNotFoundError(sagaId);
+    return saga;
+  }
+
+  async list(query: SagaQuery): Promise<readonly Saga[]> {
+    return (await this.parts.store.list(query)).map((stored) => new Saga(stored));
+  }
+
+  async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
+    return this.parts.store.history(sagaId);
+  }
+
+  /** @throws SagaNotFoundError, SagaWaitTimeoutError, SagaWaitInHandlerError */
+  async waitFor(sagaId: string, timeoutMs: number): Promise<Saga> {
+    if (insideHandler()) throw new SagaWaitInHandlerError(sagaId);
+    this.refuseWhenClosed('wait for a saga');
+    const saga = await this.get(sagaId);
+    if (saga.isTerminal || saga.isStuck) return saga;
+    await this.waiters.wait(sagaId, timeoutMs);
+    return this.get(sagaId);
+  }
+
+  /** @throws SagaNotFoundError, SagaTerminalError */
+  async compensate(sagaId: string, { reason, actor }: CompensateOptions): Promise<Saga> {
+    const result = await this.committer.commit(sagaId, { type: 'compensate', reason: reason ?? null, actor: actor ?? null });
+    if (result.kind === 'failed') throw result.error;
+    if (result.kind === 'missing') throw new SagaNotFoundError(sagaId);
+    if (result.kind === 'ignored' && result.reason === 'terminal') throw new SagaTerminalError(sagaId, result.state, 'compensate');
+    return this.get(sagaId);
+  }
+
+  /** @throws SagaNotFoundError, SagaActiveError */
+  async delete(sagaId: string): Promise<void> {
+    const result = await this.parts.store.delete(sagaId);
+    if (result === 'missing') throw new SagaNotFoundError(sagaId);
+    if (result !== 'deleted') throw new SagaActiveError(sagaId, result.active satisfies SagaState);
+  }
+
+  /** For the repository: an event from outside, and its result. */
+  get commits(): Pick<Committer, 'commit'> {
+    return this.committer;
+  }
+
+  private refuseWhenClosed(verb: string): void {
+    if (this.phase === 'closed' || this.phase === 'new') throw new SagaClosedError(verb);
+  }
+}

@@ -1,0 +1,120 @@
+import type { Json } from '../core/json';
+import type { Operation, OperationState, StepFailure } from '../core/operation';
+import { isTerminal, type SagaState, type TurnCause } from '../core/saga-value';
+import type { StoredSaga } from '../ports/saga-store';
+
+export type StepStatus = OperationState | 'compensating' | 'compensated' | 'compensation_failed';
+
+/** One step, as people see it. */
+export interface SagaStepView {
+  /** A ULID, made at start. */
+  readonly id: string;
+  readonly name: string;
+  readonly action: string;
+  readonly compensation: string | null;
+  /** As it was given; null stands where a reference goes. */
+  readonly input: Json;
+  /** What the action returned; kept when the step is compensated. */
+  readonly output: Json;
+  readonly status: StepStatus;
+  readonly error: StepFailure | null;
+  /** When the last attempt of its action ended. */
+  readonly executedAt: Date | null;
+}
+
+/** A saga, as people see it: a copy of what is stored. Changing it changes nothing. */
+export class Saga {
+  /** A ULID. */
+  readonly id: string;
+  readonly name: string;
+  readonly state: SagaState;
+  readonly steps: readonly SagaStepView[];
+  /** The context given to `start()`. */
+  readonly context: Json;
+  readonly metadata: Json;
+  readonly businessKey: string | null;
+  /** Why it turned back, if it did. */
+  readonly cause: TurnCause | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  /** When it reached a terminal state. */
+  readonly completedAt: Date | null;
+
+  constructor(stored: StoredSaga) {
+    const { saga } = stored;
+    this.id = saga.id;
+    this.name = saga.name;
+    this.state = saga.state;
+    this.steps = stepsOf(stored);
+    this.context = stored.context;
+    this.metadata = stored.metadata;
+    this.businessKey = stored.businessKey;
+    this.cause = saga.cause;
+    this.createdAt = stored.createdAt;
+    this.updatedAt = stored.updatedAt;
+    this.completedAt = stored.completedAt;
+  }
+
+  /** Every step took effect. */
+  get isCompleted(): boolean {
+    return this.state === 'completed';
+  }
+
+  /** It ended without effect and without an undo: nothing had to be undone. */
+  get isFailed(): boolean {
+    return this.state === 'failed';
+  }
+
+  /** What it did was undone. */
+  get isCompensated(): boolean {
+    return this.state === 'compensated';
+  }
+
+  /** An undo was given up: a person must act. */
+  get isStuck(): boolean {
+    return this.state === 'stuck';
+  }
+
+  /** Its state will never change again. */
+  get isTerminal(): boolean {
+    return isTerminal(this.state);
+  }
+}
+
+function stepsOf({ plan, saga, steps }: StoredSaga): readonly SagaStepView[] {
+  const operations = [...saga.operations.values()];
+  return plan.steps.map(({ name, action, compensation }, place) => {
+    const forward = operations.find((operation) => operation.direction === 'action' && operation.step === place);
+    const undo = operations
+      .filter((operation) => operation.direction === 'undo' && operation.step === place)
+      .sort((a, b) => b.round - a.round)[0];
+    const stored = steps[place];
+    return {
+      id: stored?.stepId ?? '',
+      name,
+      action,
+      compensation,
+      input: stored?.input ?? null,
+      output: stored?.output ?? null,
+      status: statusOf(forward, undo),
+      error: undo?.error ?? forward?.error ?? null,
+      executedAt: stored?.executedAt ?? null,
+    };
+  });
+}
+
+function statusOf(forward: Operation | undefined, undo: Operation | undefined): StepStatus {
+  const state = forward?.state ?? 'pending';
+  switch (undo?.state) {
+    case undefined:
+    case 'pending':
+      return state;
+    case 'completed':
+      return 'compensated';
+    case 'failed':
+    case 'unknown':
+      return 'compensation_failed';
+    default:
+      return 'compensating';
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * How many handlers run at once. A handler that outlives its attempt leaves its slot but is still counted: when as many are left
+ * over as there are slots, nothing more is claimed, or a hanging dependency would fill the process with them.
+ */
+export class Slots {
+  private taken = 0;
+  private leftOver = 0;
+  private readonly waiting = new Set<() => void>();
+  private readonly idle = new Set<() => void>();
+
+  constructor(private readonly size: number) {}
+
+  get running(): number {
+    return this.taken;
+  }
+
+  /** Too many handlers never settled; nothing can be claimed until some do. */
+  get exhausted(): boolean {
+    return this.size > 0 && this.leftOver >= this.size;
+  }
+
+  /** Resolves true when a slot is taken, false when none became free in time. */
+  async take(waitMs: number): Promise<boolean> {
+    if (this.tryTake()) return true;
+    return new Promise((resolve) => {
+      const settle = (taken: boolean): void => {
+        clearTimeout(timer);
+        this.waiting.delete(wake);
+        resolve(taken);
+      };
+      const wake = (): void => {
+        if (this.tryTake()) settle(true);
+      };
+      const timer = setTimeout(() => settle(false), waitMs);
+      this.waiting.add(wake);
+    });
+  }
+
+  private tryTake(): boolean {
+    if (this.taken >= this.size || this.exhausted) return false;
+    this.taken++;
+    return true;
+  }
+
+  release(): void {
+    this.taken--;
+    this.wakeNext();
+    if (this.taken === 0) for (const resolve of this.idle) resolve();
+  }
+
+  /** Counts a handler that still runs although its attempt is over, until it settles. */
+  leaveBehind(handler: Promise<unknown>): void {
+    this.leftOver++;
+    const settled = (): void => {
+      this.leftOver--;
+      this.wakeNext();
+    };
+    handler.then(settled, settled);
+  }
+
+  private wakeNext(): void {
+    const [first] = this.waiting;
+    first?.();
+  }
+
+  /** Resolves when no handler runs. */
+  async whenIdle(): Promise<void> {
+    if (this.taken === 0) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.idle.delete(done);
+        resolve();
+      };
+      this.idle.add(done);
+    });
+  }
+}

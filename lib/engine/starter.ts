@@ -1,0 +1,120 @@
+import { SagaConflictError, SagaInputError } from '../errors';
+import { startSaga } from '../core/forward';
+import { canonicalJson, toJson, type Json } from '../core/json';
+import { compilePlan, type CompiledPlan, type PlanDefaults } from '../core/plan-compiler';
+import type { SagaState } from '../core/saga-value';
+import type { StepList, StepSpec } from '../core/step-spec';
+import type { Identity } from '../ports/identity';
+import type { SagaObserver } from '../ports/saga-observer';
+import type { SagaStore, StartRequest } from '../ports/saga-store';
+import type { Committer } from './committer';
+import type { HandlerBook } from './handler-book';
+
+export interface StartOptions {
+  /** The same key never starts the same saga twice; with the same input the saga it started is returned. Up to 200 characters. */
+  readonly businessKey?: string;
+  /** The saga turns back when it has not completed within this many milliseconds. Default: never. */
+  readonly deadlineMs?: number;
+  /** Seen by every handler as `ctx.saga.metadata`; no part of what makes two starts equal. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** The caller's transaction (TypeORM: its EntityManager): the saga starts if and only if that commits. */
+  readonly manager?: unknown;
+}
+
+export interface StartedSaga {
+  readonly id: string;
+  readonly name: string;
+  readonly state: SagaState;
+  /** False when the business key had started it before. */
+  readonly created: boolean;
+  /** Its rows are gone; only the key is remembered. */
+  readonly purged: boolean;
+}
+
+const LONGEST_KEY = 200;
+
+/** Everything that happens before a saga exists: nothing is stored until all of it is known to be right. */
+export class Starter {
+  constructor(
+    private readonly store: SagaStore,
+    private readonly book: HandlerBook,
+    private readonly committer: Committer,
+    private readonly observer: SagaObserver,
+    private readonly identity: Identity,
+    private readonly options: { readonly plan: PlanDefaults; readonly resendMs: number },
+  ) {}
+
+  async start(name: string, steps: StepList, context: unknown, options: StartOptions): Promise<StartedSaga> {
+    checkOptions(options);
+    const { limits } = this.options.plan;
+    const given = toJson(context ?? {}, 'context', limits);
+    const metadata = toJson(options.metadata ?? {}, 'options.metadata', limits);
+    const compiled = await this.compile(name, steps);
+    const sagaId = this.identity.newId();
+    const { saga, effects } = startSaga(compiled.plan, sagaId);
+    const request: StartRequest = {
+      sagaId,
+      plan: compiled.plan,
+      planHash: this.identity.digest(canonicalJson(compiled.plan as unknown as Json)),
+      saga,
+      effects,
+      steps: compiled.inputs.map((input) => ({ stepId: this.identity.newId(), ...input })),
+      context: given,
+      metadata,
+      businessKey: options.businessKey === undefined ? null : { key: options.businessKey, fingerprint: this.fingerprint(compiled, given) },
+      deadlineMs: options.deadlineMs ?? null,
+      resendMs: this.options.resendMs,
+      ...(options.manager === undefined ? {} : { manager: options.manager }),
+    };
+    return this.keep(request);
+  }
+
+  private async keep(request: StartRequest): Promise<StartedSaga> {
+    const { sagaId, plan, effects } = request;
+    const result = await this.store.start(request);
+    switch (result.kind) {
+      case 'conflict':
+        throw new SagaConflictError(plan.name, request.businessKey?.key ?? '', result.sagaId);
+      case 'existing':
+        return { id: result.sagaId, name: plan.name, state: result.state, created: false, purged: result.purged };
+      case 'started': {
+        const begin = (): void => {
+          this.observer.notify({ type: 'saga.started', sagaId, name: plan.name });
+          this.committer.perform(sagaId, plan.name, effects);
+        };
+        if (result.committed === null) begin();
+        else void result.committed.then(begin);
+        return { id: sagaId, name: plan.name, state: 'started', created: true, purged: false };
+      }
+    }
+  }
+
+  private async compile(name: string, steps: StepList): Promise<CompiledPlan> {
+    const specs = (Array.isArray(steps) ? steps.flat() : []) as readonly (Partial<StepSpec> | null | undefined)[];
+    const keys = (pick: (spec: Partial<StepSpec>) => unknown): readonly string[] =>
+      specs.flatMap((spec) => (typeof spec === 'object' && spec !== null ? [pick(spec)] : [])).filter((key) => typeof key === 'string');
+    const catalog = await this.book.catalogWith(
+      keys((spec) => spec.action),
+      keys((spec) => spec.compensation),
+    );
+    return compilePlan(name, steps, catalog, this.options.plan);
+  }
+
+  /** What makes two starts equal: inputs and context. Not the plan, or a deploy would turn a repeated start into a conflict. */
+  private fingerprint({ inputs }: CompiledPlan, context: Json): string {
+    return this.identity.digest(canonicalJson({ inputs: inputs as unknown as Json, context }));
+  }
+}
+
+function checkOptions({ businessKey, deadlineMs }: StartOptions): void {
+  const refuse = (path: string, reason: string): never => {
+    throw new SagaInputError('options', path, reason);
+  };
+  if (businessKey !== undefined) {
+    if (typeof businessKey !== 'string' || businessKey === '') refuse('/businessKey', 'must be a text with at least one character');
+    if (businessKey.length > LONGEST_KEY) refuse('/businessKey', `${businessKey.length} characters are more than ${LONGEST_KEY}`);
+    toJson(businessKey, 'options.businessKey', { maxBytes: Infinity });
+  }
+  if (deadlineMs !== undefined && !(Number.isFinite(deadlineMs) && deadlineMs > 0))
+    refuse('/deadlineMs', 'must be a number of milliseconds above 0');
+}

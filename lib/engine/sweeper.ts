@@ -1,0 +1,101 @@
+import type { WakeUp } from '../ports/message-transport';
+import type { SagaObserver } from '../ports/saga-observer';
+import type { SagaStore, SweepResult } from '../ports/saga-store';
+import type { Committer } from './committer';
+import type { Dispatcher } from './dispatcher';
+import { RESEND_MAX_MS } from './engine-options';
+import { toError } from './to-error';
+
+const BATCH = 100;
+/** While the broker is out of reach new work is looked for this often. */
+const FALLBACK_POLL_MS = 500;
+/** A full batch means that more is due; the pause caps what one process sends. */
+const FULL_BATCH_PAUSE_MS = 50;
+
+export interface SweepTimes {
+  readonly graceMs: number;
+  readonly resendMs: number;
+  readonly sweepMs: number;
+}
+
+/**
+ * Finds what is due and nobody works on: lost wake-ups, lost workers, passed deadlines. Every process sweeps, nobody is elected.
+ * This is what makes a lost message a delay and nothing else.
+ */
+export class Sweeper {
+  private stopped = false;
+  private wakeUp: (() => void) | undefined;
+  private loop: Promise<void> | undefined;
+
+  constructor(
+    private readonly store: SagaStore,
+    private readonly dispatcher: Dispatcher,
+    private readonly committer: Committer,
+    private readonly observer: SagaObserver,
+    private readonly times: SweepTimes,
+    private readonly runHere: (wakeUp: WakeUp) => boolean,
+  ) {}
+
+  start(): void {
+    this.loop ??= this.run();
+  }
+
+  /** Looks again after `ms`, if the next look was planned for later. */
+  hurry(ms: number): void {
+    setTimeout(() => this.wakeUp?.(), ms).unref();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.wakeUp?.();
+    await this.loop;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) await this.sleep(await this.sweepSafely());
+  }
+
+  private async sweepSafely(): Promise<number> {
+    try {
+      return await this.sweep();
+    } catch (error) {
+      this.observer.notify({ type: 'engine.trouble', where: 'sweep', error: toError(error) });
+      return this.times.sweepMs;
+    }
+  }
+
+  private async sweep(): Promise<number> {
+    const { graceMs, resendMs, sweepMs } = this.times;
+    const found = await this.store.sweep({ limit: BATCH, graceMs, resendMs, resendMaxMs: RESEND_MAX_MS });
+    await this.deal(found);
+    const { wakeUps, expired, deadlines } = found;
+    this.observer.notify({ type: 'sweep.done', wakeUps: wakeUps.length, expired: expired.length, deadlines: deadlines.length });
+    if (wakeUps.length + expired.length + deadlines.length >= BATCH) return FULL_BATCH_PAUSE_MS;
+    const longest = this.dispatcher.inFallback ? Math.min(FALLBACK_POLL_MS, sweepMs) : sweepMs;
+    return Math.min(found.nextInMs ?? longest, longest);
+  }
+
+  private async deal({ wakeUps, expired, deadlines }: SweepResult): Promise<void> {
+    for (const lease of expired) {
+      const { sagaId, operation, fence, claimId } = lease;
+      await this.committer.commit(sagaId, { type: 'lease-expired', operation, fence, claimId, seed: Math.random() });
+    }
+    for (const sagaId of deadlines) await this.committer.commit(sagaId, { type: 'deadline' });
+    // The first time the wake-up may only have been lost; the second time nobody can be reached, so this process does it itself.
+    const travelling = wakeUps.filter((wakeUp) => !((wakeUp.resends > 0 || this.dispatcher.inFallback) && this.runHere(wakeUp)));
+    if (travelling.length > 0) await this.dispatcher.send(travelling);
+  }
+
+  private async sleep(ms: number): Promise<void> {
+    if (this.stopped) return;
+    const jittered = ms * (1 + Math.random() / 10);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, jittered);
+      this.wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.wakeUp = undefined;
+  }
+}

@@ -1,0 +1,96 @@
+import { StepError, UnknownOutcomeError } from '../errors';
+import type { FailedEvent } from '../core/event';
+import type { StepFailure } from '../core/operation';
+
+export type ThrownVerdict = Pick<FailedEvent, 'error' | 'outcome' | 'retryable' | 'retryAfterMs'>;
+
+/** The other side may have received the request: nobody can say whether the effect happened. */
+const UNKNOWN_NAMES = new Set(['AbortError', 'TimeoutError', 'HeadersTimeoutError', 'BodyTimeoutError']);
+const UNKNOWN_CODES = new Set([
+  'ECONNRESET',
+  'ETIMEDOUT',
+  'EPIPE',
+  'ESOCKETTIMEDOUT',
+  'UND_ERR_SOCKET',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+]);
+const UNKNOWN_HTTP = new Set([408, 502, 504]);
+
+const MESSAGE_LENGTH = 2_048;
+const CAUSE_DEPTH = 4;
+
+/** What a handler's throw means. Anything can be thrown, getters that throw included, so every look at it is guarded. */
+export function verdictOn(thrown: unknown): ThrownVerdict {
+  const error = failureOf(thrown);
+  if (isStepError(thrown)) {
+    return {
+      error,
+      outcome: 'failed',
+      retryable: read(thrown, 'retryable', isBoolean),
+      retryAfterMs: read(thrown, 'retryAfterMs', isDelay),
+    };
+  }
+  return {
+    error,
+    outcome: saysUnknown(thrown) ? 'unknown' : 'failed',
+    retryable: read(thrown, 'retryable', isBoolean),
+    retryAfterMs: undefined,
+  };
+}
+
+/** A `StepError` that forbids another attempt: the handler's final word, also while the process shuts down. */
+export function isFinalWord(thrown: unknown): boolean {
+  return isStepError(thrown) && read(thrown, 'retryable', isBoolean) === false;
+}
+
+function isStepError(thrown: unknown): boolean {
+  return thrown instanceof StepError || read(thrown, 'name', isString) === 'StepError';
+}
+
+function saysUnknown(thrown: unknown): boolean {
+  let current = thrown;
+  for (let depth = 0; depth < CAUSE_DEPTH && current != null; depth++) {
+    if (current instanceof UnknownOutcomeError) return true;
+    if (UNKNOWN_NAMES.has(read(current, 'name', isString) ?? '') || UNKNOWN_CODES.has(read(current, 'code', isString) ?? '')) return true;
+    const status = read(current, 'status', isNumber) ?? read(current, 'statusCode', isNumber);
+    if (status !== undefined && UNKNOWN_HTTP.has(status)) return true;
+    current = read(current, 'cause', isAnything);
+  }
+  return false;
+}
+
+function failureOf(thrown: unknown): StepFailure {
+  const code = read(thrown, 'code', isString) ?? read(thrown, 'name', isString) ?? 'STEP_FAILED';
+  const message = typeof thrown === 'string' ? thrown : (read(thrown, 'message', isString) ?? `the handler threw ${describe(thrown)}`);
+  return { code: storable(code).slice(0, 128), message: storable(message).slice(0, MESSAGE_LENGTH) };
+}
+
+function describe(thrown: unknown): string {
+  if (thrown === null || thrown === undefined) return String(thrown);
+  return typeof thrown === 'object' ? 'an object without a message' : `a ${typeof thrown}`;
+}
+
+/** Text that PostgreSQL stores and a log line survives. */
+function storable(text: string): string {
+  return text
+    .slice(0, 2 * MESSAGE_LENGTH)
+    .toWellFormed()
+    .replace(/\u0000/g, '');
+}
+
+function read<T>(from: unknown, key: string, is: (value: unknown) => value is T): T | undefined {
+  if ((typeof from !== 'object' && typeof from !== 'function') || from === null) return undefined;
+  try {
+    const value = (from as Record<string, unknown>)[key];
+    return is(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const isString = (value: unknown): value is string => typeof value === 'string' && value !== '';
+const isNumber = (value: unknown): value is number => typeof value === 'number';
+const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean';
+const isDelay = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0;
+const isAnything = (value: unknown): value is unknown => value != null;

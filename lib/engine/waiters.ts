@@ -1,0 +1,73 @@
+import { SagaClosedError, SagaWaitTimeoutError } from '../errors';
+import { isTerminal, type SagaState } from '../core/saga-value';
+import type { SagaObserver } from '../ports/saga-observer';
+import type { SagaStore } from '../ports/saga-store';
+import { startTimer } from './long-timer';
+import { toError } from './to-error';
+
+interface Waiter {
+  readonly sagaId: string;
+  readonly done: (failure?: Error) => void;
+}
+
+/** The slow poll for sagas that end in another process: one query for all waiters. */
+const POLL_MS = 250;
+
+/** Callers that wait for a saga to end, here or in another process. */
+export class Waiters {
+  private readonly waiting = new Set<Waiter>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly store: SagaStore,
+    private readonly observer: SagaObserver,
+  ) {}
+
+  /** Resolves when the saga is terminal or stuck. */
+  async wait(sagaId: string, timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const waiter: Waiter = {
+        sagaId,
+        done: (failure) => {
+          timer.cancel();
+          this.forget(waiter);
+          if (failure === undefined) resolve();
+          else reject(failure);
+        },
+      };
+      const timer = startTimer(timeoutMs, () => waiter.done(new SagaWaitTimeoutError(sagaId, timeoutMs)));
+      this.waiting.add(waiter);
+      this.timer ??= setInterval(() => void this.poll(), POLL_MS);
+      void this.poll();
+    });
+  }
+
+  ended(sagaId: string): void {
+    for (const waiter of this.waiting) if (waiter.sagaId === sagaId) waiter.done();
+  }
+
+  close(): void {
+    for (const waiter of this.waiting) waiter.done(new SagaClosedError('wait for a saga'));
+  }
+
+  private async poll(): Promise<void> {
+    try {
+      const states = await this.store.states([...new Set([...this.waiting].map((waiter) => waiter.sagaId))]);
+      for (const [sagaId, state] of states) if (returnsOn(state)) this.ended(sagaId);
+    } catch (error) {
+      this.observer.notify({ type: 'engine.trouble', where: 'poll for waiters', error: toError(error) });
+    }
+  }
+
+  private forget(waiter: Waiter): void {
+    this.waiting.delete(waiter);
+    if (this.waiting.size > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+}
+
+/** Waiters return on a stuck saga too: nothing more happens until a person acts. */
+function returnsOn(state: SagaState): boolean {
+  return isTerminal(state) || state === 'stuck';
+}

@@ -20,7 +20,12 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
 function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptEnd): Draft {
   switch (event.type) {
     case 'released':
-      return startAgain(plan, saga, { ...operation, claims: operation.claims - 1, hadUnknown: operation.hadUnknown || event.interrupted }, 0);
+      return startAgain(
+        plan,
+        saga,
+        { ...operation, claims: operation.claims - 1, hadUnknown: operation.hadUnknown || event.interrupted },
+        0,
+      );
     case 'completed':
       return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null });
     case 'failed': {

@@ -4,7 +4,7 @@ import { toJson, type Json, type JsonLimits } from './json';
 import { isValidName, NAME_RULE, quoted } from './names';
 import { PLAN_FORMAT, type OperationPolicy, type Plan, type PlanStep } from './plan';
 import { takeReferences, type FoundReference, type StoredReference } from './reference';
-import { retryPolicyProblems, type RetryPolicy } from './retry-policy';
+import { retryPolicyOf, retryPolicyProblems, type RetryOptions } from './retry-policy';
 import type { StepList, StepSpec } from './step-spec';
 import { didYouMean } from './suggestion';
 
@@ -148,15 +148,19 @@ function compensationOf(spec: StepSpec, catalog: HandlerCatalog, problems: strin
   return only ?? null;
 }
 
-function policy(defaults: OperationPolicy, handler: HandlerPolicy, spec: HandlerPolicy): OperationPolicy {
+function policy(
+  defaults: OperationPolicy,
+  handler: HandlerPolicy,
+  spec: { readonly timeoutMs?: number; readonly retry?: RetryOptions },
+): OperationPolicy {
   return {
     timeoutMs: spec.timeoutMs ?? handler.timeoutMs ?? defaults.timeoutMs,
-    retry: spec.retry ?? handler.retry ?? defaults.retry,
+    retry: spec.retry === undefined ? (handler.retry ?? defaults.retry) : retryPolicyOf(spec.retry),
     losses: defaults.losses,
   };
 }
 
-function policyProblems(spec: { readonly name: string; readonly timeoutMs?: number; readonly retry?: RetryPolicy }): readonly string[] {
+function policyProblems(spec: { readonly name: string; readonly timeoutMs?: number; readonly retry?: RetryOptions }): readonly string[] {
   const problems = spec.retry === undefined ? [] : retryPolicyProblems(spec.retry);
   if (spec.timeoutMs !== undefined && !(Number.isFinite(spec.timeoutMs) && spec.timeoutMs > 0))
     problems.push('timeoutMs must be a number above 0');

@@ -9,6 +9,18 @@ export interface RetryPolicy {
   readonly maxMs: number;
 }
 
+/** A policy as people write it: what is left out is `exponential`, 1,000 and 60,000. */
+export interface RetryOptions {
+  readonly attempts: number;
+  readonly backoff?: 'exponential' | 'fixed';
+  readonly baseMs?: number;
+  readonly maxMs?: number;
+}
+
+export function retryPolicyOf({ attempts, backoff = 'exponential', baseMs = 1_000, maxMs = 60_000 }: RetryOptions): RetryPolicy {
+  return { attempts, backoff, baseMs, maxMs };
+}
+
 /** What applies when a handler says `retryable: true` and its step names no policy. */
 export const RETRYABLE_WITHOUT_POLICY: RetryPolicy = { attempts: 3, backoff: 'exponential', baseMs: 1_000, maxMs: 60_000 };
 
@@ -40,7 +52,9 @@ export function attemptLimit(policy: RetryPolicy | null): number {
 }
 
 /** What is wrong with a policy that somebody wrote, in words. */
-export function retryPolicyProblems(policy: RetryPolicy): string[] {
+export function retryPolicyProblems(options: RetryOptions): string[] {
+  if (typeof options !== 'object' || options === null) return ['retry must be an object { attempts, … }'];
+  const policy = retryPolicyOf(options);
   const problems: string[] = [];
   const isDelay = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value) && value >= 0;
   if (!Number.isInteger(policy.attempts) || policy.attempts < 1 || policy.attempts > 30_000)

@@ -1,4 +1,4 @@
-import type { RetryPolicy } from './retry-policy';
+import type { RetryOptions } from './retry-policy';
 
 /** One step of `start(name, steps)`, as plain data. */
 export interface StepSpec {
@@ -15,7 +15,7 @@ export interface StepSpec {
   /** One attempt may take this many milliseconds. Default: the handler's, then the module's (60,000). */
   readonly timeoutMs?: number;
   /** Default: the handler's policy, else one attempt. */
-  readonly retry?: RetryPolicy;
+  readonly retry?: RetryOptions;
 }
 
 /** Steps in order; a nested array is a group that runs in parallel. */

@@ -41,7 +41,10 @@ export class InMemorySagaStore implements SagaStore {
   readonly description = 'memory (lost when the process ends)';
   private readonly records = new Map<string, SagaRecord>();
   private readonly keys = new Map<string, OwnedKey>();
-  private readonly handlers = new Map<string, { readonly group: string; readonly declaration: HandlerDeclaration; readonly seenAt: number }>();
+  private readonly handlers = new Map<
+    string,
+    { readonly group: string; readonly declaration: HandlerDeclaration; readonly seenAt: number }
+  >();
   private readonly quarantined: QuarantinedMessage[] = [];
   private seq = 0;
 
@@ -205,7 +208,11 @@ export class InMemorySagaStore implements SagaStore {
 
   async readHandlers(): Promise<readonly StoredHandler[]> {
     const now = this.now();
-    return [...this.handlers.values()].map(({ group, declaration, seenAt }) => ({ group, declaration: structuredClone(declaration), unseenMs: now - seenAt }));
+    return [...this.handlers.values()].map(({ group, declaration, seenAt }) => ({
+      group,
+      declaration: structuredClone(declaration),
+      unseenMs: now - seenAt,
+    }));
   }
 
   async quarantine(message: QuarantinedMessage): Promise<void> {

@@ -1,0 +1,58 @@
+import { setImmediate as later } from 'node:timers';
+import type { MessageTransport, PublishResult, Subscription, TransportStatus, WakeUp } from '../../ports/message-transport';
+import type { InProcessExchange } from './in-process.transport-exchange';
+import type { Subscriber } from './in-process.transport-lane';
+
+/**
+ * One application's way to an exchange inside this process. For tests, samples and single-process applications: as on a broker, the
+ * wake-ups that are not acknowledged come back when the transport closes; unlike on one, they end with the process.
+ */
+export class InProcessTransport implements MessageTransport {
+  readonly description = 'in-process exchange';
+  readonly #subscribers: Subscriber[] = [];
+  #phase: 'new' | 'open' | 'stopped' | 'closed' = 'new';
+
+  constructor(private readonly exchange: InProcessExchange) {}
+
+  async open(): Promise<void> {
+    if (this.#phase !== 'new') return;
+    this.#phase = 'open';
+    for (const subscriber of this.#subscribers) this.exchange.add(subscriber);
+  }
+
+  async publish(wakeUps: readonly WakeUp[]): Promise<readonly PublishResult[]> {
+    const isConnected = this.#phase === 'open' || this.#phase === 'stopped';
+    return wakeUps.map((wakeUp) => (isConnected ? this.exchange.publish(wakeUp) : 'unavailable'));
+  }
+
+  consume(subscription: Subscription): void {
+    if (subscription.keys.length === 0 || this.#phase === 'stopped' || this.#phase === 'closed') return;
+    const subscriber: Subscriber = { subscription, unacknowledged: new Set() };
+    this.#subscribers.push(subscriber);
+    if (this.#phase === 'open') this.exchange.add(subscriber);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#phase === 'closed') return;
+    this.#phase = 'stopped';
+    for (const subscriber of this.#subscribers) this.exchange.remove(subscriber);
+    // What was being handed out in this turn of the event loop has arrived when this resolves.
+    await new Promise<void>((resolve) => later(resolve));
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    for (const subscriber of this.#subscribers) this.exchange.takeBack(subscriber);
+  }
+
+  status(): TransportStatus {
+    const isOpen = this.#phase === 'open';
+    return {
+      connected: isOpen || this.#phase === 'stopped',
+      blocked: false,
+      consuming: isOpen ? this.#subscribers.map(({ subscription }) => subscription.direction) : [],
+    };
+  }
+}

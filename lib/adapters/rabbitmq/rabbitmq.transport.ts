@@ -1,0 +1,96 @@
+import type { MessageTransport, PublishResult, Subscription, TransportStatus, WakeUp } from '../../ports/message-transport';
+import { BrokerLink, type LinkSource } from './broker-link';
+import { MessageCodec } from './message.codec';
+import { Quarantine } from './quarantine';
+import type { RabbitMqSettings } from './rabbitmq-transport.options';
+import { TroubleReporter } from './trouble.reporter';
+import { WakeUpConsumer } from './wake-up.consumer';
+import { WakeUpPublisher } from './wake-up.publisher';
+
+const CHECK_EVERY_MS = 30_000;
+
+export interface RabbitMqConnections {
+  readonly publish: LinkSource;
+  /** Apart from `publish`, so that a broker that blocks publishers does not stop acknowledgements. Null: the same one. */
+  readonly consume: LinkSource | null;
+  /** Never to be told to anybody. */
+  readonly secrets: readonly string[];
+}
+
+/** Wake-ups over RabbitMQ. How each part survives a fault is written where it lives. */
+export class RabbitMqTransport implements MessageTransport {
+  readonly description: string;
+  readonly #trouble: TroubleReporter;
+  readonly #codec = new MessageCodec();
+  readonly #links: readonly BrokerLink[];
+  readonly #consumeLink: BrokerLink;
+  readonly #publishLink: BrokerLink;
+  readonly #publisher: WakeUpPublisher;
+  readonly #consumers: { readonly subscription: Subscription; readonly consumer: WakeUpConsumer }[] = [];
+  #watchdog: NodeJS.Timeout | undefined;
+  #phase: 'new' | 'open' | 'stopped' | 'closed' = 'new';
+
+  constructor(
+    private readonly settings: RabbitMqSettings,
+    connections: RabbitMqConnections,
+    onTrouble: (error: Error) => void,
+  ) {
+    const { topology, confirmTimeoutMs } = settings;
+    this.description = `RabbitMQ exchange "${topology.exchange}"`;
+    this.#trouble = new TroubleReporter((error) => onTrouble(error), connections.secrets);
+    this.#publishLink = new BrokerLink(connections.publish, this.#trouble);
+    this.#consumeLink = connections.consume === null ? this.#publishLink : new BrokerLink(connections.consume, this.#trouble);
+    this.#links = [...new Set([this.#publishLink, this.#consumeLink])];
+    this.#publisher = new WakeUpPublisher(this.#publishLink, topology, this.#codec, confirmTimeoutMs, this.#trouble);
+  }
+
+  async open(): Promise<void> {
+    if (this.#phase !== 'new') return;
+    this.#phase = 'open';
+    this.#publisher.start();
+    for (const { consumer } of this.#consumers) consumer.start();
+    this.#watchdog = setInterval(() => this.#checkConsumers(), CHECK_EVERY_MS).unref();
+    for (const link of this.#links) link.open();
+  }
+
+  publish(wakeUps: readonly WakeUp[]): Promise<readonly PublishResult[]> {
+    return this.#publisher.publish(wakeUps);
+  }
+
+  consume(subscription: Subscription): void {
+    if (subscription.keys.length === 0 || this.#phase === 'stopped' || this.#phase === 'closed') return;
+    const quarantine = new Quarantine(subscription.onUnreadable, this.#trouble);
+    const { topology } = this.settings;
+    const consumer = new WakeUpConsumer(this.#consumeLink, topology, this.#codec, subscription, quarantine, this.#trouble);
+    this.#consumers.push({ subscription, consumer });
+    if (this.#phase === 'open') consumer.start();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#phase === 'new' || this.#phase === 'open') this.#phase = 'stopped';
+    clearInterval(this.#watchdog);
+    await Promise.all(this.#consumers.map(({ consumer }) => consumer.stop()));
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
+    // From here on every failure is our own doing.
+    this.#trouble.silence();
+    await Promise.all([this.#publisher.close(), ...this.#consumers.map(({ consumer }) => consumer.close())]);
+    await Promise.all(this.#links.map((link) => link.close()));
+  }
+
+  status(): TransportStatus {
+    return {
+      connected: this.#publisher.isReady && this.#consumeLink.connection !== undefined,
+      blocked: this.#publishLink.blocked,
+      consuming: this.#consumers.filter(({ consumer }) => consumer.isInPlace).map(({ subscription }) => subscription.direction),
+    };
+  }
+
+  #checkConsumers(): void {
+    for (const { consumer } of this.#consumers) void consumer.check();
+  }
+}

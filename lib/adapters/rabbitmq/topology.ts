@@ -1,0 +1,41 @@
+import type { Direction } from '../../core/operation';
+import type { RawChannel } from './raw-channel';
+
+/** Names on the broker. */
+export interface Topology {
+  readonly exchange: string;
+  readonly queues: Readonly<Record<Direction, string>>;
+}
+
+// A lost wake-up is only a delay, so a queue that nobody reads may forget: it must never fill the broker's disk.
+// A TTL on a quorum queue needs RabbitMQ 3.10.
+const QUEUE_ARGUMENTS = {
+  'x-queue-type': 'quorum',
+  'x-max-length': 100_000,
+  'x-message-ttl': 600_000,
+  'x-overflow': 'drop-head',
+};
+
+export function routingKey(direction: Direction, key: string): string {
+  return direction === 'action' ? `step.${key}` : `compensate.${key}`;
+}
+
+/** Repeated at each connect, by publishers too: a broker that lost its disk, or an exchange that was deleted, heals by itself. */
+export async function declareExchange(channel: RawChannel, { exchange }: Topology): Promise<void> {
+  await channel.assertExchange(exchange, 'topic', { durable: true });
+}
+
+/** Nothing is ever unbound or deleted: another process may live on it. Answers how many consumers the queue has. */
+export async function declareQueue(
+  channel: RawChannel,
+  topology: Topology,
+  direction: Direction,
+  keys: readonly string[],
+): Promise<{ readonly consumerCount: number }> {
+  const queue = topology.queues[direction];
+  await declareExchange(channel, topology);
+  // A copy, because amqplib writes into what it is given.
+  const { consumerCount } = await channel.assertQueue(queue, { durable: true, arguments: { ...QUEUE_ARGUMENTS } });
+  for (const key of keys) await channel.bindQueue(queue, topology.exchange, routingKey(direction, key));
+  return { consumerCount };
+}

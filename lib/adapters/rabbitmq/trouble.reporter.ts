@@ -1,0 +1,53 @@
+import { BrokerTroubleError } from './broker-trouble.error';
+import { redact } from './redact';
+
+/** Tells people what is wrong, without flooding them and without the password: a broker that is down fails every two seconds. */
+export class TroubleReporter {
+  readonly #said = new Map<string, { text: string; at: number }>();
+  #silent = false;
+
+  constructor(
+    private readonly tell: (error: Error) => void,
+    private readonly secrets: readonly string[],
+  ) {}
+
+  /** The same text on the same subject is told again only after `everyMs`; another text at once. */
+  report(subject: string, error: unknown, everyMs = 60_000): void {
+    const text = redact(`${subject}: ${messageOf(error)}`, this.secrets);
+    const last = this.#said.get(subject);
+    if (last?.text === text && performance.now() - last.at < everyMs) return;
+    this.#said.set(subject, { text, at: performance.now() });
+    this.#say(text);
+  }
+
+  /** For what strangers can cause: at most one a second on a subject, whatever its text. */
+  reportSeldom(subject: string, error: unknown): void {
+    const last = this.#said.get(subject);
+    if (last !== undefined && performance.now() - last.at < 1_000) return;
+    this.#said.set(subject, { text: '', at: performance.now() });
+    this.#say(redact(`${subject}: ${messageOf(error)}`, this.secrets));
+  }
+
+  /** It works again: the next failure is news. */
+  forget(subject: string): void {
+    this.#said.delete(subject);
+  }
+
+  silence(): void {
+    this.#silent = true;
+  }
+
+  #say(text: string): void {
+    if (this.#silent) return;
+    try {
+      this.tell(new BrokerTroubleError(text));
+    } catch {
+      // A logger that throws must not take the connection with it.
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message || error.name : 'unknown reason';
+}

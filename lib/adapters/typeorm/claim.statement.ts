@@ -1,0 +1,128 @@
+import type { Json } from '../../core/json';
+import type { OperationRef } from '../../core/operation';
+import type { Plan } from '../../core/plan';
+import type { StoredReference } from '../../core/reference';
+import type { Claim, ClaimRequest } from '../../ports/saga-store';
+import { operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
+import { delayMs, inMs, type Statement } from './sql';
+
+/**
+ * Takes one operation. The whole rule of `transition` is the WHERE of `seen`, judged by what this statement's snapshot shows; a
+ * saga that has changed since is left alone by the `rev` of `locked` (a row lock reads the newest row, while operations are still
+ * read from the older snapshot). What follows reads the RETURNING of the saga's update, never the lock.
+ */
+export function claimStatement(schema: string, request: ClaimRequest): Statement {
+  const s = `"${schema}"`;
+  const { operation } = request;
+  return {
+    name: 'nest_saga_claim',
+    text: `WITH seen AS MATERIALIZED (
+        SELECT s.id, s.rev
+          FROM ${s}.sagas s JOIN ${s}.operations o ON o.saga_id = s.id
+         WHERE s.id = $1 AND o.saga_id = $1 AND o.direction = $2 AND o.step = $3 AND o.round = $4
+           AND s.plan_format <= $8
+           AND s.state = CASE o.direction WHEN 'action' THEN 'started' ELSE 'compensating' END
+           AND (o.state = 'started' OR (o.state = 'retrying' AND o.due_at <= clock_timestamp()))
+           AND o.claims - o.losses < o.attempt_limit AND o.blamed < o.loss_limit
+      ), locked AS MATERIALIZED (
+        SELECT s.id FROM ${s}.sagas s JOIN seen ON seen.id = s.id
+         WHERE s.rev = seen.rev FOR NO KEY UPDATE OF s SKIP LOCKED
+      ), saga AS (
+        UPDATE ${s}.sagas s
+           SET rev = s.rev + 1, updated_at = clock_timestamp(), wake_at = least(s.wake_at, ${inMs('$7::float8')})
+          FROM locked WHERE s.id = locked.id
+        RETURNING s.*
+      ), op AS (
+        UPDATE ${s}.operations o
+           SET state = 'running', fence = o.fence + 1, claim_id = $5, worker = $6, claims = o.claims + 1,
+               ord = CASE WHEN o.direction = 'action' AND o.ord = 0 THEN saga.rev ELSE o.ord END,
+               timed_out = false, lease_until = ${inMs('$7::float8')}, due_at = NULL, send_at = NULL, resends = 0
+          FROM saga
+         WHERE o.saga_id = $1 AND o.saga_id = saga.id AND o.direction = $2 AND o.step = $3 AND o.round = $4
+        RETURNING o.*
+      ), record AS (
+        INSERT INTO ${s}.history (saga_id, rev, kind, state, step, direction, round, fence, attempt, error)
+        SELECT saga.id, saga.rev, 'claim', saga.state, op.step, op.direction, op.round, op.fence, op.claims - op.losses, op.error
+          FROM saga JOIN op ON op.saga_id = saga.id
+      )
+      ${claimed(s)}`,
+    values: [...identity(request.sagaId, operation), request.claimId, request.worker, delayMs(request.leaseMs), request.planFormat],
+  };
+}
+
+/** The same answer for a claim that may have been taken already: the connection broke before PostgreSQL's answer came. */
+export function claimedStatement(schema: string, request: ClaimRequest): Statement {
+  const s = `"${schema}"`;
+  return {
+    text: `WITH saga AS MATERIALIZED (SELECT * FROM ${s}.sagas WHERE id = $1),
+        op AS MATERIALIZED (
+          SELECT * FROM ${s}.operations
+           WHERE saga_id = $1 AND direction = $2 AND step = $3 AND round = $4 AND claim_id = $5 AND state = 'running')
+      ${claimed(s)}`,
+    values: [...identity(request.sagaId, request.operation), request.claimId],
+  };
+}
+
+/** A retrying operation's time has come, by the database's clock. */
+export function isDueStatement(schema: string, sagaId: string, operation: OperationRef): Statement {
+  return {
+    text: `SELECT coalesce(due_at <= clock_timestamp(), false) AS due FROM "${schema}".operations
+            WHERE saga_id = $1 AND direction = $2 AND step = $3 AND round = $4`,
+    values: identity(sagaId, operation),
+  };
+}
+
+function identity(sagaId: string, { direction, step, round }: OperationRef): readonly unknown[] {
+  return [sagaId, direction, step, round];
+}
+
+/**
+ * What a worker needs, and what its report will be decided from: of an action its direct dependents, of an undo the one after it.
+ */
+function claimed(s: string): string {
+  return `SELECT ${sagaColumns('saga')}, ${operationJson('op')} AS operation, i.step_id, i.input, i.refs, given.input AS given,
+        (SELECT json_object_agg(a.step, a.output) FROM ${s}.operations a
+          WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.round = 1 AND a.output IS NOT NULL
+            AND a.step = ANY (ARRAY(SELECT (r.value ->> 'step')::int FROM jsonb_array_elements(i.refs) r))) AS outputs,
+        CASE WHEN op.action_outcome = 'completed' THEN
+          (SELECT a.output FROM ${s}.operations a
+            WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.step = op.step AND a.round = 1) END AS action_output,
+        CASE op.direction
+          WHEN 'action' THEN (SELECT json_agg(${operationJson('d')}) FROM ${s}.operations d
+            WHERE d.saga_id = op.saga_id AND d.direction = 'action' AND d.step = ANY (op.dependents) AND d.round = 1)
+          ELSE (SELECT json_agg(${operationJson('d')}) FROM ${s}.operations d
+            WHERE d.saga_id = op.saga_id AND d.direction = 'undo' AND d.ord = op.ord + 1) END AS neighbours
+      FROM saga
+      JOIN op ON op.saga_id = saga.id
+      JOIN ${s}.inputs i ON i.saga_id = op.saga_id AND i.step = op.step
+      JOIN ${s}.inputs given ON given.saga_id = op.saga_id AND given.step = -1`;
+}
+
+export interface ClaimRow extends SagaRow {
+  readonly operation: OperationRow;
+  readonly step_id: string;
+  readonly input: Json;
+  readonly refs: readonly StoredReference[];
+  readonly given: { readonly context: Json; readonly metadata: Json };
+  readonly outputs: Readonly<Record<string, Json>> | null;
+  readonly action_output: Json;
+  readonly neighbours: readonly OperationRow[] | null;
+}
+
+export function toClaim(row: ClaimRow, plan: Plan, claimId: string): Claim {
+  const operation = toOperation(row.operation);
+  return {
+    sagaId: row.id,
+    claimId,
+    operation,
+    stepId: row.step_id,
+    input: row.input,
+    references: row.refs,
+    outputs: new Map(Object.entries(row.outputs ?? {}).map(([step, output]) => [Number(step), output])),
+    context: row.given.context,
+    metadata: row.given.metadata,
+    actionOutput: operation.actionOutcome === 'completed' ? row.action_output : undefined,
+    createdAt: new Date(row.created_at),
+    basis: { plan, saga: toSaga(row, [row.operation, ...(row.neighbours ?? [])], false) },
+  };
+}

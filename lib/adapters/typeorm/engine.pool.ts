@@ -1,0 +1,142 @@
+import type { DataSource, DataSourceOptions } from 'typeorm';
+import { SagaClosedError } from '../../errors';
+import { redacted } from './database.error';
+import { engineOptions } from './engine-options';
+import { OWN_TYPES, type Sql, type Statement } from './sql';
+import { loadTypeOrm, poolOf, type PgClient, type PgPool, type PgResult } from './vendor';
+
+export interface EnginePoolInit {
+  /** Those of the application's DataSource. */
+  readonly application: DataSourceOptions;
+  readonly poolSize: number;
+  readonly namedStatements: boolean;
+}
+
+/**
+ * The engine's own few connections: heartbeats must not queue behind the handlers of the application, nor may handlers wait for
+ * a connection that the engine holds.
+ */
+export class EnginePool implements Sql {
+  private dataSource: DataSource | null = null;
+
+  constructor(private readonly init: EnginePoolInit) {}
+
+  /** Connects. Nothing is connected before. */
+  async open(): Promise<void> {
+    if (this.dataSource !== null) return;
+    const first = await this.connect('');
+    const [row] = await run<{ readonly isolation: string }>(first, isolationQuery, false);
+    if (row?.isolation === 'read committed') {
+      this.dataSource = first;
+      return;
+    }
+    // The statements rely on seeing what was committed while they waited; a database may have another default.
+    await first.destroy();
+    this.dataSource = await this.connect('-c default_transaction_isolation=read\\ committed');
+  }
+
+  async close(): Promise<void> {
+    const open = this.dataSource;
+    this.dataSource = null;
+    await open?.destroy();
+  }
+
+  async query<Row>(statement: Statement): Promise<readonly Row[]> {
+    return run<Row>(this.opened(), statement, this.init.namedStatements);
+  }
+
+  /** One transaction on one connection. Resolves only when PostgreSQL answered COMMIT to the COMMIT. */
+  async transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    const pool = requirePool(this.opened());
+    const client = await pool.connect().catch((error: unknown) => {
+      throw redacted(error);
+    });
+    // A connection that breaks between two statements emits an error that nobody else listens to here.
+    const ignore = (): void => undefined;
+    client.on('error', ignore);
+    let broken: Error | undefined;
+    try {
+      const result = await within(client, work, this.init.namedStatements);
+      return result;
+    } catch (error) {
+      broken = await rollback(client);
+      throw redacted(error);
+    } finally {
+      client.off('error', ignore);
+      client.release(broken);
+    }
+  }
+
+  private opened(): DataSource {
+    if (this.dataSource === null) throw new SagaClosedError('use the store');
+    return this.dataSource;
+  }
+
+  private async connect(startup: string): Promise<DataSource> {
+    const { DataSource: Constructor } = loadTypeOrm();
+    const dataSource = new Constructor(engineOptions(this.init.application, this.init.poolSize, startup));
+    try {
+      return await dataSource.initialize();
+    } catch (error) {
+      // A half-opened DataSource cannot be destroyed, and an idle connection would keep the process alive.
+      await poolOf(dataSource)
+        ?.end()
+        .catch(() => undefined);
+      throw redacted(error);
+    }
+  }
+}
+
+const isolationQuery: Statement = { text: `SELECT current_setting('default_transaction_isolation') AS isolation`, values: [] };
+
+async function run<Row>(dataSource: DataSource, statement: Statement, named: boolean): Promise<readonly Row[]> {
+  try {
+    const { rows } = await requirePool(dataSource).query(toQuery(statement, named));
+    return rows as readonly Row[];
+  } catch (error) {
+    throw redacted(error);
+  }
+}
+
+function toQuery(statement: Statement, named: boolean): Parameters<PgPool['query']>[0] {
+  const { name, text, values } = statement;
+  return named && name !== undefined ? { name, text, values, types: OWN_TYPES } : { text, values, types: OWN_TYPES };
+}
+
+function requirePool(dataSource: DataSource): PgPool {
+  const pool = poolOf(dataSource);
+  if (pool === undefined) throw new SagaClosedError('use the store');
+  return pool;
+}
+
+async function within<T>(client: PgClient, work: (sql: Sql) => Promise<T>, named: boolean): Promise<T> {
+  await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
+  // Unlike startup parameters, these work through pgbouncer.
+  await client.query(`SET LOCAL lock_timeout = '3s'`);
+  await client.query(`SET LOCAL statement_timeout = '15s'`);
+  await client.query(`SET LOCAL idle_in_transaction_session_timeout = '15s'`);
+  const sql: Sql = {
+    query: async <Row>(statement: Statement) => {
+      try {
+        return (await client.query(toQuery(statement, named))).rows as readonly Row[];
+      } catch (error) {
+        throw redacted(error);
+      }
+    },
+  };
+  const result = await work(sql);
+  const commit: PgResult = await client.query('COMMIT');
+  // A transaction in which a statement failed is rolled back by COMMIT, without an error.
+  if (commit.command !== 'COMMIT') throw new Error('the transaction was rolled back');
+  return result;
+}
+
+/** The error with which the connection must be thrown away; undefined when it can be used again. */
+async function rollback(client: PgClient): Promise<Error | undefined> {
+  try {
+    await client.query('ROLLBACK');
+    return undefined;
+  } catch (error) {
+    return redacted(error);
+  }
+}

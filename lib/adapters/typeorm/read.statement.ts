@@ -1,0 +1,29 @@
+import { operationJson, sagaColumns, toSaga, type OperationRow, type SagaRow } from './rows';
+import type { Basis } from '../../ports/saga-store';
+import type { PlanShelf } from './plan.shelf';
+import type { Sql, Statement } from './sql';
+
+export type WholeSagaRow = SagaRow & { readonly plan_format: number; readonly operations: readonly OperationRow[] };
+
+/** A saga with all its operations, as one instant shows them. */
+export function readStatement(schema: string, sagaId: string): Statement {
+  return {
+    name: 'nest_saga_read',
+    text: `SELECT ${sagaColumns('s')}, s.plan_format, ${wholeOperations(schema, 's.id')} AS operations
+             FROM "${schema}".sagas s WHERE s.id = $1`,
+    values: [sagaId],
+  };
+}
+
+/** In an order that does not depend on which of them changed last. */
+export function wholeOperations(schema: string, sagaId: string): string {
+  return `coalesce((SELECT json_agg(${operationJson('o')} ORDER BY o.direction, o.step, o.round)
+            FROM "${schema}".operations o WHERE o.saga_id = ${sagaId}), '[]'::json)`;
+}
+
+/** What any event can be decided from; undefined when there is no such saga. */
+export async function readBasis(sql: Sql, schema: string, plans: PlanShelf, sagaId: string): Promise<Basis | undefined> {
+  const [row] = await sql.query<WholeSagaRow>(readStatement(schema, sagaId));
+  if (row === undefined) return undefined;
+  return { plan: await plans.load(sql, row.plan_hash), saga: toSaga(row, row.operations, true) };
+}

@@ -1,0 +1,77 @@
+import type { Direction, Operation, OperationState, StepFailure } from '../../core/operation';
+import { operationKey, type OperationKey } from '../../core/operation';
+import type { SagaState, SagaValue, TurnCause } from '../../core/saga-value';
+import { epochMs } from './sql';
+
+type OperationRow = readonly [
+  step: number,
+  direction: Direction,
+  round: number,
+  state: OperationState,
+  waits: number,
+  order: number,
+  fence: number,
+  claimId: string | null,
+  claims: number,
+  losses: number,
+  blamed: number,
+  hadUnknown: boolean,
+  timedOut: boolean,
+  actionOutcome: 'completed' | 'unknown' | null,
+  error: StepFailure | null,
+];
+
+const COLUMNS: readonly string[] = [
+  ...['step', 'direction', 'round', 'state', 'waits', 'ord', 'fence', 'claim_id', 'claims', 'losses', 'blamed'],
+  ...['had_unknown', 'timed_out', 'action_outcome', 'error'],
+];
+
+/** What a decision needs of an operation, as one JSON array: a saga and its operations are read by one statement, at one instant. */
+export function operationJson(alias: string): string {
+  return `json_build_array(${COLUMNS.map((column) => `${alias}.${column}`).join(', ')})`;
+}
+
+export type { OperationRow };
+
+export function toOperation(row: OperationRow): Operation {
+  const [step, direction, round, state, waits, order, fence, claimId, claims, losses, blamed, hadUnknown, timedOut, actionOutcome, error] =
+    row;
+  return {
+    ...{ step, direction, round, state, waits, order, fence, claimId, claims, losses, blamed },
+    ...{ hadUnknown, timedOut, actionOutcome, error },
+  };
+}
+
+/** The columns of a saga that every read of one returns. */
+export function sagaColumns(alias: string): string {
+  const columns = ['id', 'name', 'state', 'rev', 'open_actions', 'open_undos', 'cause', 'plan_hash'];
+  return [...columns.map((column) => `${alias}.${column}`), `${epochMs(`${alias}.created_at`)} AS created_at`].join(', ');
+}
+
+export interface SagaRow {
+  readonly id: string;
+  readonly name: string;
+  readonly state: SagaState;
+  readonly rev: number;
+  readonly open_actions: number;
+  readonly open_undos: number;
+  readonly cause: TurnCause | null;
+  readonly plan_hash: string;
+  readonly created_at: number;
+}
+
+export function toSaga(row: SagaRow, operations: readonly OperationRow[], whole: boolean): SagaValue {
+  const byKey = new Map<OperationKey, Operation>();
+  for (const operation of operations.map(toOperation)) byKey.set(operationKey(operation), operation);
+  return {
+    id: row.id,
+    name: row.name,
+    state: row.state,
+    rev: row.rev,
+    openActions: row.open_actions,
+    openUndos: row.open_undos,
+    cause: row.cause,
+    operations: byKey,
+    whole,
+  };
+}

@@ -1,0 +1,45 @@
+/** One statement with its bound values. Named ones are prepared once a connection. */
+export interface Statement {
+  readonly name?: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** Runs statements: each one committed by itself on the pool, or all of them inside one transaction. */
+export interface Sql {
+  query<Row>(statement: Statement): Promise<readonly Row[]>;
+}
+
+const PARSERS: ReadonlyMap<number, (text: string) => unknown> = new Map<number, (text: string) => unknown>([
+  [16, (text) => text === 't'], // bool
+  [20, Number], // int8: fences and revs stay far below 2^53
+  [21, Number], // int2
+  [23, Number], // int4
+  [701, Number], // float8
+  [114, JSON.parse], // json
+  [3802, JSON.parse], // jsonb
+]);
+
+const AS_TEXT = (text: string): string => text;
+
+/** Parsers of our own: an application may have changed those of `pg` for the whole process. */
+export const OWN_TYPES = {
+  getTypeParser: (oid: number): ((text: string) => unknown) => PARSERS.get(oid) ?? AS_TEXT,
+};
+
+/** A time as milliseconds since 1970, whatever the connection's DateStyle. */
+export function epochMs(column: string): string {
+  return `(extract(epoch FROM ${column}) * 1000)::float8`;
+}
+
+/** PostgreSQL's times end in the year 294276, and JSON has no Infinity: no delay is longer than a hundred years. */
+const LONGEST_MS = 3_155_760_000_000;
+
+export function delayMs(ms: number): number {
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), LONGEST_MS);
+}
+
+/** `now` plus a number of milliseconds; null when that is null. */
+export function inMs(ms: string, now = 'clock_timestamp()'): string {
+  return `${now} + ${ms} * interval '1 millisecond'`;
+}

@@ -1,0 +1,45 @@
+import type { RetryOptions } from '../core/retry-policy';
+
+/** Symbols of the global registry, so that two copies of this package in one application agree. */
+export const STEP_METADATA = Symbol.for('nest-saga:step');
+export const COMPENSATE_METADATA = Symbol.for('nest-saga:compensate');
+export const DEFINITION_METADATA = Symbol.for('nest-saga:definition');
+
+export interface HandlerOptions {
+  /** One attempt may take this many milliseconds; then its signal aborts. Default: the module's (60,000). */
+  readonly timeoutMs?: number;
+  /** When a thrown error is tried again. Default: a step is not, a compensation 20 times. */
+  readonly retry?: RetryOptions;
+  /** Name of the `SagaModule` that this handler belongs to. Default: the unnamed one. */
+  readonly instance?: string;
+}
+
+export interface SagaStepOptions extends HandlerOptions {
+  /** In a `@SagaDefinition` class: the steps that this one waits for. Default: the step written before it. */
+  readonly after?: string | readonly string[];
+  /** In a `@SagaDefinition` class: the step's input, with `ref()` for outputs of earlier steps. Default: the saga's input. */
+  readonly input?: unknown;
+  /** In a `@SagaDefinition` class: key of a handler elsewhere that runs this step in place of the method. */
+  readonly use?: string;
+}
+
+export interface CompensateOptions extends HandlerOptions {
+  /** Key of the action that this undoes when a plan names no compensation. */
+  readonly for?: string;
+}
+
+export interface SagaDefinitionOptions {
+  readonly name: string;
+  /** The saga turns back when it has not completed within this many milliseconds. Default: never. */
+  readonly deadlineMs?: number;
+  /** Name of the `SagaModule` that this saga belongs to. Default: the unnamed one. */
+  readonly instance?: string;
+}
+
+export interface StepMetadata extends SagaStepOptions {
+  readonly key: string;
+}
+
+export interface CompensateMetadata extends CompensateOptions {
+  readonly key: string;
+}

@@ -1,0 +1,54 @@
+import { isValidName, NAME_RULE, quoted } from '../core/names';
+import { contextRef } from '../core/reference';
+import type { StepSpec } from '../core/step-spec';
+import { didYouMean } from '../core/suggestion';
+import type { CompensateMetadata, SagaDefinitionOptions, StepMetadata } from '../decorators/metadata';
+import type { Definition } from './definition';
+
+export interface DefinitionMethods {
+  readonly className: string;
+  readonly options: SagaDefinitionOptions;
+  /** In the order in which they are written. */
+  readonly steps: readonly StepMetadata[];
+  readonly compensations: readonly CompensateMetadata[];
+}
+
+/** Key of the handler that a method of a definition class becomes. */
+export function definitionKey(saga: string, step: string): string {
+  return `${saga}.${step}`;
+}
+
+/** Turns the methods of a definition class into steps; every problem is added to `problems`. */
+export function readDefinition({ className, options, steps, compensations }: DefinitionMethods, problems: string[]): Definition {
+  const where = `@SagaDefinition ${className}`;
+  if (!isValidName(options.name)) problems.push(`${where}: the name ${quoted(options.name)} is not ${NAME_RULE}`);
+  if (steps.length === 0) problems.push(`${where}: it has no steps; add @SagaStep('name') to a method`);
+  if (options.deadlineMs !== undefined && !(options.deadlineMs > 0)) problems.push(`${where}: deadlineMs must be above 0`);
+  const names = steps.map((step) => step.key);
+  for (const { key } of compensations) {
+    if (!names.includes(key)) problems.push(`${where}: @Compensate(${quoted(key)}) undoes no step of it${didYouMean(key, names)}`);
+  }
+  const undone = new Set(compensations.map((compensation) => compensation.key));
+  const specs = steps.map((step, place) => {
+    const after = step.after ?? names[place - 1] ?? [];
+    for (const name of [after].flat()) {
+      if (!names.includes(name))
+        problems.push(`${where}: step "${step.key}" is to run after ${quoted(name)}, which is not a step of it${didYouMean(name, names)}`);
+    }
+    if (step.use !== undefined && undone.has(step.key))
+      problems.push(`${where}: step "${step.key}" borrows "${step.use}", so its compensation is borrowed too; remove @Compensate`);
+    return specOf(options.name, step, [after].flat(), undone.has(step.key));
+  });
+  return { name: options.name, deadlineMs: options.deadlineMs, steps: specs };
+}
+
+function specOf(saga: string, step: StepMetadata, dependsOn: readonly string[], undone: boolean): StepSpec {
+  const common = { name: step.key, dependsOn, input: step.input ?? contextRef() };
+  const policy = {
+    ...(step.timeoutMs === undefined ? {} : { timeoutMs: step.timeoutMs }),
+    ...(step.retry === undefined ? {} : { retry: step.retry }),
+  };
+  if (step.use !== undefined) return { ...common, ...policy, action: step.use };
+  const key = definitionKey(saga, step.key);
+  return { ...common, ...policy, action: key, compensation: undone ? key : null };
+}

@@ -1,0 +1,27 @@
+import { SagaInvariantError } from '../errors';
+import type { HandlerDeclaration } from '../core/handler-declaration';
+import type { Json } from '../core/json';
+import type { Direction } from '../core/operation';
+import type { HandlerContext, StepInvoker } from '../ports/step-invoker';
+import type { MethodHandler } from './method-handler';
+
+/** The handlers of one application, sealed at boot. A Map, so that a key called `constructor` is just a key. */
+export class HandlerRegistry implements StepInvoker {
+  readonly declarations: readonly HandlerDeclaration[];
+  private readonly byKey: ReadonlyMap<string, MethodHandler>;
+
+  constructor(readonly handlers: readonly MethodHandler[]) {
+    this.declarations = handlers.map((handler) => handler.declaration);
+    this.byKey = new Map(handlers.map((handler) => [`${handler.declaration.direction}:${handler.declaration.key}`, handler]));
+  }
+
+  has(direction: Direction, key: string): boolean {
+    return this.byKey.has(`${direction}:${key}`);
+  }
+
+  async invoke(direction: Direction, key: string, payload: Json | undefined, context: HandlerContext): Promise<unknown> {
+    const handler = this.byKey.get(`${direction}:${key}`);
+    if (handler === undefined) throw new SagaInvariantError(`no handler for ${direction} "${key}"`);
+    return handler.call(payload, context);
+  }
+}

@@ -1,0 +1,9 @@
+import type { HandlerDeclaration } from '../core/handler-declaration';
+
+/** A handler that discovery found: what it says of itself, where it is, and how to call it. */
+export interface MethodHandler {
+  readonly declaration: HandlerDeclaration;
+  /** `PaymentService.charge`, for people. */
+  readonly where: string;
+  readonly call: (payload: unknown, context: unknown) => Promise<unknown>;
+}

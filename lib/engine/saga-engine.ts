@@ -10,7 +10,7 @@ import type { StepInvoker } from '../ports/step-invoker';
 import { AttemptRunner } from './attempt-runner';
 import { Committer } from './committer';
 import { Dispatcher } from './dispatcher';
-import type { EngineOptions } from './engine-options';
+import type { EngineOptions } from '../options/engine-options';
 import { HandlerBook } from './handler-book';
 import { insideHandler } from './handler-scope';
 import { Heartbeats } from './heartbeats';

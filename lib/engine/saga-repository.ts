@@ -19,27 +19,27 @@ export type StepUpdate =
  */
 export class SagaRepository {
   constructor(
-    private readonly engine: SagaEngine,
+    private readonly engine: () => Promise<SagaEngine>,
     private readonly limits: JsonLimits,
   ) {}
 
   /** Stores a new saga whole; it runs from then on. */
   async saveSaga(name: string, steps: StepList, context: unknown = {}, options: StartOptions = {}): Promise<StartedSaga> {
-    return this.engine.start(name, steps, context, options);
+    return (await this.engine()).start(name, steps, context, options);
   }
 
   async loadSaga(sagaId: string): Promise<Saga | null> {
-    return this.engine.find(sagaId);
+    return (await this.engine()).find(sagaId);
   }
 
   /** @throws SagaNotFoundError, SagaActiveError */
   async deleteSaga(sagaId: string): Promise<void> {
-    await this.engine.delete(sagaId);
+    await (await this.engine()).delete(sagaId);
   }
 
   /** Started, compensating and stuck ones, the newest first. */
   async listActiveSagas(limit = 100): Promise<readonly Saga[]> {
-    return this.engine.list({ states: ACTIVE_STATES, limit });
+    return (await this.engine()).list({ states: ACTIVE_STATES, limit });
   }
 
   /**
@@ -48,7 +48,7 @@ export class SagaRepository {
    * @throws SagaNotFoundError, SagaStepRefusedError
    */
   async updateSagaStep(sagaId: string, stepId: string, update: StepUpdate, actor: string | null = null): Promise<Saga> {
-    const saga = await this.engine.get(sagaId);
+    const saga = await (await this.engine()).get(sagaId);
     const step = saga.steps.findIndex((candidate) => candidate.id === stepId);
     if (step < 0) throw new SagaStepRefusedError(sagaId, `an update of step "${stepId}"`, 'it has no such step');
     const result: ReportedEvent['result'] =
@@ -70,7 +70,7 @@ export class SagaRepository {
    * @throws SagaNotFoundError, SagaStepRefusedError
    */
   async updateSagaState(sagaId: string, state: SagaState, actor: string | null = null): Promise<Saga> {
-    const saga = await this.engine.get(sagaId);
+    const saga = await (await this.engine()).get(sagaId);
     if (saga.state === state) return saga;
     if (state !== 'compensating')
       throw new SagaStepRefusedError(sagaId, `the state "${state}"`, `it is ${saga.state}, and only its steps can make it ${state}`);
@@ -78,10 +78,10 @@ export class SagaRepository {
   }
 
   private async commit(sagaId: string, event: SagaEvent, what: string): Promise<Saga> {
-    const result = await this.engine.commits.commit(sagaId, event);
+    const result = await (await this.engine()).commits.commit(sagaId, event);
     if (result.kind === 'failed') throw result.error;
     if (result.kind === 'missing') throw new SagaNotFoundError(sagaId);
     if (result.kind === 'ignored') throw new SagaStepRefusedError(sagaId, what, `it is ${result.state} (${result.reason})`);
-    return this.engine.get(sagaId);
+    return (await this.engine()).get(sagaId);
   }
 }

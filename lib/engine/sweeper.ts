@@ -3,7 +3,7 @@ import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, SweepResult } from '../ports/saga-store';
 import type { Committer } from './committer';
 import type { Dispatcher } from './dispatcher';
-import { RESEND_MAX_MS } from './engine-options';
+import { RESEND_MAX_MS } from '../options/engine-options';
 import { toError } from './to-error';
 
 const BATCH = 100;

@@ -7,7 +7,7 @@ import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim, SagaStore } from '../ports/saga-store';
 import type { StepInvoker } from '../ports/step-invoker';
 import type { AttemptRunner } from './attempt-runner';
-import { SLOT_WAIT_MS } from './engine-options';
+import { SLOT_WAIT_MS } from '../options/engine-options';
 import { Slots } from './slots';
 import { toError } from './to-error';
 

@@ -1,4 +1,5 @@
 import type { MessageTransport } from './message-transport';
+import type { AdapterEnvironment } from './store-definition';
 
 /** What `transport:` in the module's options takes: `rabbitMqTransport()`, `inProcessTransport()`, or one of your own. */
 export interface TransportDefinition {
@@ -11,11 +12,9 @@ export interface TransportDefinition {
 }
 
 /** What an application lends to its transport. */
-export interface TransportEnvironment {
-  /** Name of the saga engine; `default` unless several live in one application. */
-  readonly instance: string;
-  /** A provider of the application, if it has one for this token. */
-  resolve<T>(token: unknown): T | undefined;
+export interface TransportEnvironment extends AdapterEnvironment {
+  /** The module's `group`; empty unless services with different handlers share the broker. */
+  readonly group: string;
   /** Where a transport says what it is trying again. Never credentials. */
   trouble(error: Error): void;
 }

@@ -28,6 +28,7 @@ export class RabbitMqTransport implements MessageTransport {
   readonly #publisher: WakeUpPublisher;
   readonly #consumers: { readonly subscription: Subscription; readonly consumer: WakeUpConsumer }[] = [];
   #watchdog: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
   #phase: 'new' | 'open' | 'stopped' | 'closed' = 'new';
 
   constructor(
@@ -72,14 +73,8 @@ export class RabbitMqTransport implements MessageTransport {
     await Promise.all(this.#consumers.map(({ consumer }) => consumer.stop()));
   }
 
-  async close(): Promise<void> {
-    await this.stop();
-    if (this.#phase === 'closed') return;
-    this.#phase = 'closed';
-    // From here on every failure is our own doing.
-    this.#trouble.silence();
-    await Promise.all([this.#publisher.close(), ...this.#consumers.map(({ consumer }) => consumer.close())]);
-    await Promise.all(this.#links.map((link) => link.close()));
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
   }
 
   status(): TransportStatus {
@@ -88,6 +83,15 @@ export class RabbitMqTransport implements MessageTransport {
       blocked: this.#publishLink.blocked,
       consuming: this.#consumers.filter(({ consumer }) => consumer.isInPlace).map(({ subscription }) => subscription.direction),
     };
+  }
+
+  async #close(): Promise<void> {
+    await this.stop();
+    this.#phase = 'closed';
+    // From here on every failure is our own doing.
+    this.#trouble.silence();
+    await Promise.all([this.#publisher.close(), ...this.#consumers.map(({ consumer }) => consumer.close())]);
+    await Promise.all(this.#links.map((link) => link.close()));
   }
 
   #checkConsumers(): void {

@@ -1,0 +1,49 @@
+import { Logger } from '@nestjs/common';
+import type { SagaObserver, SagaSignal } from '../../ports/saga-observer';
+
+/** The same trouble is logged once in this many milliseconds: an outage is one line a second, not a flood. */
+const QUIET_MS = 1_000;
+
+/** Writes to Nest's log what somebody on call wants to read. Never inputs, outputs or tokens. */
+export class NestLogObserver implements SagaObserver {
+  private readonly lastAt = new Map<string, number>();
+
+  constructor(private readonly logger = new Logger('Saga')) {}
+
+  notify(signal: SagaSignal): void {
+    switch (signal.type) {
+      case 'saga.ended':
+        if (signal.state === 'stuck') this.logger.error(`saga ${signal.sagaId} (${signal.name}) is stuck: a compensation was given up, and a person must act`);
+        else this.logger.debug(`saga ${signal.sagaId} (${signal.name}) ${signal.state}`);
+        return;
+      case 'operation.failed': {
+        const next = signal.willRetry ? 'will be tried again' : 'was the last attempt';
+        this.logger.warn(`${signal.key} of saga ${signal.sagaId} failed and ${next}: ${signal.code} ${oneLine(signal.message)}`);
+        return;
+      }
+      case 'operation.lost':
+        this.logger.warn(`${signal.key} of saga ${signal.sagaId} ended without a report that counts (${signal.why})`);
+        return;
+      case 'message.quarantined':
+        this.logger.warn(`a message from ${signal.source} is no wake-up and was quarantined: ${oneLine(signal.reason)}`);
+        return;
+      case 'engine.trouble':
+        if (this.isNews(signal.where)) this.logger.error(`${signal.where}: ${oneLine(signal.error.message)}`);
+        return;
+      default:
+        return;
+    }
+  }
+
+  private isNews(where: string): boolean {
+    const now = performance.now();
+    if (now - (this.lastAt.get(where) ?? -Infinity) < QUIET_MS) return false;
+    this.lastAt.set(where, now);
+    return true;
+  }
+}
+
+/** A log line is a line, whatever a handler put into its error. */
+function oneLine(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 500);
+}

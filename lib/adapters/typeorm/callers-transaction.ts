@@ -1,0 +1,45 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import { SagaError } from '../../errors';
+import type { CommitWatch } from './commit.subscriber';
+import { redacted } from './database.error';
+import { isSameDatabase } from './same-database';
+import type { Sql, Statement } from './sql';
+
+/** Thrown by `start()` when its `manager` cannot carry the saga. Nothing was changed. */
+export class SagaManagerError extends SagaError {
+  readonly code = 'SAGA_MANAGER';
+
+  constructor(why: string) {
+    super(`start({ manager }): ${why}`);
+  }
+}
+
+export interface CallersTransaction {
+  readonly sql: Sql;
+  /** Resolves when the caller's outermost transaction has committed; never, when it is rolled back. */
+  committed(): Promise<void>;
+}
+
+/** @throws SagaManagerError when the manager has no open transaction or belongs to another database */
+export function joinTransaction(manager: unknown, application: DataSource, commits: CommitWatch): CallersTransaction {
+  const { queryRunner, dataSource } = manager as Partial<EntityManager>;
+  if (dataSource === undefined) throw new SagaManagerError('this is not a TypeORM EntityManager; pass the one that dataSource.transaction() gives you');
+  if (queryRunner === undefined || !queryRunner.isTransactionActive) {
+    throw new SagaManagerError('the manager has no open transaction; pass the one that dataSource.transaction() gives you');
+  }
+  if (!isSameDatabase(dataSource.options, application.options)) {
+    throw new SagaManagerError('its DataSource is connected to another database than the sagas, so one transaction cannot hold both');
+  }
+  return {
+    sql: {
+      query: async <Row>({ text, values }: Statement) => {
+        try {
+          return (await queryRunner.query(text, [...values])) as readonly Row[];
+        } catch (error) {
+          throw redacted((error as { driverError?: unknown }).driverError ?? error);
+        }
+      },
+    },
+    committed: () => commits.afterCommit(dataSource, queryRunner),
+  };
+}

@@ -1,0 +1,67 @@
+import type { Json } from '../../core/json';
+import { ACTIVE_STATES } from '../../core/saga-value';
+import type { Plan } from '../../core/plan';
+import type { SagaQuery, StoredSaga, StoredStep } from '../../ports/saga-store';
+import { wholeOperations } from './read.statement';
+import { sagaColumns, toSaga, type OperationRow, type SagaRow } from './rows';
+import { epochMs, type Statement } from './sql';
+
+export interface StoredSagaRow extends SagaRow {
+  readonly operations: readonly OperationRow[];
+  readonly given: { readonly context: Json; readonly metadata: Json; readonly businessKey: string | null };
+  readonly steps: readonly (readonly [stepId: string, input: Json, output: Json, settledAt: number | null])[];
+  readonly updated_at: number;
+  readonly completed_at: number | null;
+}
+
+export function findStatement(schema: string, sagaId: string): Statement {
+  return { text: `SELECT ${storedColumns(schema)} FROM "${schema}".sagas s WHERE s.id = $1`, values: [sagaId] };
+}
+
+/** Newest first by `seq`: ids carry the clocks of applications. */
+export function listStatement(schema: string, query: SagaQuery): Statement {
+  const s = `"${schema}"`;
+  // Said in the index's own words, or the planner would not use it.
+  const onlyActive = query.states?.every((state) => ACTIVE_STATES.includes(state)) === true;
+  return {
+    text: `SELECT ${storedColumns(schema)}
+             FROM (SELECT * FROM ${s}.sagas s
+                    WHERE ($1::text[] IS NULL OR s.state = ANY ($1::text[])) AND ($2::text IS NULL OR s.name = $2)
+                      ${onlyActive ? `AND s.state IN ('started', 'compensating', 'stuck')` : ''}
+                      ${query.before === undefined ? '' : `AND s.seq < (SELECT b.seq FROM ${s}.sagas b WHERE b.id = $4)`}
+                    ORDER BY s.seq DESC LIMIT $3) s
+            ORDER BY s.seq DESC`,
+    values: [query.states ?? null, query.name ?? null, query.limit, ...(query.before === undefined ? [] : [query.before])],
+  };
+}
+
+export function statesStatement(schema: string, sagaIds: readonly string[]): Statement {
+  return { text: `SELECT s.id, s.state FROM "${schema}".sagas s WHERE s.id = ANY ($1::text[])`, values: [sagaIds] };
+}
+
+function storedColumns(schema: string): string {
+  const s = `"${schema}"`;
+  return `${sagaColumns('s')}, ${epochMs('s.updated_at')} AS updated_at, ${epochMs('s.completed_at')} AS completed_at,
+        ${wholeOperations(schema, 's.id')} AS operations,
+        (SELECT g.input FROM ${s}.inputs g WHERE g.saga_id = s.id AND g.step = -1) AS given,
+        (SELECT json_agg(json_build_array(i.step_id, i.input, a.output, ${epochMs('a.settled_at')}) ORDER BY i.step)
+           FROM ${s}.inputs i
+           LEFT JOIN ${s}.operations a ON a.saga_id = i.saga_id AND a.direction = 'action' AND a.step = i.step AND a.round = 1
+          WHERE i.saga_id = s.id AND i.step >= 0) AS steps`;
+}
+
+export function toStoredSaga(row: StoredSagaRow, plan: Plan): StoredSaga {
+  return {
+    plan,
+    saga: toSaga(row, row.operations, true),
+    context: row.given.context,
+    metadata: row.given.metadata,
+    businessKey: row.given.businessKey,
+    steps: row.steps.map(([stepId, input, output, settledAt]): StoredStep => {
+      return { stepId, input, output, executedAt: settledAt === null ? null : new Date(settledAt) };
+    }),
+    createdAt: new Date(row.created_at),
+    updatedAt: new Date(row.updated_at),
+    completedAt: row.completed_at === null ? null : new Date(row.completed_at),
+  };
+}

@@ -1,0 +1,106 @@
+import type { OperationRef } from '../../core/operation';
+import type { DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../ports/saga-store';
+import { delayMs, epochMs, inMs, type Statement } from './sql';
+
+/**
+ * Finds what is due and pushes it back. Only a sweep moves `wake_at` later: to the earliest thing in the saga that is due after
+ * this sweep, computed from the rows that the snapshot shows, with the new times of those that are pushed back (what a statement
+ * writes, it cannot read). What is only reported, a lease or a deadline that is over, is found again after `resendMs`, in case
+ * this process dies before it acts. `rev` stays as it is.
+ *
+ * The clock is read once: an index is not asked for a time that changes from row to row.
+ */
+export function sweepStatement(schema: string, request: SweepRequest): Statement {
+  const s = `"${schema}"`;
+  return {
+    text: `WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
+      seen AS MATERIALIZED (
+        SELECT s.id, s.rev FROM ${s}.sagas s
+         WHERE s.wake_at <= (SELECT now FROM clock) ORDER BY s.wake_at LIMIT $1::int
+      ), locked AS MATERIALIZED (
+        SELECT s.id, s.state, s.deadline_at
+          FROM (SELECT * FROM seen ORDER BY id) seen JOIN ${s}.sagas s ON s.id = seen.id
+         WHERE s.rev = seen.rev AND s.wake_at <= (SELECT now FROM clock)
+           FOR NO KEY UPDATE OF s SKIP LOCKED
+      ), found AS MATERIALIZED (
+        SELECT o.*, ${SEND_AGAIN} AS again, ${LEASE_OVER} AS is_over
+          FROM locked CROSS JOIN clock CROSS JOIN LATERAL (
+            SELECT o.saga_id, o.direction, o.step, o.round, o.key, o.state, o.fence, o.claim_id, o.send_at, o.resends, o.lease_until
+              FROM ${s}.operations o
+             WHERE o.saga_id = locked.id AND o.state IN ('started', 'retrying', 'running') OFFSET 0) o
+      ), pushed AS (
+        UPDATE ${s}.operations o
+           SET send_at = clock.now + ${BACKOFF}, resends = o.resends + 1
+          FROM found f, clock
+         WHERE f.again AND o.saga_id = f.saga_id AND o.direction = f.direction AND o.step = f.step AND o.round = f.round
+           AND o.state IN ('started', 'retrying')
+        RETURNING o.saga_id, o.direction, o.step, o.round, o.key, o.resends - 1 AS resends
+      ), next AS MATERIALIZED (
+        SELECT locked.id, least(
+                 (SELECT min(CASE WHEN o.again THEN clock.now + ${BACKOFF}
+                                  WHEN o.is_over THEN ${inMs('$3::float8', 'clock.now')}
+                                  WHEN o.state = 'running' THEN ${inMs('$2::float8', 'o.lease_until')}
+                                  ELSE o.send_at END)
+                    FROM found o WHERE o.saga_id = locked.id),
+                 CASE WHEN locked.state = 'started' THEN
+                   CASE WHEN locked.deadline_at <= clock.now THEN ${inMs('$3::float8', 'clock.now')} ELSE locked.deadline_at END END
+               ) AS wake_at
+          FROM locked CROSS JOIN clock
+      ), moved AS (
+        UPDATE ${s}.sagas s SET wake_at = next.wake_at FROM next WHERE s.id = next.id RETURNING s.wake_at
+      )
+      SELECT
+        coalesce((SELECT json_agg(json_build_array(p.saga_id, p.direction, p.step, p.round, p.key, p.resends)) FROM pushed p), '[]') AS wake_ups,
+        coalesce((SELECT json_agg(json_build_array(f.saga_id, f.direction, f.step, f.round, f.fence, f.claim_id))
+                    FROM found f WHERE f.is_over), '[]') AS expired,
+        coalesce((SELECT json_agg(l.id) FROM locked l, clock WHERE l.state = 'started' AND l.deadline_at <= clock.now), '[]') AS deadlines,
+        (SELECT count(*) FROM seen) = $1::int AS is_full,
+        (SELECT count(*) FROM seen) > (SELECT count(*) FROM moved) AS is_partial,
+        ${epochMs(
+          `least((SELECT min(wake_at) FROM moved), (SELECT min(s.wake_at) FROM ${s}.sagas s WHERE s.wake_at > (SELECT now FROM clock)))`,
+        )} AS next,
+        ${epochMs('clock.now')} AS now
+      FROM clock`,
+    values: [request.limit, delayMs(request.graceMs), delayMs(request.resendMs), delayMs(request.resendMaxMs)],
+  };
+}
+
+/** A time that is missing by mistake counts as long past: nothing that may be claimed is ever forgotten. */
+const SEND_AGAIN = `(o.state <> 'running' AND coalesce(o.send_at, '-infinity') <= clock.now)`;
+const LEASE_OVER = `(o.state = 'running' AND coalesce(${inMs('$2::float8', 'o.lease_until')}, '-infinity') <= clock.now)`;
+/** Doubling stops at 2^30: beyond that no delay is shorter than the longest one. */
+const BACKOFF = `least($4::float8, $3::float8 * power(2, least(o.resends, 30))) * interval '1 millisecond'`;
+
+export interface SweepRow {
+  readonly wake_ups: readonly (readonly [sagaId: string, ...operation: OperationArray, key: string, resends: number])[];
+  readonly expired: readonly (readonly [sagaId: string, ...operation: OperationArray, fence: number, claimId: string])[];
+  readonly deadlines: readonly string[];
+  readonly is_full: boolean;
+  readonly is_partial: boolean;
+  readonly next: number | null;
+  readonly now: number;
+}
+
+type OperationArray = readonly [direction: OperationRef['direction'], step: number, round: number];
+
+/** Sagas that somebody else holds at this moment are due all the same. */
+const HELD_BY_OTHERS_MS = 250;
+
+export function toSweepResult(row: SweepRow): SweepResult {
+  return {
+    wakeUps: row.wake_ups.map(([sagaId, direction, step, round, key, resends]): DueWakeUp => {
+      return { sagaId, operation: { step, direction, round }, key, resends };
+    }),
+    expired: row.expired.map(([sagaId, direction, step, round, fence, claimId]): ExpiredLease => {
+      return { sagaId, operation: { step, direction, round }, fence, claimId };
+    }),
+    deadlines: row.deadlines,
+    nextInMs: nextInMs(row),
+  };
+}
+
+function nextInMs({ is_full: isFull, is_partial: isPartial, next, now }: SweepRow): number | null {
+  if (isFull) return 0;
+  const waiting = next === null ? null : Math.max(0, next - now);
+  return isPartial ? Math.min(HELD_BY_OTHERS_MS, waiting ?? HELD_BY_OTHERS_MS) : waiting;
+}

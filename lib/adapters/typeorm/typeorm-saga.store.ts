@@ -1,0 +1,167 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { DataSource } from 'typeorm';
+import { SagaBusyError } from '../../errors';
+import type { HandlerDeclaration } from '../../core/handler-declaration';
+import { isTerminal, type SagaState } from '../../core/saga-value';
+import type {
+  ApplyRequest,
+  ApplyResult,
+  ClaimRequest,
+  ClaimResult,
+  Decide,
+  Heartbeat,
+  HeartbeatResult,
+  QuarantinedMessage,
+  SagaQuery,
+  SagaStore,
+  StartRequest,
+  StartResult,
+  StoredHandler,
+  StoredHistoryEntry,
+  StoredSaga,
+  SweepRequest,
+  SweepResult,
+} from '../../ports/saga-store';
+import { deleteStatement, type DeleteRow } from './delete.statement';
+import { EnginePool } from './engine.pool';
+import { findStatement, listStatement, statesStatement, toStoredSaga, type StoredSagaRow } from './find.statement';
+import { readHandlersStatement, toStoredHandler, writeHandlersStatement, type HandlerRow } from './handlers.statement';
+import { heartbeatStatement, toHeartbeatResults, type HeartbeatRow } from './heartbeat.statement';
+import { historyStatement, toHistoryEntry, type HistoryRow } from './history.statement';
+import { PlanShelf } from './plan.shelf';
+import { quarantineStatement } from './quarantine.statement';
+import { readStatement, type WholeSagaRow } from './read.statement';
+import { retrying } from './retrying';
+import { SagaApplier } from './saga.applier';
+import { SagaClaimer } from './saga.claimer';
+import { SagaStarter } from './saga.starter';
+import { checkSchema } from './schema.version';
+import { autoMigrate } from './auto-migrate';
+import type { Statement } from './sql';
+import { sweepStatement, toSweepResult, type SweepRow } from './sweep.statement';
+
+export interface TypeOrmSagaStoreInit {
+  /** The application's. Only its options are used, and its transactions when `start` gets a manager. */
+  readonly dataSource: DataSource;
+  /** Already checked. */
+  readonly schema: string;
+  readonly autoMigrate: boolean;
+  readonly poolSize: number;
+  readonly namedStatements: boolean;
+}
+
+/** Sagas in PostgreSQL, over a few connections of the engine's own. Each verb is a statement or two; see their files. */
+export class TypeOrmSagaStore implements SagaStore {
+  readonly description: string;
+  private readonly schema: string;
+  private readonly pool: EnginePool;
+  private readonly plans: PlanShelf;
+  private readonly starter: SagaStarter;
+  private readonly claimer: SagaClaimer;
+  private readonly applier: SagaApplier;
+
+  constructor(private readonly init: TypeOrmSagaStoreInit) {
+    const { dataSource, schema, poolSize, namedStatements } = init;
+    this.description = `PostgreSQL schema "${schema}"`;
+    this.schema = schema;
+    this.pool = new EnginePool({ application: dataSource.options, poolSize, namedStatements });
+    this.plans = new PlanShelf(schema);
+    this.starter = new SagaStarter(this.pool, schema, this.plans, dataSource);
+    this.claimer = new SagaClaimer(this.pool, schema, this.plans);
+    this.applier = new SagaApplier(this.pool, schema, this.plans);
+  }
+
+  async open(): Promise<void> {
+    await this.pool.open();
+    try {
+      if (this.init.autoMigrate) await autoMigrate(this.pool, this.schema);
+      await checkSchema(this.pool, this.schema);
+    } catch (error) {
+      await this.pool.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.pool.close();
+  }
+
+  async start(request: StartRequest): Promise<StartResult> {
+    return this.starter.start(request);
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
+    return this.claimer.claim(request);
+  }
+
+  async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
+    return this.applier.apply(requests, decide);
+  }
+
+  async heartbeat(beats: readonly Heartbeat[]): Promise<readonly HeartbeatResult[]> {
+    if (beats.length === 0) return [];
+    return toHeartbeatResults(await this.query<HeartbeatRow>(heartbeatStatement(this.schema, beats)), beats);
+  }
+
+  async sweep(request: SweepRequest): Promise<SweepResult> {
+    const [row] = await this.query<SweepRow>(sweepStatement(this.schema, request));
+    return toSweepResult(row as SweepRow);
+  }
+
+  async find(sagaId: string): Promise<StoredSaga | null> {
+    const [found] = await this.stored(findStatement(this.schema, sagaId));
+    return found ?? null;
+  }
+
+  async list(query: SagaQuery): Promise<readonly StoredSaga[]> {
+    return this.stored(listStatement(this.schema, query));
+  }
+
+  async states(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaState>> {
+    const rows = await this.query<{ readonly id: string; readonly state: SagaState }>(statesStatement(this.schema, sagaIds));
+    return new Map(rows.map(({ id, state }) => [id, state]));
+  }
+
+  async delete(sagaId: string): Promise<'deleted' | 'missing' | { readonly active: SagaState }> {
+    for (const delay of [10, 50, 200, 1_000]) {
+      const [row] = await this.query<DeleteRow>(deleteStatement(this.schema, sagaId));
+      if (row === undefined) return 'missing';
+      if (row.deleted) return 'deleted';
+      if (!isTerminal(row.state)) return { active: row.state };
+      await pause(delay);
+    }
+    throw new SagaBusyError(`saga ${sagaId}`);
+  }
+
+  async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
+    const rows = await this.query<HistoryRow>(historyStatement(this.schema, sagaId));
+    const [saga] = rows.length === 0 ? [] : await this.query<WholeSagaRow>(readStatement(this.schema, sagaId));
+    if (saga === undefined) return [];
+    const plan = await this.plans.load(this.pool, saga.plan_hash);
+    return rows.map((row) => toHistoryEntry(row, plan));
+  }
+
+  async writeHandlers(group: string, declarations: readonly HandlerDeclaration[]): Promise<void> {
+    await this.query(writeHandlersStatement(this.schema, group, declarations));
+  }
+
+  async readHandlers(): Promise<readonly StoredHandler[]> {
+    return (await this.query<HandlerRow>(readHandlersStatement(this.schema))).map(toStoredHandler);
+  }
+
+  async quarantine(message: QuarantinedMessage): Promise<void> {
+    await this.query(quarantineStatement(this.schema, message));
+  }
+
+  /** Statements that may run twice: reads, and writes that come to the same. */
+  private query<Row>(statement: Statement): Promise<readonly Row[]> {
+    return retrying(() => this.pool.query<Row>(statement));
+  }
+
+  private async stored(statement: Statement): Promise<readonly StoredSaga[]> {
+    const rows = await this.query<StoredSagaRow>(statement);
+    const stored: StoredSaga[] = [];
+    for (const row of rows) stored.push(toStoredSaga(row, await this.plans.load(this.pool, row.plan_hash)));
+    return stored;
+  }
+}

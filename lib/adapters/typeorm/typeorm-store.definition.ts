@@ -1,0 +1,65 @@
+import type { DataSource } from 'typeorm';
+import { SagaConfigurationError } from '../../errors';
+import type { AdapterEnvironment, StoreDefinition } from '../../ports/store-definition';
+import { dataSourceProblems, findDataSource } from './data-source.finder';
+import { schemaOf, schemaProblem } from './schema-name';
+import { TypeOrmSagaStore } from './typeorm-saga.store';
+
+export interface TypeOrmStoreOptions {
+  /** A DataSource, or the name it has in the application. Default: the application's own. It need not be initialized. */
+  readonly dataSource?: DataSource | string;
+  /** The PostgreSQL schema that the tables live in. Default `saga`; of a named instance `saga_<instance>`. */
+  readonly schema?: string;
+  /** Make and upgrade the tables at boot, for development. Default false: run `sagaMigrations()` with your own migrations. */
+  readonly autoMigrate?: boolean;
+  /** Connections of the engine's own, beside the application's. Default 4, at least 2. */
+  readonly poolSize?: number;
+  /** Prepare the hottest statements once a connection. Default true; false behind a pgbouncer older than 1.21 in transaction mode. */
+  readonly namedStatements?: boolean;
+}
+
+const OPTIONS: readonly string[] = ['dataSource', 'schema', 'autoMigrate', 'poolSize', 'namedStatements'];
+
+/**
+ * Keeps sagas in the application's PostgreSQL.
+ *
+ * @example
+ * SagaModule.forRoot({ store: typeOrmStore({ autoMigrate: true }) })
+ */
+export function typeOrmStore(options: TypeOrmStoreOptions = {}): StoreDefinition {
+  return {
+    kind: 'typeorm',
+    problems: (env) => problemsOf(options, env),
+    create: (env) => {
+      const dataSource = findDataSource(options.dataSource, env);
+      const problems = problemsOf(options, env);
+      if (dataSource === undefined || problems.length > 0) throw new SagaConfigurationError(problems);
+      return new TypeOrmSagaStore({
+        dataSource,
+        schema: options.schema ?? schemaOf(env.instance),
+        autoMigrate: options.autoMigrate ?? false,
+        poolSize: options.poolSize ?? DEFAULT_POOL_SIZE,
+        namedStatements: options.namedStatements ?? true,
+      });
+    },
+  };
+}
+
+const DEFAULT_POOL_SIZE = 4;
+
+function problemsOf(options: TypeOrmStoreOptions, env: AdapterEnvironment): readonly string[] {
+  const problems = Object.keys(options)
+    .filter((name) => !OPTIONS.includes(name))
+    .map((name) => `typeOrmStore() has no option ${JSON.stringify(name)}; it has ${OPTIONS.join(', ')}`);
+  const schema = schemaProblem(options.schema ?? schemaOf(env.instance));
+  if (schema !== null) problems.push(`typeOrmStore(): ${schema}`);
+  const poolSize = options.poolSize ?? DEFAULT_POOL_SIZE;
+  if (!Number.isInteger(poolSize) || poolSize < 2) problems.push('typeOrmStore(): poolSize must be a whole number from 2 on');
+  try {
+    problems.push(...dataSourceProblems(options.dataSource, env));
+  } catch (error) {
+    if (!(error instanceof SagaConfigurationError)) throw error;
+    problems.push(...error.problems);
+  }
+  return problems;
+}

@@ -1,0 +1,209 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { InMemorySagaStore } from '../adapters/memory/in-memory-saga.store';
+import { InProcessTransport } from '../adapters/memory/in-process.transport';
+import { InProcessExchange } from '../adapters/memory/in-process.transport-exchange';
+import { NodeIdentity } from '../adapters/node/node-identity';
+import type { HandlerDeclaration } from '../core/handler-declaration';
+import type { RetryPolicy } from '../core/retry-policy';
+import { StepError } from '../errors';
+import { resolveSagaOptions } from '../options/resolve-saga-options';
+import type { SagaModuleOptions } from '../options/saga-module-options';
+import type { MessageTransport } from '../ports/message-transport';
+import type { SagaSignal } from '../ports/saga-observer';
+import type { CompensationContext, HandlerContext, StepInvoker } from '../ports/step-invoker';
+import { SagaEngine } from './saga-engine';
+
+type Handler = (payload: unknown, context: HandlerContext & Partial<CompensationContext>) => unknown;
+
+/** Handlers by key; a key that begins with `undo.` is a compensation. */
+function invokerOf(handlers: Record<string, Handler>, retry?: RetryPolicy): StepInvoker {
+  const declarations = Object.keys(handlers).map((key): HandlerDeclaration => ({
+    direction: key.startsWith('undo.') ? 'undo' : 'action',
+    key,
+    undoes: key.startsWith('undo.') ? key.slice('undo.'.length) : null,
+    policy: retry === undefined ? {} : { retry },
+  }));
+  return {
+    declarations,
+    has: (_direction, key) => Object.hasOwn(handlers, key),
+    invoke: async (_direction, key, payload, context) => handlers[key]?.(payload, context),
+  };
+}
+
+const open: SagaEngine[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((engine) => engine.close()));
+});
+
+interface Setup {
+  readonly handlers: Record<string, Handler>;
+  readonly options?: SagaModuleOptions;
+  readonly retry?: RetryPolicy;
+  readonly store?: InMemorySagaStore;
+  readonly transport?: MessageTransport;
+}
+
+async function engineWith({
+  handlers,
+  options = {},
+  retry,
+  store = new InMemorySagaStore(),
+  transport = new InProcessTransport(new InProcessExchange()),
+}: Setup) {
+  const signals: SagaSignal[] = [];
+  const resolved = resolveSagaOptions(options);
+  expect(resolved.problems).toEqual([]);
+  const observer = { notify: (signal: SagaSignal) => void signals.push(signal) };
+  const engine = new SagaEngine(
+    { store, transport, invoker: invokerOf(handlers, retry), observer, identity: new NodeIdentity() },
+    resolved.engine,
+  );
+  open.push(engine);
+  await engine.run();
+  return { engine, signals, store };
+}
+
+const fast = { defaults: { compensation: { retry: { attempts: 3, backoff: 'fixed', baseMs: 1 } } } } as const;
+
+describe('SagaEngine', () => {
+  it('runs the steps in order and completes', async () => {
+    const calls: string[] = [];
+    const { engine } = await engineWith({ handlers: { a: () => calls.push('a'), b: () => calls.push('b') } });
+    const { id } = await engine.start(
+      's',
+      [
+        { name: 'first', action: 'a' },
+        { name: 'second', action: 'b' },
+      ],
+      {},
+      {},
+    );
+    const saga = await engine.waitFor(id, 5_000);
+    expect(saga.state).toBe('completed');
+    expect(saga.steps.map((step) => step.status)).toEqual(['completed', 'completed']);
+    expect(calls).toEqual(['a', 'b']);
+  });
+
+  it('compensates completed steps in reverse when a later step fails', async () => {
+    const calls: unknown[] = [];
+    const { engine } = await engineWith({
+      handlers: {
+        a: () => ({ id: 1 }),
+        b: () => ({ id: 2 }),
+        c: () => {
+          throw new StepError({ code: 'DECLINED', message: 'no' });
+        },
+        'undo.a': (output, context) => calls.push(['a', output, context.outcome]),
+        'undo.b': (output, context) => calls.push(['b', output, context.outcome]),
+        'undo.c': () => calls.push('c'),
+      },
+    });
+    const { id } = await engine.start(
+      's',
+      ['a', 'b', 'c'].map((key) => ({ name: key, action: key })),
+      {},
+      {},
+    );
+    const saga = await engine.waitFor(id, 5_000);
+    expect(saga.state).toBe('compensated');
+    expect(saga.cause).toEqual({ kind: 'step-failed', step: 'c', error: { code: 'DECLINED', message: 'no' } });
+    expect(calls).toEqual([
+      ['b', { id: 2 }, 'completed'],
+      ['a', { id: 1 }, 'completed'],
+    ]);
+    expect(saga.steps.map((step) => [step.status, step.output])).toEqual([
+      ['compensated', { id: 1 }],
+      ['compensated', { id: 2 }],
+      ['failed', null],
+    ]);
+  });
+
+  it('resolves references to outputs of earlier steps', async () => {
+    const { ref, contextRef } = await import('../core/reference');
+    const seen: unknown[] = [];
+    const { engine } = await engineWith({ handlers: { make: () => ({ order: { id: 'o-1' } }), use: (input) => seen.push(input) } });
+    const { id } = await engine.start(
+      's',
+      [
+        { name: 'make', action: 'make' },
+        { name: 'use', action: 'use', input: { orderId: ref('make', 'order', 'id'), who: contextRef('customer'), fixed: 1 } },
+      ],
+      { customer: 'c-1' },
+      {},
+    );
+    await engine.waitFor(id, 5_000);
+    expect(seen).toEqual([{ orderId: 'o-1', who: 'c-1', fixed: 1 }]);
+  });
+
+  it('says stuck, never compensated, when a compensation keeps failing; and compensate() tries it again', async () => {
+    let broken = true;
+    const { engine } = await engineWith({
+      options: fast,
+      handlers: {
+        a: () => 1,
+        b: () => {
+          throw new Error('no');
+        },
+        'undo.a': () => {
+          if (broken) throw new Error('still down');
+        },
+      },
+    });
+    const { id } = await engine.start(
+      's',
+      [
+        { name: 'a', action: 'a' },
+        { name: 'b', action: 'b' },
+      ],
+      {},
+      {},
+    );
+    const stuck = await engine.waitFor(id, 5_000);
+    expect(stuck.state).toBe('stuck');
+    expect(stuck.steps[0]?.status).toBe('compensation_failed');
+    broken = false;
+    await engine.compensate(id, { reason: 'the bank is back', actor: 'on-call' });
+    expect((await engine.waitFor(id, 5_000)).state).toBe('compensated');
+  });
+
+  it('takes a lost wake-up for a delay, not for a loss', async () => {
+    const silent: MessageTransport = {
+      description: 'loses everything',
+      open: async () => undefined,
+      publish: async (wakeUps) => wakeUps.map(() => 'sent' as const),
+      consume: () => undefined,
+      stop: async () => undefined,
+      close: async () => undefined,
+      status: () => ({ connected: true, blocked: false, consuming: [] }),
+    };
+    const { engine } = await engineWith({
+      handlers: { a: () => 1, b: () => 2 },
+      transport: silent,
+      options: { sweepMs: 10, resendMs: 10 },
+    });
+    const { id } = await engine.start(
+      's',
+      [
+        { name: 'a', action: 'a' },
+        { name: 'b', action: 'b' },
+      ],
+      {},
+      {},
+    );
+    expect((await engine.waitFor(id, 5_000)).state).toBe('completed');
+  });
+
+  it('treats an attempt that never settles as unknown and undoes it', async () => {
+    const undone: unknown[] = [];
+    const { engine } = await engineWith({
+      options: { graceMs: 10, sweepMs: 10 },
+      handlers: {
+        a: () => new Promise(() => undefined),
+        'undo.a': (output, context) => undone.push([output, context.outcome]),
+      },
+    });
+    const { id } = await engine.start('s', [{ name: 'a', action: 'a', timeoutMs: 20 }], {}, {});
+    expect((await engine.waitFor(id, 5_000)).state).toBe('compensated');
+    expect(undone).toEqual([[undefined, 'unknown']]);
+  });
+});

@@ -1,0 +1,42 @@
+// The one public door. Everything that is not named here may change tomorrow.
+export { SagaModule } from './saga.module';
+export type { SagaModuleExtras } from './saga.module-definition';
+export type { SagaModuleOptions } from './options/saga-module-options';
+export { SagaService } from './saga.service';
+export type { InputOf, ListOptions, SagaDefinitionType, WaitOptions } from './saga.service';
+export { getSagaRepositoryToken, getSagaServiceToken, InjectSagaRepository, InjectSagaService } from './inject-saga.decorator';
+
+export { Compensate, SagaDefinition, SagaStep } from './decorators';
+export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions } from './decorators';
+export { SAGA_CONTEXT_TYPE } from './discovery/method-caller';
+export type { CompensationContext, HandlerContext, StepContext } from './ports/step-invoker';
+
+export { Saga } from './engine/saga';
+export type { SagaStepView, StepStatus } from './engine/saga';
+export { SagaRepository } from './engine/saga-repository';
+export type { StepUpdate } from './engine/saga-repository';
+export type { CompensateOptions as CompensateSagaOptions } from './engine/saga-engine';
+export type { StartedSaga, StartOptions } from './engine/starter';
+
+export { contextRef, ref, Reference } from './core/reference';
+export type { ReferenceSource } from './core/reference';
+export type { Json, JsonObject } from './core/json';
+export type { StepFailure } from './core/operation';
+export type { RetryOptions, RetryPolicy } from './core/retry-policy';
+export type { SagaState, TurnCause } from './core/saga-value';
+export type { StepList, StepSpec } from './core/step-spec';
+
+export { typeOrmStore } from './adapters/typeorm/typeorm-store.definition';
+export { sagaMigrations } from './adapters/typeorm/saga-migrations';
+export { rabbitMqTransport } from './adapters/rabbitmq/rabbitmq-transport.definition';
+export type { RabbitMqTransportOptions } from './adapters/rabbitmq/rabbitmq-transport.options';
+export { inMemoryStore } from './adapters/memory/in-memory-store.definition';
+export { inProcessTransport } from './adapters/memory/in-process-transport.definition';
+
+export type * from './ports/message-transport';
+export type * from './ports/saga-observer';
+export type * from './ports/saga-store';
+export type * from './ports/store-definition';
+export type * from './ports/transport-definition';
+
+export * from './errors';

@@ -1,0 +1,49 @@
+import type { RetryOptions } from '../core/retry-policy';
+import type { SagaObserver } from '../ports/saga-observer';
+import type { StoreDefinition } from '../ports/store-definition';
+import type { TransportDefinition } from '../ports/transport-definition';
+
+/** What `SagaModule.forRoot()` takes. Every field is optional; times are in milliseconds. */
+export interface SagaModuleOptions {
+  /** Default: `typeOrmStore()`, on the application's TypeORM `DataSource`. */
+  readonly store?: StoreDefinition;
+  /** Default: `rabbitMqTransport()`, at `AMQP_URL`. */
+  readonly transport?: TransportDefinition;
+  /** Services with different handlers need different groups: each has queues of its own. Default: none. */
+  readonly group?: string;
+  /** How many handlers run at once in this process. 0 and 0: a client that only starts sagas. Default: 10 and 10. */
+  readonly workers?: { readonly steps?: number; readonly compensations?: number };
+  /** False: nothing is consumed until `SagaService.run()`. Default: true. */
+  readonly autoStart?: boolean;
+  /** `warn`: a plan may name a handler that no process has yet, and waits for it. Default: `refuse`. */
+  readonly unknownActions?: 'refuse' | 'warn';
+  /** What applies to handlers that say nothing themselves. */
+  readonly defaults?: {
+    /** Default: 60,000. */
+    readonly timeoutMs?: number;
+    /** Default: one attempt, unless the handler's error says `retryable: true`. */
+    readonly retry?: RetryOptions;
+    /** Default: 20 attempts, exponential from 1,000 to 300,000. */
+    readonly compensation?: { readonly timeoutMs?: number; readonly retry?: RetryOptions };
+    /** Attempts that may be lost with their process before the outcome counts as unknown. Default: 5. */
+    readonly infrastructureBudget?: number;
+  };
+  /** Largest input, context, metadata and output, encoded. Default: 262,144 bytes. */
+  readonly maxPayloadBytes?: number;
+  /** How long a claim is trusted without a sign of life. Default: 30,000. */
+  readonly leaseMs?: number;
+  /** Default: 10,000; at most half the lease. */
+  readonly heartbeatMs?: number;
+  /** How long after its lease, or its timeout, an attempt is still waited for. Default: 10,000. */
+  readonly graceMs?: number;
+  /** How long a shutdown waits for running handlers. Default: 25,000. */
+  readonly drainMs?: number;
+  /** The longest time between two looks at what is due. Default: 5,000. */
+  readonly sweepMs?: number;
+  /** When a wake-up that nobody claimed is sent again; it doubles up to 300,000. Default: 5,000. */
+  readonly resendMs?: number;
+  /** After this long without a confirmed wake-up, work is claimed straight from the store. Default: 5,000. */
+  readonly brokerFallbackMs?: number;
+  /** Told of everything that happens in this process. */
+  readonly observers?: readonly SagaObserver[];
+}

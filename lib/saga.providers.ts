@@ -1,0 +1,118 @@
+import { Inject, Injectable, Logger, type Provider } from '@nestjs/common';
+import { ApplicationConfig, DiscoveryService, ExternalContextCreator, ModuleRef } from '@nestjs/core';
+import { NestLogObserver } from './adapters/logging/nest-log.observer';
+import { NodeIdentity } from './adapters/node/node-identity';
+import { rabbitMqTransport } from './adapters/rabbitmq/rabbitmq-transport.definition';
+import { typeOrmStore } from './adapters/typeorm/typeorm-store.definition';
+import { describeDiscovered, warnAboutGlobals } from './discovery/boot-report';
+import { HandlerRegistry } from './discovery/handler-registry';
+import { MethodCaller } from './discovery/method-caller';
+import { SagaExplorer } from './discovery/saga.explorer';
+import { ObserverFan } from './engine/observer-fan';
+import { SagaEngine } from './engine/saga-engine';
+import { SagaRepository } from './engine/saga-repository';
+import { SagaConfigurationError } from './errors';
+import { getSagaRepositoryToken, getSagaServiceToken } from './inject-saga.decorator';
+import { resolveSagaOptions } from './options/resolve-saga-options';
+import type { SagaModuleOptions } from './options/saga-module-options';
+import type { TransportEnvironment } from './ports/transport-definition';
+import { SagaRuntime } from './saga.runtime';
+import { SagaService } from './saga.service';
+import { SAGA_INSTANCE, SAGA_OPTIONS } from './saga.tokens';
+
+/** Puts one engine together at boot, or says in one error everything that stands in its way. */
+@Injectable()
+export class SagaAssembler {
+  autoStart = true;
+  private readonly logger = new Logger('SagaModule');
+
+  constructor(
+    @Inject(SAGA_OPTIONS) private readonly options: SagaModuleOptions,
+    @Inject(SAGA_INSTANCE) private readonly instance: string,
+    @Inject(SagaRuntime) private readonly runtime: SagaRuntime,
+    @Inject(SagaExplorer) private readonly explorer: SagaExplorer,
+    @Inject(ModuleRef) private readonly modules: ModuleRef,
+    @Inject(ApplicationConfig) private readonly application: ApplicationConfig,
+  ) {}
+
+  /** @throws SagaConfigurationError */
+  assemble(): void {
+    const resolved = resolveSagaOptions(this.options);
+    const discovered = this.explorer.explore(this.instance);
+    const observer = new ObserverFan([new NestLogObserver(), ...(this.options.observers ?? [])]);
+    const environment = this.environment(resolved.engine.group, (error) =>
+      observer.notify({ type: 'engine.trouble', where: 'transport', error }),
+    );
+    const { store = typeOrmStore(), transport = rabbitMqTransport() } = this.options;
+    const problems = [...resolved.problems, ...store.problems(environment), ...transport.problems(environment), ...discovered.problems];
+    if (problems.length > 0) throw new SagaConfigurationError(problems);
+
+    const parts = {
+      store: store.create(environment),
+      transport: transport.create(environment),
+      invoker: new HandlerRegistry(discovered.handlers),
+      observer,
+      identity: new NodeIdentity(),
+    };
+    this.autoStart = resolved.autoStart;
+    this.runtime.assemble(new SagaEngine(parts, resolved.engine), discovered.definitions);
+    this.report(discovered.handlers.length > 0, describeDiscovered(discovered, resolved.engine.plan), parts);
+  }
+
+  private report(
+    hasHandlers: boolean,
+    lines: readonly string[],
+    on: { readonly store: { readonly description: string }; readonly transport: { readonly description: string } },
+  ): void {
+    const name = this.instance === 'default' ? '' : ` "${this.instance}"`;
+    this.logger.log(`saga engine${name} on ${on.store.description} and ${on.transport.description}`);
+    for (const line of lines) this.logger.log(line);
+    if (hasHandlers) for (const warning of warnAboutGlobals(this.application)) this.logger.warn(warning);
+  }
+
+  private environment(group: string, trouble: (error: Error) => void): TransportEnvironment & { warn(message: string): void } {
+    return {
+      instance: this.instance,
+      group,
+      trouble,
+      warn: (message) => this.logger.warn(message),
+      resolve: <T>(token: unknown): T | undefined => {
+        try {
+          return this.modules.get<T>(token as never, { strict: false });
+        } catch {
+          return undefined;
+        }
+      },
+    };
+  }
+}
+
+/** The providers of one `SagaModule`. */
+export function sagaProviders(instance: string): Provider[] {
+  return [
+    { provide: SAGA_INSTANCE, useValue: instance },
+    { provide: SagaRuntime, useFactory: () => new SagaRuntime() },
+    {
+      provide: MethodCaller,
+      useFactory: (contexts: ExternalContextCreator) => new MethodCaller(contexts),
+      inject: [ExternalContextCreator],
+    },
+    {
+      provide: SagaExplorer,
+      useFactory: (discovery: DiscoveryService, caller: MethodCaller) => new SagaExplorer(discovery, caller),
+      inject: [DiscoveryService, MethodCaller],
+    },
+    SagaAssembler,
+    { provide: getSagaServiceToken(instance), useFactory: (runtime: SagaRuntime) => new SagaService(runtime), inject: [SagaRuntime] },
+    {
+      provide: getSagaRepositoryToken(instance),
+      useFactory: (runtime: SagaRuntime, options: SagaModuleOptions) =>
+        new SagaRepository(() => runtime.engine(), resolveSagaOptions(options).engine.plan.limits),
+      inject: [SagaRuntime, SAGA_OPTIONS],
+    },
+  ];
+}
+
+export function sagaExports(instance: string): ReturnType<typeof getSagaServiceToken | typeof getSagaRepositoryToken>[] {
+  return [getSagaServiceToken(instance), getSagaRepositoryToken(instance)];
+}

@@ -1,0 +1,146 @@
+import { Injectable } from '@nestjs/common';
+import { SagaInputError } from './errors';
+import { ACTIVE_STATES, type SagaState } from './core/saga-value';
+import type { StepList } from './core/step-spec';
+import type { Saga } from './engine/saga';
+import type { CompensateOptions } from './engine/saga-engine';
+import type { StartedSaga, StartOptions } from './engine/starter';
+import type { StoredHistoryEntry } from './ports/saga-store';
+import { SagaRuntime } from './saga.runtime';
+
+/** A `@SagaDefinition` class. Give it `declare readonly $input: OrderInput` to have the input of `start` checked. */
+export type SagaDefinitionType<D = unknown> = abstract new (...args: never[]) => D;
+
+/** What a saga class takes as its input. */
+export type InputOf<D> = D extends { readonly $input: infer I } ? I : unknown;
+
+export interface ListOptions {
+  /** Only sagas in one of these states. Default: all. */
+  readonly state?: SagaState | readonly SagaState[];
+  readonly name?: string;
+  /** 1 to 1,000. Default: 100. */
+  readonly limit?: number;
+  /** Id of a saga: only those that started before it. For the next page, the last id of this one. */
+  readonly before?: string;
+}
+
+export interface WaitOptions {
+  /** Default: 30,000. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Starts sagas and looks after them. Safe to use from `onApplicationBootstrap` on.
+ *
+ * @example
+ * const { id } = await sagas.start('order_processing', [
+ *   { name: 'create_order', action: 'orders.create', compensation: 'orders.delete', input: { productId, quantity: 2 } },
+ *   { name: 'charge', action: 'payment.charge', compensation: 'payment.refund', input: { amount: 99.99 } },
+ * ], { customerId });
+ */
+@Injectable()
+export class SagaService {
+  constructor(private readonly runtime: SagaRuntime) {}
+
+  /**
+   * Starts a saga: when this returns, it is stored and will run to its end. Nothing is stored when it throws.
+   *
+   * @throws SagaPlanError naming everything that is wrong with the steps
+   * @throws SagaInputError when an input, the context or an option cannot be stored
+   * @throws SagaConflictError when the business key belongs to a saga with another input
+   * @throws SagaBusyError when another start with the same business key holds its lock for too long
+   */
+  start(name: string, steps: StepList, context?: object, options?: StartOptions): Promise<StartedSaga>;
+  start<D>(definition: SagaDefinitionType<D>, input: InputOf<D>, options?: StartOptions): Promise<StartedSaga>;
+  async start(what: string | SagaDefinitionType, second: unknown, third?: unknown, fourth?: StartOptions): Promise<StartedSaga> {
+    const engine = await this.runtime.engine();
+    if (typeof what !== 'function') return engine.start(what, second as StepList, third, fourth ?? {});
+    const { name, steps, deadlineMs } = this.runtime.definitionOf(what);
+    const options = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(third as StartOptions | undefined) };
+    return engine.start(name, steps, second, options);
+  }
+
+  /** @throws SagaNotFoundError */
+  async get(sagaId: string): Promise<Saga> {
+    return (await this.runtime.engine()).get(sagaId);
+  }
+
+  /** The saga, or null when there is none with this id. */
+  async find(sagaId: string): Promise<Saga | null> {
+    return (await this.runtime.engine()).find(sagaId);
+  }
+
+  /** The newest first. */
+  async list(options: ListOptions = {}): Promise<readonly Saga[]> {
+    const { state, name, limit = 100, before } = options;
+    if (!Number.isInteger(limit) || limit < 1 || limit > 1_000)
+      throw new SagaInputError('list options', '/limit', 'must be a whole number from 1 to 1,000');
+    const states = state === undefined ? undefined : [state].flat();
+    const query = {
+      limit,
+      ...(states && { states }),
+      ...(name === undefined ? {} : { name }),
+      ...(before === undefined ? {} : { before }),
+    };
+    return (await this.runtime.engine()).list(query);
+  }
+
+  /** Sagas that are started, compensating or stuck. */
+  async listActive(options: Omit<ListOptions, 'state'> = {}): Promise<readonly Saga[]> {
+    return this.list({ ...options, state: ACTIVE_STATES });
+  }
+
+  /**
+   * Waits until the saga has ended or is stuck, in whichever process that happens.
+   *
+   * @throws SagaNotFoundError, SagaWaitTimeoutError
+   * @throws SagaWaitInHandlerError when called by a handler
+   */
+  async waitFor(sagaId: string, { timeoutMs = 30_000 }: WaitOptions = {}): Promise<Saga> {
+    return (await this.runtime.engine()).waitFor(sagaId, timeoutMs);
+  }
+
+  /**
+   * Undoes what a running saga has done, or tries the undo of a stuck one again. Returns as soon as that is stored; a saga that is
+   * compensating already is left alone.
+   *
+   * @throws SagaNotFoundError, SagaTerminalError
+   */
+  async compensate(sagaId: string, options: CompensateOptions = {}): Promise<Saga> {
+    return (await this.runtime.engine()).compensate(sagaId, options);
+  }
+
+  /** Everything that happened to a saga, in order. */
+  async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
+    return (await this.runtime.engine()).history(sagaId);
+  }
+
+  /**
+   * Removes a saga that has ended. Its business key is kept, so that it can never start again.
+   *
+   * @throws SagaNotFoundError, SagaActiveError
+   */
+  async delete(sagaId: string): Promise<void> {
+    await (await this.runtime.engine()).delete(sagaId);
+  }
+
+  /** Begins to work, with `autoStart: false`. */
+  async run(): Promise<void> {
+    await (await this.runtime.engine()).run();
+  }
+
+  /** Takes no more work and waits for what runs. Nest's shutdown does this by itself. */
+  async stop(): Promise<void> {
+    await this.runtime.engineIfAny?.stop();
+  }
+
+  /** Stops, then closes the connections. Nest's shutdown does this by itself. */
+  async close(): Promise<void> {
+    await this.runtime.engineIfAny?.close();
+  }
+
+  /** Why this process cannot take work, or null: for a readiness probe. */
+  get trouble(): string | null {
+    return this.runtime.engineIfAny?.trouble ?? (this.runtime.isAssembled ? null : 'the application is still starting');
+  }
+}

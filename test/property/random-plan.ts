@@ -1,0 +1,68 @@
+import * as fc from 'fast-check';
+import { PLAN_FORMAT, type OperationPolicy, type Plan, type PlanStep } from '../../lib/core/plan';
+import type { RetryPolicy } from '../../lib/core/retry-policy';
+
+const MOST_STEPS = 7;
+
+const retry: fc.Arbitrary<RetryPolicy> = fc.record({
+  attempts: fc.integer({ min: 1, max: 3 }),
+  backoff: fc.constantFrom('exponential', 'fixed'),
+  baseMs: fc.constantFrom(0, 1_000),
+  maxMs: fc.constantFrom(0, 60_000),
+});
+
+const policy: fc.Arbitrary<OperationPolicy> = fc.record({
+  timeoutMs: fc.constant(60_000),
+  retry: fc.option(retry, { freq: 2 }),
+  losses: fc.integer({ min: 1, max: 3 }),
+});
+
+/** Which steps wait for which, with every step after those it waits for. */
+type Shape = readonly (readonly number[])[];
+
+const chain: fc.Arbitrary<Shape> = fc
+  .integer({ min: 1, max: MOST_STEPS })
+  .map((length) => Array.from({ length }, (_, place) => (place === 0 ? [] : [place - 1])));
+
+/** What a list with nested arrays gives: each group waits for the whole group before it. */
+const groups: fc.Arbitrary<Shape> = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 3 }).map((sizes) => {
+  const shape: number[][] = [];
+  let before: number[] = [];
+  for (const size of sizes) {
+    const group = Array.from({ length: size }, (_, place) => shape.length + place);
+    const waitsFor = before;
+    shape.push(...group.map(() => waitsFor));
+    before = group;
+  }
+  return shape;
+});
+
+const graph: fc.Arbitrary<Shape> = fc
+  .array(fc.nat({ max: 2 ** MOST_STEPS - 1 }), { minLength: 1, maxLength: MOST_STEPS })
+  .map((masks) => masks.map((mask, place) => Array.from({ length: place }, (_, other) => other).filter((other) => mask & (1 << other))));
+
+/** The places of a list need not follow the dependencies, so they are shuffled. */
+function shuffled(shape: Shape, keys: readonly number[]): Shape {
+  const newPlaces = shape.map((_, place) => place).sort((a, b) => (keys[a] ?? 0) - (keys[b] ?? 0));
+  const placeOf = new Map(newPlaces.map((old, place) => [old, place]));
+  return newPlaces.map((old) => (shape[old] ?? []).map((other) => placeOf.get(other) ?? 0).sort((a, b) => a - b));
+}
+
+/** Chains, parallel groups and any other graph; steps with and without compensation; all sorts of policies. */
+export const randomPlan: fc.Arbitrary<Plan> = fc
+  .record({
+    shape: fc.oneof(chain, groups, graph),
+    places: fc.option(fc.array(fc.nat(), { minLength: 9, maxLength: 9 }), { freq: 2 }),
+    compensated: fc.array(fc.boolean(), { minLength: 9, maxLength: 9 }),
+    policies: fc.array(fc.tuple(policy, policy), { minLength: 9, maxLength: 9 }),
+  })
+  .map(({ shape, places, compensated, policies }) => {
+    const waiting = places === null ? shape : shuffled(shape, places);
+    const steps = waiting.map((dependsOn, place): PlanStep => {
+      const [actionPolicy, undoPolicy] = policies[place] ?? [];
+      if (actionPolicy === undefined || undoPolicy === undefined) throw new RangeError('more steps than policies');
+      const compensation = compensated[place] === false ? null : `undo.${place}`;
+      return { name: `step${place}`, action: `do.${place}`, compensation, dependsOn, actionPolicy, undoPolicy };
+    });
+    return { format: PLAN_FORMAT, name: 'random', steps };
+  });

@@ -38,7 +38,7 @@ export function compilePlan(name: string, list: StepList, catalog: HandlerCatalo
   const problems: string[] = [];
   if (!isValidName(name)) problems.push(`the saga's name ${quoted(name)} is not ${NAME_RULE}`);
   const placed = placeSteps(list, problems);
-  if (problems.length > 0) throw new SagaPlanError(String(name), problems);
+  if (problems.length > 0) throw new SagaPlanError(name, problems);
   const places = placesByName(placed, problems);
   const steps = placed.map((step) => compileStep(step, places, catalog, defaults, problems));
   problems.push(...cycleProblems(steps));

@@ -52,15 +52,16 @@ export function attemptLimit(policy: RetryPolicy | null): number {
 }
 
 /** What is wrong with a policy that somebody wrote, in words. */
-export function retryPolicyProblems(options: RetryOptions): string[] {
+export function retryPolicyProblems(options: unknown): string[] {
   if (typeof options !== 'object' || options === null) return ['retry must be an object { attempts, … }'];
-  const policy = retryPolicyOf(options);
+  const { attempts, backoff, baseMs, maxMs }: Record<string, unknown> = { backoff: 'fixed', baseMs: 0, maxMs: 0, ...options };
   const problems: string[] = [];
   const isDelay = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value) && value >= 0;
-  if (!Number.isInteger(policy.attempts) || policy.attempts < 1 || policy.attempts > 30_000)
+  if (typeof attempts !== 'number' || !Number.isInteger(attempts) || attempts < 1 || attempts > 30_000) {
     problems.push('retry.attempts must be a whole number from 1 to 30,000');
-  if (policy.backoff !== 'exponential' && policy.backoff !== 'fixed') problems.push("retry.backoff must be 'exponential' or 'fixed'");
-  if (!isDelay(policy.baseMs)) problems.push('retry.baseMs must be a number of milliseconds, 0 or more');
-  if (!isDelay(policy.maxMs)) problems.push('retry.maxMs must be a number of milliseconds, 0 or more');
+  }
+  if (backoff !== 'exponential' && backoff !== 'fixed') problems.push("retry.backoff must be 'exponential' or 'fixed'");
+  if (!isDelay(baseMs)) problems.push('retry.baseMs must be a number of milliseconds, 0 or more');
+  if (!isDelay(maxMs)) problems.push('retry.maxMs must be a number of milliseconds, 0 or more');
   return problems;
 }

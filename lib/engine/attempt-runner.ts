@@ -110,7 +110,7 @@ export class AttemptRunner {
   private async report(claim: Claim, event: Report): Promise<void> {
     const until = performance.now() + this.times.leaseMs + this.times.graceMs;
     const result = await this.committer.commitPatiently(claim.sagaId, event, claim.basis, until);
-    if (result.kind !== 'applied') return this.lost(claim, 'stale');
+    if (result.kind !== 'applied') return void this.lost(claim, 'stale');
     const { step, direction, round } = claim.operation;
     const about = { sagaId: claim.sagaId, operation: { step, direction, round }, key: keyOf(claim.basis.plan, claim.operation) };
     if (event.type === 'completed') this.observer.notify({ type: 'operation.completed', ...about });
@@ -133,7 +133,9 @@ function reportOn(claim: Claim): Pick<CompletedEvent, 'operation' | 'fence' | 'c
 
 async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
   return new Promise((resolve) => {
-    const timer = startTimer(ms, () => resolve(null));
+    const timer = startTimer(ms, () => {
+      resolve(null);
+    });
     void promise.then((value) => {
       timer.cancel();
       resolve(value);

@@ -5,6 +5,9 @@ import type { SagaObserver } from '../ports/saga-observer';
 /** A timer later than this is left to the sweeper; so is every timer beyond the most that are kept. */
 const LONGEST_TIMER_MS = 60_000;
 const MOST_TIMERS = 10_000;
+/** Pauses between two tries while the broker is out of reach. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2_000;
 /** The store's clock and this process's timers are not the same; a wake-up a moment late is claimed, one a moment early is not. */
 const TIMER_SLACK_MS = 5;
 
@@ -15,6 +18,7 @@ const TIMER_SLACK_MS = 5;
 export class Dispatcher {
   private readonly timers = new Set<NodeJS.Timeout>();
   private unreachableSince: number | null = null;
+  private stopped = false;
 
   constructor(
     private readonly transport: MessageTransport,
@@ -36,28 +40,33 @@ export class Dispatcher {
     for (const effect of dispatches) if (effect.inMs > 0) this.sendLater(wakeUpOf(sagaId, effect), effect.inMs);
   }
 
-  async send(wakeUps: readonly WakeUp[]): Promise<void> {
+  /** @param pauseMs before the next try, when the broker is out of reach: a blip must not cost what the sweeper takes to notice */
+  async send(wakeUps: readonly WakeUp[], pauseMs = FIRST_PAUSE_MS): Promise<void> {
+    if (this.stopped) return;
     const travelling = this.inFallback ? wakeUps.filter((wakeUp) => !this.runHere(wakeUp)) : wakeUps;
     if (travelling.length === 0) return;
     const results = await this.transport.publish(travelling);
     results.forEach((result, place) => {
       const wakeUp = travelling[place];
-      if (wakeUp !== undefined) this.observer.notify({ type: 'wake-up.sent', sagaId: wakeUp.sagaId, operation: wakeUp.operation, result });
+      if (wakeUp === undefined) return;
+      this.observer.notify({ type: 'wake-up.sent', sagaId: wakeUp.sagaId, operation: wakeUp.operation, result });
+      if (result === 'unavailable') this.sendLater(wakeUp, pauseMs, Math.min(pauseMs * 2, LONGEST_PAUSE_MS));
     });
     if (results.includes('sent')) this.unreachableSince = null;
     else this.unreachableSince ??= performance.now();
   }
 
-  private sendLater(wakeUp: WakeUp, inMs: number): void {
-    if (inMs > LONGEST_TIMER_MS || this.timers.size >= MOST_TIMERS) return;
+  private sendLater(wakeUp: WakeUp, inMs: number, pauseMs = FIRST_PAUSE_MS): void {
+    if (this.stopped || inMs > LONGEST_TIMER_MS || this.timers.size >= MOST_TIMERS) return;
     const timer = setTimeout(() => {
       this.timers.delete(timer);
-      void this.send([wakeUp]);
+      void this.send([wakeUp], pauseMs);
     }, inMs + TIMER_SLACK_MS);
     this.timers.add(timer);
   }
 
   stop(): void {
+    this.stopped = true;
     for (const timer of this.timers) clearTimeout(timer);
     this.timers.clear();
   }

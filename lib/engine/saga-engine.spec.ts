@@ -4,6 +4,7 @@ import { InProcessTransport } from '../adapters/memory/in-process.transport';
 import { InProcessExchange } from '../adapters/memory/in-process.transport-exchange';
 import { NodeIdentity } from '../adapters/node/node-identity';
 import type { HandlerDeclaration } from '../core/handler-declaration';
+import { contextRef, ref } from '../core/reference';
 import type { RetryPolicy } from '../core/retry-policy';
 import { StepError } from '../errors';
 import { resolveSagaOptions } from '../options/resolve-saga-options';
@@ -119,7 +120,6 @@ describe('SagaEngine', () => {
   });
 
   it('resolves references to outputs of earlier steps', async () => {
-    const { ref, contextRef } = await import('../core/reference');
     const seen: unknown[] = [];
     const { engine } = await engineWith({ handlers: { make: () => ({ order: { id: 'o-1' } }), use: (input) => seen.push(input) } });
     const { id } = await engine.start(

@@ -38,6 +38,7 @@ type Phase = 'new' | 'open' | 'running' | 'stopped' | 'closed';
 /** The engine of one process: wires its parts together and owns their life. */
 export class SagaEngine {
   private phase: Phase = 'new';
+  private opening: Promise<void> | undefined;
   private readonly heartbeats: Heartbeats;
   private readonly waiters: Waiters;
   private readonly dispatcher: Dispatcher;
@@ -76,10 +77,20 @@ export class SagaEngine {
 
   /** Opens the store and begins to connect to the broker. A broker that is down delays nothing. */
   async open(): Promise<void> {
-    if (this.phase !== 'new') return;
-    await this.parts.store.open();
-    await this.book.open();
-    await this.parts.transport.open();
+    this.opening ??= this.openParts();
+    await this.opening;
+  }
+
+  private async openParts(): Promise<void> {
+    const { store, transport } = this.parts;
+    await store.open();
+    try {
+      await this.book.open();
+      await transport.open();
+    } catch (error) {
+      await store.close(); // a process that does not start must not be kept alive by our connections
+      throw error;
+    }
     this.phase = 'open';
   }
 
@@ -117,9 +128,8 @@ export class SagaEngine {
     this.runner.drain();
     const drained = this.workers.drain();
     await this.parts.transport.stop();
-    this.dispatcher.stop();
     await this.sweeper.stop();
-    await this.withinDrainTime(drained);
+    await this.withinDrainTime(drained); // what they complete is still dispatched: the next step should not wait for a sweep
   }
 
   private async withinDrainTime(drained: Promise<void>): Promise<void> {
@@ -138,6 +148,7 @@ export class SagaEngine {
     await this.stop();
     this.phase = 'closed';
     this.book.close();
+    this.dispatcher.stop();
     this.waiters.close();
     await this.parts.transport.close();
     await this.parts.store.close();

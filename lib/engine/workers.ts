@@ -51,7 +51,7 @@ export class Workers {
 
   private async work(wakeUp: WakeUp, ack: () => void): Promise<void> {
     const slots = this.slots[wakeUp.operation.direction];
-    if (!(await slots.take(SLOT_WAIT_MS))) return ack();
+    if (!(await slots.take(SLOT_WAIT_MS))) return void ack();
     try {
       const sentAt = performance.now();
       const claim = await this.claim(wakeUp);

@@ -6,7 +6,7 @@ import { Namespace } from './transport-broker';
 const fixtures: Record<string, () => Promise<TransportFixture>> = {
   InProcessTransport: async () => {
     const definition = inProcessTransport();
-    const environment = { instance: 'default', resolve: () => undefined, warn: () => undefined, trouble: () => undefined };
+    const environment = { instance: 'default', group: '', resolve: () => undefined, warn: () => undefined, trouble: () => undefined };
     return { create: () => definition.create(environment), dispose: async () => undefined };
   },
   RabbitMqTransport: async () => {

@@ -2,10 +2,16 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { rabbitMqTransport } from '../../lib/adapters/rabbitmq/rabbitmq-transport.definition';
+import { BrokerLink } from '../../lib/adapters/rabbitmq/broker-link';
+import { MessageCodec } from '../../lib/adapters/rabbitmq/message.codec';
+import { borrowedConnection } from '../../lib/adapters/rabbitmq/own-connection';
+import { Quarantine } from '../../lib/adapters/rabbitmq/quarantine';
 import type { RabbitMqTransportOptions } from '../../lib/adapters/rabbitmq/rabbitmq-transport.options';
+import { TroubleReporter } from '../../lib/adapters/rabbitmq/trouble.reporter';
+import { WakeUpConsumer } from '../../lib/adapters/rabbitmq/wake-up.consumer';
 import { eventually } from '../../lib/testing/transport-contract.eventually';
 import { numbersOf, Peer, wakeUp, type PeerOptions } from '../../lib/testing/transport-contract.peer';
-import { Namespace, startConnection } from './transport-broker';
+import { Namespace, startConnection, type AdminChannel } from './transport-broker';
 import { Proxy } from './transport-proxy';
 
 const KEY = 'orders.create';
@@ -132,17 +138,69 @@ describe('RabbitMqTransport', () => {
     });
 
     it('reopens alone a channel that was closed alone', async () => {
-      const peer = await joined({ action: [KEY], undo: ['orders.delete'] });
+      const amqp = await startConnection(namespace.uri);
+      const connection = amqp.managedConnection.connection as NonNullable<typeof amqp.managedConnection.connection>;
+      const channels: AdminChannel[] = [];
+      const queues = new Map<string, AdminChannel>();
+      const createChannel = connection.createChannel.bind(connection);
+      connection.createChannel = async () => {
+        const channel = await createChannel();
+        channels.push(channel);
+        const consume = channel.consume.bind(channel);
+        channel.consume = (queue, ...rest) => {
+          queues.set(queue, channel);
+          return consume(queue, ...rest);
+        };
+        return channel;
+      };
+      const peer = await joined({ action: [KEY], undo: ['orders.delete'] }, { connection: amqp });
       await peer.publish(wakeUp(1, KEY), wakeUp(2, 'orders.delete', 'undo'));
       await peer.hasReceived(1, 'action');
       await peer.hasReceived(1, 'undo');
-      await namespace.admin.deleteQueue(namespace.stepQueue);
-      await eventually('the loss was noticed', () => troubleText().includes(namespace.stepQueue));
+      queues.get(namespace.stepQueue)?.ack({ fields: { deliveryTag: 999 } } as Parameters<AdminChannel['ack']>[0]);
+      await peer.hasReceived(2, 'action');
       await peer.inPlace();
+      expect(troubleText()).toContain('unknown delivery tag 999');
+      peer.actions[0]?.ack();
+      peer.actions[1]?.ack();
       peer.undos[0]?.ack();
-      await peer.publish(wakeUp(3, 'orders.delete', 'undo'));
+      await peer.publish(wakeUp(3, 'orders.delete', 'undo'), wakeUp(4, KEY));
+      await peer.hasReceived(3, 'action');
       await peer.hasReceived(2, 'undo');
+      expect(numbersOf(peer.actions)).toEqual([1, 1, 4]);
       expect(numbersOf(peer.undos)).toEqual([2, 3]);
+      expect(channels).toHaveLength(3);
+      expect(amqp.managedConnection.connection).toBe(connection);
+      await peer.transport.close();
+      await amqp.managedConnection.close();
+    });
+
+    it('repairs a binding that somebody removed', async () => {
+      const trouble = new TroubleReporter((error) => namespace.troubles.push(error), []);
+      const amqp = await startConnection(namespace.uri);
+      const link = new BrokerLink(borrowedConnection(amqp), trouble);
+      const { exchange, stepQueue, compensateQueue } = namespace;
+      const topology = { exchange, queues: { action: stepQueue, undo: compensateQueue } };
+      const subscription = {
+        direction: 'action',
+        keys: [KEY],
+        prefetch: 1,
+        onDelivery: () => undefined,
+        onUnreadable: async () => undefined,
+      } as const;
+      const quarantine = new Quarantine(subscription.onUnreadable, trouble);
+      const consumer = new WakeUpConsumer(link, topology, new MessageCodec(), subscription, quarantine, trouble);
+      consumer.start();
+      link.open();
+      await eventually('the consumer is in place', () => consumer.isInPlace);
+      const sender = await joined({});
+      await namespace.admin.unbindQueue(stepQueue, exchange, `step.${KEY}`);
+      expect(await sender.publish(wakeUp(1, KEY))).toEqual(['unroutable']);
+      await consumer.check();
+      expect(await sender.publish(wakeUp(2, KEY))).toEqual(['sent']);
+      await consumer.close();
+      await link.close();
+      await amqp.managedConnection.close();
     });
   });
 

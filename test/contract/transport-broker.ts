@@ -40,6 +40,7 @@ export class Namespace {
   environment(given: Partial<TransportEnvironment> = {}): TransportEnvironment {
     return {
       instance: 'default',
+      group: '',
       resolve: () => undefined,
       warn: () => undefined,
       trouble: (error) => void this.troubles.push(error),

@@ -44,7 +44,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 4, arbitrary: ending(anyHow).map((how) => ({ kind: 'end' as const, ...how })) },
   { weight: 2, arbitrary: ending(anyHow).map((how) => ({ kind: 'end-stale' as const, ...how })) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('again' as const), pick }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('report' as const), pick, completed: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('report' as const), pick, completed: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('deadline' as const, 'compensate' as const, 'compensate' as const) }) },
 );
 

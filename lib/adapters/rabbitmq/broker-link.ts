@@ -49,15 +49,13 @@ export class BrokerLink {
     if (this.#connection !== undefined) listener.up(this.#connection);
   }
 
+  /** Never throws: nothing about a broker may stop the boot of an application. */
   open(): void {
-    this.#amqp = this.source.connect();
-    const managed = this.#amqp.managedConnection;
-    managed.on('connect', this.#onConnect);
-    managed.on('disconnect', this.#onDisconnect);
-    managed.on('connectFailed', this.#onConnectFailed);
-    managed.on('blocked', this.#onBlocked);
-    managed.on('unblocked', this.#onUnblocked);
-    if (managed.connection !== undefined) this.#onConnect({ connection: managed.connection });
+    try {
+      this.#attach();
+    } catch (error) {
+      this.trouble.report(this.source.name, error);
+    }
   }
 
   async close(): Promise<void> {
@@ -77,6 +75,18 @@ export class BrokerLink {
     } catch {
       this.source.destroy?.();
     }
+  }
+
+  #attach(): void {
+    const amqp = this.source.connect();
+    const managed = amqp.managedConnection;
+    managed.on('connect', this.#onConnect);
+    managed.on('disconnect', this.#onDisconnect);
+    managed.on('connectFailed', this.#onConnectFailed);
+    managed.on('blocked', this.#onBlocked);
+    managed.on('unblocked', this.#onUnblocked);
+    this.#amqp = amqp;
+    if (managed.connection !== undefined) this.#onConnect({ connection: managed.connection });
   }
 
   // An error thrown into the emitter would be taken for a failure to connect.

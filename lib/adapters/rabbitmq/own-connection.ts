@@ -11,13 +11,17 @@ export interface OwnConnectionOptions {
 
 /** A connection that only this transport uses. */
 export function ownConnection(purpose: 'publish' | 'consume', options: OwnConnectionOptions): LinkSource {
-  const abort = new AbortController();
+  let abort = new AbortController();
   const { AmqpConnection } = loadGolevelup();
   const socketOptions = {
     clientProperties: { connection_name: `${options.connectionName}:${purpose}@${hostname()}:${process.pid}` },
     timeout: 10_000,
-    // Handed on to the socket: the only way to end one that is still connecting, or whose peer is silent.
-    signal: abort.signal,
+    // Handed on to the socket: the only way to end one that is still connecting, or whose peer is silent. A fresh one for each
+    // attempt, because Node leaves a listener on the signal of every attempt that failed.
+    get signal(): AbortSignal {
+      abort = new AbortController();
+      return abort.signal;
+    },
   };
   return {
     name: `${purpose} connection`,
@@ -41,7 +45,13 @@ export function ownConnection(purpose: 'publish' | 'consume', options: OwnConnec
       amqp.init().catch(() => undefined);
       return amqp;
     },
-    end: (amqp) => amqp.managedConnection.close(),
+    end: ({ managedConnection }) => {
+      // A failed attempt waits this long before it notices that nobody wants another.
+      managedConnection.reconnectTimeInSeconds = 0;
+      const closed = managedConnection.close();
+      if (!managedConnection.isConnected()) abort.abort();
+      return closed;
+    },
     destroy: () => abort.abort(),
   };
 }

@@ -3,7 +3,8 @@ import type { TransportDefinition, TransportEnvironment } from '../../ports/tran
 import { findConnection } from './find-connection';
 import { loadGolevelup } from './golevelup.loader';
 import { borrowedConnection, ownConnection } from './own-connection';
-import { problemsOfOptions, resolveRabbitMqSettings, urisOf, type RabbitMqTransportOptions } from './rabbitmq-transport.options';
+import { resolveRabbitMqSettings, urisOf, type RabbitMqTransportOptions } from './rabbitmq-transport.options';
+import { problemsOfOptions } from './rabbitmq-transport.problems';
 import { RabbitMqTransport, type RabbitMqConnections } from './rabbitmq.transport';
 import { secretsOf } from './redact';
 
@@ -17,9 +18,9 @@ import { secretsOf } from './redact';
 export function rabbitMqTransport(options: RabbitMqTransportOptions = {}): TransportDefinition {
   return {
     kind: 'rabbitmq',
-    problems: (environment) => [...problemsOfOptions(options, environment.instance), ...problemsOfVendor(options, environment)],
+    problems: (environment) => [...problemsOfOptions(options, environment), ...problemsOfVendor(options, environment)],
     create: (environment) => {
-      const settings = resolveRabbitMqSettings(options, environment.instance);
+      const settings = resolveRabbitMqSettings(options, environment);
       return new RabbitMqTransport(settings, connectionsOf(options, environment), (error) => environment.trouble(error));
     },
   };
@@ -31,7 +32,7 @@ function connectionsOf(options: RabbitMqTransportOptions, environment: Transport
     if (injected === null) throw new SagaConfigurationError([noSuchConnection(options.connection)]);
     return { publish: borrowedConnection(injected), consume: null, secrets: [] };
   }
-  const { connectionName, heartbeatSeconds } = resolveRabbitMqSettings(options, environment.instance);
+  const { connectionName, heartbeatSeconds } = resolveRabbitMqSettings(options, environment);
   const uris = urisOf(options);
   const own = { uris, connectionName, heartbeatSeconds };
   return { publish: ownConnection('publish', own), consume: ownConnection('consume', own), secrets: secretsOf(uris) };

@@ -47,7 +47,11 @@ export class TroubleReporter {
   }
 }
 
+// By shape: an error from another realm, as under Jest, is no instance of Error.
 function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message || error.name : 'unknown reason';
+  const { message, name, errors } = (error ?? {}) as { readonly message?: unknown; readonly name?: unknown; readonly errors?: unknown };
+  if (typeof message === 'string' && message !== '') return message;
+  // One failure for each address of a host.
+  if (Array.isArray(errors) && errors.length > 0) return errors.map(messageOf).join('; ');
+  return typeof name === 'string' ? name : 'unknown reason';
 }

@@ -8,7 +8,7 @@ import { declareQueue, type Topology } from './topology';
 import type { TroubleReporter } from './trouble.reporter';
 import { within } from './within';
 
-const CANCEL_MS = 5_000;
+const CANCEL_MS = 2_000;
 const CHECK_MS = 10_000;
 const MAX_PREFETCH = 65_535;
 

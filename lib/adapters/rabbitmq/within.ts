@@ -5,7 +5,8 @@
 export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms} ms`)), ms);
+    // Its connection keeps the process alive, not the wait for it.
+    timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms} ms`)), ms).unref();
   });
   try {
     return await Promise.race([promise, late]);

@@ -1,0 +1,20 @@
+import { applyCases } from './store-contract.apply';
+import { claimCases } from './store-contract.claim';
+import type { StoreFixture } from './store-contract.fixture';
+import type { ContractCase } from './contract-case';
+import { queryCases } from './store-contract.queries';
+import { startCases } from './store-contract.start';
+import { sweepCases } from './store-contract.sweep';
+import { walkCases } from './store-contract.walk';
+
+export type { StoreFixture } from './store-contract.fixture';
+
+/**
+ * What every SagaStore promises, for any test runner. Each case asks for a fixture of its own, with nothing in it.
+ *
+ * @example
+ * for (const { name, run } of storeContract()) it(name, () => run(makeFixture));
+ */
+export function storeContract(): readonly ContractCase<StoreFixture>[] {
+  return [...startCases, ...claimCases, ...applyCases, ...sweepCases, ...queryCases, ...walkCases];
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import type { SagaEvent } from '../core/event';
+import { operationKey, type Operation, type OperationRef } from '../core/operation';
+import type { OperationPolicy, Plan, PlanStep } from '../core/plan';
+import { isTerminal, type SagaValue } from '../core/saga-value';
+import { transition } from '../core/transition';
+import type { Basis, Claim } from '../ports/saga-store';
+import { promise, type StoreCase, type StoreFixture } from './store-contract.fixture';
+import { same } from './store-contract.same';
+import { action, comparable, plan, Scenario, startRequest, step } from './store-contract.scenario';
+
+export const walkCases: readonly StoreCase[] = [
+  ...Array.from({ length: 8 }, (_, n) =>
+    promise(`a saga goes wherever transition goes (random walk ${n + 1})`, (fixture) => walk(fixture, randomFrom(n + 1))),
+  ),
+
+  promise('many workers at once bring every saga to its end, each step done once', async ({ store }) => {
+    const scenario = new Scenario(store);
+    const wide = plan([step('a'), ...['b', 'c', 'd', 'e'].map((name) => step(name, { dependsOn: [0] })), step('f', { dependsOn: [1, 2, 3, 4] })]);
+    const ids: string[] = [];
+    for (let n = 0; n < 4; n++) ids.push(await scenario.start(wide));
+    await Promise.all(Array.from({ length: 6 }, () => work(scenario, ids)));
+    for (const sagaId of ids) {
+      const { saga } = await scenario.find(sagaId);
+      assert.equal(saga.state, 'completed');
+      for (const operation of saga.operations.values()) same([operation.state, operation.claims], ['completed', 1]);
+      const history = await store.history(sagaId);
+      same(history.map(({ rev }) => rev), Array.from({ length: saga.rev }, (_, n) => n + 1));
+      assert.equal(saga.rev, 1 + 2 * wide.steps.length);
+    }
+  }),
+];
+
+/** Claims whatever it can, as deliveries in any order would. */
+async function work(scenario: Scenario, ids: readonly string[]): Promise<void> {
+  for (let open = [...ids]; open.length > 0;) {
+    for (const sagaId of open) {
+      const { saga } = await scenario.find(sagaId);
+      for (const { step: place, state } of saga.operations.values()) {
+        if (state !== 'started') continue;
+        const result = await scenario.tryClaim(sagaId, action(place));
+        if (result.kind === 'claimed') assert.equal((await scenario.complete(result.claim)).kind, 'applied');
+      }
+    }
+    const states = await scenario.store.states(open);
+    open = open.filter((sagaId) => states.get(sagaId) === 'started');
+  }
+}
+
+/** The same events go through the store and through `transition`; after each one both hold the same saga. */
+async function walk({ store }: StoreFixture, random: Random): Promise<void> {
+  const scenario = new Scenario(store);
+  for (let sagas = 0; sagas < 4; sagas++) {
+    const request = startRequest(randomPlan(random));
+    await store.start(request);
+    let model: SagaValue = request.saga;
+    const claims: Claim[] = [];
+    for (let events = 0; events < 60 && !(isTerminal(model.state) && random.chance(0.7)); events++) {
+      const next = random.chance(0.5) ? await claimAny(scenario, request.plan, model, random) : await reportAny(scenario, request.plan, model, claims, random);
+      if (next.claim !== null) claims.push(next.claim);
+      model = next.saga;
+      same(comparable((await scenario.find(request.sagaId)).saga), comparable(model));
+    }
+    const history = await store.history(request.sagaId);
+    same(history.map(({ rev }) => rev), Array.from({ length: model.rev }, (_, n) => n + 1));
+  }
+}
+
+interface Next {
+  readonly saga: SagaValue;
+  readonly claim: Claim | null;
+}
+
+async function claimAny(scenario: Scenario, of: Plan, model: SagaValue, random: Random): Promise<Next> {
+  const waiting = [...model.operations.values()].filter(({ state }) => state === 'started');
+  const operation = random.chance(0.8) && waiting.length > 0 ? random.oneOf(waiting) : random.oneOf([...model.operations.values()]);
+  const ref = refOf(operation);
+  const claimId = `c${random.next()}`;
+  const decision = transition(of, model, { type: 'claim', operation: ref, claimId, due: true });
+  // A lease that is over at once, so that any operation may be taken away from its worker.
+  const result = await scenario.tryClaim(model.id, ref, { claimId, leaseMs: 0 });
+  if (decision.kind !== 'moved') {
+    same(result, { kind: 'refused', reason: decision.kind === 'ignored' ? decision.reason : '' });
+    return { saga: model, claim: null };
+  }
+  assert.ok(result.kind === 'claimed');
+  same(result.claim.operation, decision.saga.operations.get(operationKey(ref)));
+  return { saga: decision.saga, claim: result.claim };
+}
+
+async function reportAny(scenario: Scenario, of: Plan, model: SagaValue, claims: readonly Claim[], random: Random): Promise<Next> {
+  const claim = claims.length === 0 ? null : random.chance(0.7) ? (claims.at(-1) as Claim) : random.oneOf(claims);
+  const event = randomEvent(model, claim, random);
+  const decision = transition(of, model, event);
+  assert.notEqual(decision.kind, 'need');
+  const basis: { readonly basis?: Basis } = claim !== null && random.chance(0.6) ? { basis: claim.basis } : {};
+  const result = await scenario.apply(model.id, event, { graceMs: 0, ...basis });
+  if (decision.kind !== 'moved') {
+    same(result, { kind: 'ignored', reason: decision.kind === 'ignored' ? decision.reason : '', state: model.state });
+    return { saga: model, claim: null };
+  }
+  assert.ok(result.kind === 'applied', JSON.stringify(result));
+  same(result.effects, decision.effects);
+  return { saga: decision.saga, claim: null };
+}
+
+function randomEvent(model: SagaValue, claim: Claim | null, random: Random): SagaEvent {
+  const rare = random.next();
+  if (rare < 0.02) return { type: 'deadline' };
+  if (rare < 0.05 || claim === null) return { type: 'compensate', reason: 'walk', actor: null };
+  const seed = random.next();
+  const of = { operation: refOf(claim.operation), fence: claim.operation.fence, claimId: claim.claimId };
+  const error = { code: 'WALK', message: 'a step into the dark' };
+  if (rare < 0.1) {
+    const result = random.chance(0.5) ? ({ kind: 'completed', output: { by: 'hand' } } as const) : ({ kind: 'failed', error } as const);
+    return { type: 'reported', operation: refOf(random.oneOf([...model.operations.values()])), result, actor: 'ann' };
+  }
+  if (rare < 0.2) return { type: 'lease-expired', ...of, seed };
+  if (rare < 0.25) return { type: 'released', ...of, interrupted: random.chance(0.5) };
+  if (rare < 0.45) {
+    const outcome = random.chance(0.5) ? 'failed' : 'unknown';
+    return { type: 'failed', ...of, error, outcome, retryable: random.oneOf([undefined, true, false]), retryAfterMs: 0, seed };
+  }
+  return { type: 'completed', ...of, output: { seed } };
+}
+
+function refOf({ step: place, direction, round }: Operation): OperationRef {
+  return { step: place, direction, round };
+}
+
+function randomPlan(random: Random): Plan {
+  const steps: PlanStep[] = [];
+  for (let place = 0; place < 1 + Math.floor(random.next() * 6); place++) {
+    const dependsOn = steps.map((_, other) => other).filter(() => random.chance(0.4));
+    const policy = (): OperationPolicy => ({
+      timeoutMs: 1_000,
+      losses: 1 + Math.floor(random.next() * 3),
+      retry: random.chance(0.5) ? null : { attempts: 1 + Math.floor(random.next() * 4), backoff: 'fixed', baseMs: 0, maxMs: 0 },
+    });
+    const compensation = random.chance(0.8) ? `undo.s${place}` : null;
+    steps.push(step(`s${place}`, { dependsOn, compensation, actionPolicy: policy(), undoPolicy: policy() }));
+  }
+  return plan(steps, 'walk');
+}
+
+interface Random {
+  next(): number;
+  chance(of: number): boolean;
+  oneOf<T>(items: readonly T[]): T;
+}
+
+/** Mulberry32: a walk that failed can be walked again. */
+function randomFrom(seed: number): Random {
+  let state = seed;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+  return { next, chance: (of) => next() < of, oneOf: <T>(items: readonly T[]) => items[Math.floor(next() * items.length)] as T };
+}

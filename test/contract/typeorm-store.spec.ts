@@ -1,0 +1,523 @@
+import { execFile } from 'node:child_process';
+import { describe, expect, it } from '@jest/globals';
+import { Column, DataSource, Entity, PrimaryColumn, type EntityManager } from 'typeorm';
+import { sagaMigrations, typeOrmStore } from '../../lib/adapters/typeorm';
+import { EnginePool } from '../../lib/adapters/typeorm/engine.pool';
+import { heartbeatStatement } from '../../lib/adapters/typeorm/heartbeat.statement';
+import { sweepStatement } from '../../lib/adapters/typeorm/sweep.statement';
+import { SagaBusyError, SagaConfigurationError, SagaSchemaError } from '../../lib/errors';
+import { transition } from '../../lib/core/transition';
+import { action, completed, plan, RESEND_MS, Scenario, startRequest, step, TWO_STEPS } from '../../lib/testing/store-contract.scenario';
+import { application, databaseUrl, freshSchema, NO_CONTAINER, postgresFixture, type PostgresFixture } from './typeorm-store.fixture';
+
+async function within<T>(keep: (fixture: PostgresFixture) => Promise<T>): Promise<T> {
+  const fixture = await postgresFixture();
+  try {
+    return await keep(fixture);
+  } finally {
+    await fixture.dispose();
+  }
+}
+
+async function rejection(promise: Promise<unknown>): Promise<Error> {
+  return promise.then(
+    () => Promise.reject(new Error('it was expected to reject')),
+    (error: unknown) => error as Error,
+  );
+}
+
+async function withApplication<T>(use: (app: DataSource) => Promise<T>, options: Parameters<typeof application>[0] = {}): Promise<T> {
+  const app = await application(options).initialize();
+  try {
+    return await use(app);
+  } finally {
+    await app.destroy();
+  }
+}
+
+@Entity('contract_orders')
+class Order {
+  @PrimaryColumn()
+  id!: number;
+
+  @Column()
+  name!: string;
+}
+
+describe('the schema', () => {
+  it('is asked for by name when it is missing', async () => {
+    await withApplication(async (app) => {
+      const store = typeOrmStore({ dataSource: app, schema: 'saga_is_not_there' }).create(NO_CONTAINER);
+      const error = await rejection(store.open());
+      expect(error).toBeInstanceOf(SagaSchemaError);
+      expect(error.message).toContain('schema "saga_is_not_there" has no saga tables');
+      expect(error.message).toContain('sagaMigrations({ schema: "saga_is_not_there" })');
+    });
+  });
+
+  it.each([
+    [0, 'older'],
+    [99, 'newer'],
+  ])('of version %i is refused as %s', async (version, word) => {
+    await within(async ({ app, schema }) => {
+      await app.query(`UPDATE "${schema}".meta SET version = ${version}`);
+      const error = await rejection(typeOrmStore({ dataSource: app, schema }).create(NO_CONTAINER).open());
+      expect(error).toBeInstanceOf(SagaSchemaError);
+      expect(error.message).toContain(word);
+    });
+  });
+
+  it('is made by the migrations of an application, and taken back by them', async () => {
+    const schema = freshSchema();
+    const names = sagaMigrations({ schema }).map(({ name }) => name);
+    expect(names.every((name) => /\D\d{13}$/.test(name))).toBe(true);
+    await withApplication(
+      async (app) => {
+        await app.runMigrations();
+        expect(await app.runMigrations()).toEqual([]);
+        const store = typeOrmStore({ dataSource: app, schema }).create(NO_CONTAINER);
+        await store.open();
+        await new Scenario(store).start(TWO_STEPS);
+        await store.close();
+        await app.undoLastMigration();
+        expect(await app.query(`SELECT 1 FROM pg_namespace WHERE nspname = '${schema}'`)).toEqual([]);
+        await app.query(`DROP TABLE "${schema}_migrations"`);
+      },
+      { migrations: sagaMigrations({ schema }), migrationsTableName: `${schema}_migrations` },
+    );
+  });
+
+  it('may be migrated after autoMigrate made it', async () => {
+    await within(async ({ schema, store }) => {
+      await new Scenario(store).start(TWO_STEPS);
+      const names = { migrations: sagaMigrations({ schema }), migrationsTableName: `${schema}_migrations` };
+      await withApplication(async (app) => {
+        await app.runMigrations();
+        await app.query(`DROP TABLE "${schema}_migrations"`);
+      }, names);
+      expect(await store.list({ limit: 10 })).toHaveLength(1);
+    });
+  });
+
+  it('is made once by many stores that open at once', async () => {
+    const schema = freshSchema();
+    await withApplication(async (app) => {
+      const stores = Array.from({ length: 5 }, () => typeOrmStore({ dataSource: app, schema, autoMigrate: true }).create(NO_CONTAINER));
+      await Promise.all(stores.map((store) => store.open()));
+      await Promise.all(stores.map((store) => store.close()));
+      expect(await app.query(`SELECT version FROM "${schema}".meta`)).toEqual([{ version: 1 }]);
+      await app.query(`DROP SCHEMA "${schema}" CASCADE`);
+    });
+  });
+
+  it('is left alone by synchronize and by dropSchema of the application', async () => {
+    await within(async ({ store, schema }) => {
+      await new Scenario(store).start(TWO_STEPS);
+      await withApplication(
+        async (app) => {
+          await app.getRepository(Order).insert({ id: 1, name: 'x' });
+          await app.synchronize(true);
+          await app.query('DROP TABLE contract_orders');
+        },
+        { entities: [Order], synchronize: true, schema: 'public' },
+      );
+      expect(await store.list({ limit: 10 })).toHaveLength(1);
+      await withApplication(async (app) => {
+        const tables: { readonly n: string }[] = await app.query(`SELECT count(*) AS n FROM pg_tables WHERE schemaname = '${schema}'`);
+        expect(tables[0]?.n).toBe('9');
+      });
+    });
+  });
+
+  it('keeps a terminal state even against plain SQL', async () => {
+    await within(async ({ app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(plan([step('a')]));
+      await scenario.perform(sagaId, action(0));
+      const error = await rejection(app.query(`UPDATE "${schema}".sagas SET state = 'started' WHERE id = $1`, [sagaId]));
+      expect(error).toMatchObject({ code: '23514' });
+      await app.query(`UPDATE "${schema}".sagas SET updated_at = clock_timestamp() WHERE id = $1`, [sagaId]);
+    });
+  });
+});
+
+describe('a start in the caller’s transaction', () => {
+  const begin = (manager: EntityManager, key: string | null = null): ReturnType<typeof startRequest> => ({
+    ...startRequest(TWO_STEPS, { businessKey: key === null ? null : { key, fingerprint: 'f' } }),
+    manager,
+  });
+
+  it('exists when that transaction commits, and says so', async () => {
+    await within(async ({ app, store }) => {
+      let committed: Promise<void> | null = null;
+      let known = false;
+      const id = await app.transaction(async (manager) => {
+        const request = begin(manager, 'k');
+        const result = await store.start(request);
+        if (result.kind !== 'started') throw new Error(result.kind);
+        committed = result.committed;
+        void committed?.then(() => (known = true));
+        await manager.transaction(async (nested) => nested.query('SELECT 1'));
+        expect([await store.find(request.sagaId), known]).toEqual([null, false]);
+        return request.sagaId;
+      });
+      await (committed as Promise<void> | null);
+      expect(await store.find(id)).not.toBeNull();
+      const again = await app.transaction((manager) => store.start(begin(manager, 'k')));
+      expect(again).toEqual({ kind: 'existing', sagaId: id, state: 'started', purged: false });
+    });
+  });
+
+  it('leaves nothing behind when that transaction is rolled back, and its promise never resolves', async () => {
+    await within(async ({ app, store }) => {
+      const runner = app.createQueryRunner();
+      await runner.startTransaction();
+      const result = await store.start(begin(runner.manager, 'k'));
+      if (result.kind !== 'started') throw new Error(result.kind);
+      let known = false;
+      void result.committed?.then(() => (known = true));
+      await runner.rollbackTransaction();
+      // The same runner commits something else.
+      await runner.startTransaction();
+      await runner.commitTransaction();
+      await runner.release();
+      expect(known).toBe(false);
+      expect(await store.list({ limit: 10 })).toEqual([]);
+      expect((await app.transaction((manager) => store.start(begin(manager, 'k')))).kind).toBe('started');
+    });
+  });
+
+  it('makes another start of the same key wait, and that one then finds it', async () => {
+    await within(async ({ app, store }) => {
+      const runner = app.createQueryRunner();
+      await runner.startTransaction();
+      const first = begin(runner.manager, 'k');
+      await store.start(first);
+      const second = new Scenario(store).startWithKey(TWO_STEPS, 'k', 'f');
+      // Reports of other sagas do not queue behind it.
+      const scenario = new Scenario(store);
+      await scenario.perform(await scenario.start(TWO_STEPS), action(0));
+      await runner.commitTransaction();
+      await runner.release();
+      expect(await second).toEqual({ kind: 'existing', sagaId: first.sagaId, state: 'started', purged: false });
+    });
+  });
+
+  it('makes another start of the same key give up after three seconds', async () => {
+    await within(async ({ app, store }) => {
+      await app.transaction(async (manager) => {
+        await store.start(begin(manager, 'k'));
+        const error = await rejection(new Scenario(store).startWithKey(TWO_STEPS, 'k', 'f'));
+        expect(error).toBeInstanceOf(SagaBusyError);
+      });
+    });
+  });
+
+  it('is refused without a transaction, and on another database', async () => {
+    await within(async ({ app, store }) => {
+      expect((await rejection(store.start(begin(app.manager)))).message).toContain('no open transaction');
+      expect((await rejection(store.start(begin({} as EntityManager)))).message).toContain('not a TypeORM EntityManager');
+      await withApplication(
+        async (other) => {
+          const error = await rejection(other.transaction((manager) => store.start(begin(manager))));
+          expect(error.message).toContain('another database');
+        },
+        { database: 'template1', url: databaseUrl().replace(/\/[^/]*$/, '/template1') },
+      );
+      // Another DataSource of the same database will do.
+      await withApplication(async (other) => {
+        expect((await other.transaction((manager) => store.start(begin(manager)))).kind).toBe('started');
+      });
+    });
+  });
+});
+
+describe('under other people’s locks', () => {
+  it('a report waits for the saga, and is applied when it is free', async () => {
+    await within(async ({ app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(TWO_STEPS);
+      const claim = await scenario.claim(sagaId, action(0));
+      const runner = app.createQueryRunner();
+      await runner.startTransaction();
+      await runner.query(`SELECT 1 FROM "${schema}".sagas WHERE id = $1 FOR UPDATE`, [sagaId]);
+      expect(await scenario.tryClaim(sagaId, action(0))).toEqual({ kind: 'refused', reason: 'not-claimable' });
+      const report = scenario.complete(claim);
+      const elsewhere = await scenario.start(TWO_STEPS);
+      await scenario.perform(elsewhere, action(0));
+      await runner.commitTransaction();
+      await runner.release();
+      expect((await report).kind).toBe('applied');
+    });
+  });
+
+  it('a report gives up after three seconds, and nothing was changed', async () => {
+    await within(async ({ app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(TWO_STEPS);
+      const claim = await scenario.claim(sagaId, action(0));
+      await app.transaction(async (manager) => {
+        await manager.query(`SELECT 1 FROM "${schema}".sagas WHERE id = $1 FOR UPDATE`, [sagaId]);
+        const result = await scenario.complete(claim);
+        expect(result).toEqual({ kind: 'failed', error: expect.any(SagaBusyError) });
+      });
+      expect((await scenario.complete(claim)).kind).toBe('applied');
+    });
+  });
+
+  it('a claim of a saga that somebody holds is busy', async () => {
+    await within(async ({ app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(TWO_STEPS);
+      await app.transaction(async (manager) => {
+        await manager.query(`SELECT 1 FROM "${schema}".sagas WHERE id = $1 FOR UPDATE`, [sagaId]);
+        expect(await scenario.tryClaim(sagaId, action(0))).toEqual({ kind: 'refused', reason: 'busy' });
+      });
+    });
+  });
+
+  it('a renewed lease is not taken in the slow lane either', async () => {
+    await within(async ({ app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(TWO_STEPS);
+      const claim = await scenario.claim(sagaId, action(0));
+      const runner = app.createQueryRunner();
+      await runner.startTransaction();
+      await runner.query(`SELECT 1 FROM "${schema}".sagas WHERE id = $1 FOR UPDATE`, [sagaId]);
+      const { operation, claimId } = claim;
+      const event = { type: 'lease-expired', operation: action(0), fence: operation.fence, claimId, seed: 0 } as const;
+      const [result] = await Promise.all([
+        scenario.apply(sagaId, event, { graceMs: 1_000 }),
+        new Promise((resolve) => setTimeout(resolve, 300)).then(() => runner.commitTransaction()),
+      ]);
+      await runner.release();
+      expect(result).toEqual({ kind: 'ignored', reason: 'lease-renewed', state: 'started' });
+    });
+  });
+});
+
+describe('when the connection breaks', () => {
+  it('a report whose answer got lost is applied once, and answered as applied', async () => {
+    await within(async ({ app, schema, store }) => {
+      const scenario = new Scenario(store);
+      for (let n = 0; n < 5; n++) {
+        const sagaId = await scenario.start(plan([step('a')]));
+        const claim = await scenario.claim(sagaId, action(0));
+        // The backend is shot right after it committed: a trigger of the test cuts its own connection at the end of the statement.
+        await app.query(`CREATE OR REPLACE FUNCTION "${schema}".cut() RETURNS trigger LANGUAGE plpgsql AS $$
+          BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$`);
+        await app.query(`CREATE TRIGGER cut AFTER UPDATE ON "${schema}".sagas FOR EACH STATEMENT EXECUTE FUNCTION "${schema}".cut()`);
+        const report = scenario.complete(claim);
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        await app.query(`DROP TRIGGER cut ON "${schema}".sagas`);
+        expect((await report).kind).toBe('applied');
+        expect((await scenario.find(sagaId)).saga.rev).toBe(3);
+      }
+    });
+  });
+
+  it('the history tells whose a commit without an answer was', async () => {
+    await within(async ({ store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(plan([step('a')]));
+      const claim = await scenario.claim(sagaId, action(0));
+      const pool = (store as unknown as { pool: EnginePool }).pool;
+      const query = pool.query.bind(pool);
+      let lost = false;
+      pool.query = async (statement) => {
+        const rows = await query(statement);
+        if (!lost && statement.name === 'nest_saga_apply') {
+          lost = true;
+          throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
+        }
+        return rows as never;
+      };
+      expect((await scenario.complete(claim)).kind).toBe('applied');
+      expect(lost).toBe(true);
+      expect((await store.history(sagaId)).map(({ kind }) => kind)).toEqual(['start', 'claim', 'completed']);
+      expect((await scenario.complete(claim)).kind).toBe('ignored');
+    });
+  });
+
+  it.each(['nest_saga_claim', 'nest_saga_start', 'nest_saga_start_keyed'])('a %s whose answer got lost is answered all the same', async (name) => {
+    await within(async ({ store }) => {
+      const scenario = new Scenario(store);
+      const pool = (store as unknown as { pool: EnginePool }).pool;
+      const query = pool.query.bind(pool);
+      let lost = 0;
+      pool.query = async (statement) => {
+        const rows = await query(statement);
+        if (lost === 0 && statement.name === name) {
+          lost++;
+          throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+        }
+        return rows as never;
+      };
+      const request = startRequest(TWO_STEPS, name.endsWith('keyed') ? { businessKey: { key: 'k', fingerprint: 'f' } } : {});
+      expect(await store.start(request)).toEqual({ kind: 'started', committed: null });
+      const claim = await scenario.claim(request.sagaId, action(0));
+      expect([claim.operation.claims, claim.operation.fence]).toEqual([1, 1]);
+      expect((await scenario.complete(claim)).kind).toBe('applied');
+      expect(lost).toBe(1);
+    });
+  });
+});
+
+describe('errors', () => {
+  it('of a database that is not there carry no credentials', async () => {
+    const app = new DataSource({ type: 'postgres', url: 'postgres://someone:s3cret@127.0.0.1:1/nowhere' });
+    const error = await rejection(typeOrmStore({ dataSource: app }).create(NO_CONTAINER).open());
+    expect(error.message).toContain('ECONNREFUSED');
+    expect(everythingIn(error)).not.toContain('s3cret');
+  });
+
+  it('of a statement carry neither its values nor its text', async () => {
+    await within(async ({ store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(plan([step('a')]));
+      const claim = await scenario.claim(sagaId, action(0));
+      const result = await scenario.complete(claim, { password: 's3cret \u0000' });
+      if (result.kind !== 'failed') throw new Error(result.kind);
+      expect(result.error.message).toContain('22P05');
+      const text = everythingIn(result.error);
+      for (const leak of ['s3cret', 'UPDATE', sagaId]) expect(text).not.toContain(leak);
+      expect((await scenario.complete(claim, 'fine')).kind).toBe('applied');
+    });
+  });
+});
+
+function everythingIn(error: Error): string {
+  const fields = Object.fromEntries(Object.getOwnPropertyNames(error).map((name) => [name, (error as unknown as Record<string, unknown>)[name]]));
+  return `${String(error)} ${JSON.stringify(fields)} ${error.cause instanceof Error ? everythingIn(error.cause) : ''}`;
+}
+
+describe('speed', () => {
+  it('claims and reports update rows in place', async () => {
+    await within(async ({ app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const chain = plan(Array.from({ length: 10 }, (_, n) => step(`s${n}`, { dependsOn: n === 0 ? [] : [n - 1] })));
+      for (let n = 0; n < 20; n++) {
+        const sagaId = await scenario.start(chain);
+        for (let place = 0; place < 10; place++) {
+          const claim = await scenario.claim(sagaId, action(place));
+          const { operation, claimId } = claim;
+          await store.heartbeat([{ sagaId, operation, claimId, fence: operation.fence, leaseMs: 60_000, timedOut: false }]);
+          await scenario.complete(claim);
+        }
+      }
+      await store.close();
+      await app.query('SELECT pg_sleep(0.1)');
+      const rows: { relname: string; updates: number; hot: number }[] = await app.query(
+        `SELECT relname, n_tup_upd::int AS updates, n_tup_hot_upd::int AS hot FROM pg_stat_user_tables WHERE schemaname = $1`,
+        [schema],
+      );
+      for (const table of ['sagas', 'operations']) {
+        const { updates, hot } = rows.find(({ relname }) => relname === table) ?? { updates: 0, hot: 0 };
+        expect(updates).toBeGreaterThanOrEqual(400);
+        expect(hot / updates).toBeGreaterThan(table === 'sagas' ? 0.9 : 0.85);
+      }
+    });
+  });
+
+  it('set statements reach rows by their keys on tables without statistics', async () => {
+    await within(async ({ app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(plan([step('a')]));
+      const { operation, claimId } = await scenario.claim(sagaId, action(0));
+      await app.query(`ALTER TABLE "${schema}".operations SET (autovacuum_enabled = false)`);
+      await app.query(`ALTER TABLE "${schema}".sagas SET (autovacuum_enabled = false)`);
+      await app.query(
+        `INSERT INTO "${schema}".operations (saga_id, direction, step, round, key, state, waits, ord, fence, claims, losses, blamed, attempt_limit, loss_limit, had_unknown, timed_out)
+         SELECT 's' || n, 'action', k, 1, 'x', 'pending', 0, 0, 0, 0, 0, 0, 1, 1, false, false FROM generate_series(1, 10000) n, generate_series(0, 2) k`,
+      );
+      await app.query(
+        `INSERT INTO "${schema}".sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, wake_at)
+         SELECT 's' || n, 'x', 'started', 1, 'x', 1, 3, 0, now() + interval '1 hour' FROM generate_series(1, 10000) n`,
+      );
+      const beat = { sagaId, operation, claimId, fence: 1, leaseMs: 1_000, timedOut: false };
+      const statements = [
+        heartbeatStatement(schema, Array.from({ length: 100 }, () => beat)),
+        sweepStatement(schema, { limit: 100, graceMs: 1, resendMs: 1, resendMaxMs: 1 }),
+      ];
+      for (const { text, values } of statements) {
+        const rows: { 'QUERY PLAN': string }[] = await app.query(`EXPLAIN ${text}`, [...values]);
+        const explained = rows.map((row) => row['QUERY PLAN']).join('\n');
+        expect(explained).not.toMatch(/Seq Scan on (operations|sagas)/);
+      }
+    });
+  });
+
+  it('a wide saga stays linear', async () => {
+    await within(async ({ store }) => {
+      const scenario = new Scenario(store);
+      const width = 1_000;
+      const sagaId = await scenario.start(plan([...Array.from({ length: width }, (_, n) => step(`s${n}`)), step('last', { dependsOn: Array.from({ length: width }, (_, n) => n) })]));
+      const started = performance.now();
+      for (let place = 0; place < 100; place++) {
+        const claim = await scenario.claim(sagaId, action(place));
+        const [result] = await store.apply([{ sagaId, event: completed(claim, null), basis: claim.basis, resendMs: RESEND_MS }], transition);
+        expect(result?.kind).toBe('applied');
+      }
+      expect((performance.now() - started) / 100).toBeLessThan(50);
+    });
+  });
+});
+
+describe('typeOrmStore()', () => {
+  const problems = (options: Parameters<typeof typeOrmStore>[0], found: unknown = undefined): readonly string[] =>
+    typeOrmStore(options).problems({ ...NO_CONTAINER, resolve: <T>(token: unknown) => (token === DataSource || token === 'ordersDataSource' ? (found as T) : undefined) });
+
+  it('finds the DataSource of the application, by class or by name', () => {
+    const app = application();
+    expect(problems({}, app)).toEqual([]);
+    expect(problems({ dataSource: 'default' }, app)).toEqual([]);
+    expect(problems({ dataSource: 'orders' }, app)).toEqual([]);
+    expect(problems({ dataSource: app })).toEqual([]);
+  });
+
+  it('says what is missing and what to do about it', () => {
+    expect(problems({})).toEqual([
+      "no TypeORM DataSource: import TypeOrmModule.forRoot({ type: 'postgres', … }) or pass store: typeOrmStore({ dataSource })",
+    ]);
+    expect(problems({ dataSource: 'billing' })[0]).toContain('no TypeORM DataSource named "billing"');
+    expect(problems({ dataSource: { options: { type: 'mysql' } } as unknown as DataSource })[0]).toContain('of type "mysql"');
+    expect(problems({ dataSource: application({ extra: { query_timeout: 5_000 } }) })[0]).toContain('leaves its transaction open');
+    expect(problems({ schema: 'Saga"; DROP' }, application())[0]).toContain('schema');
+    expect(problems({ poolSize: 1 }, application())[0]).toContain('poolSize');
+    expect(() => typeOrmStore().create(NO_CONTAINER)).toThrow(SagaConfigurationError);
+  });
+
+  it('gives a named instance a schema of its own', () => {
+    const { description } = typeOrmStore({ dataSource: application() }).create({ ...NO_CONTAINER, instance: 'Billing-EU' });
+    expect(description).toBe('PostgreSQL schema "saga_billing_eu"');
+  });
+
+  it('works with READ COMMITTED whatever the default of the database', async () => {
+    const schema = freshSchema();
+    const app = application({ extra: { options: '-c default_transaction_isolation=serializable' } });
+    const store = typeOrmStore({ dataSource: app, schema, autoMigrate: true }).create(NO_CONTAINER);
+    await store.open();
+    const pool = (store as unknown as { pool: EnginePool }).pool;
+    expect(await pool.query({ text: `SELECT current_setting('transaction_isolation') AS is, current_setting('application_name') AS name`, values: [] })).toEqual([
+      { is: 'read committed', name: 'nest-saga' },
+    ]);
+    await pool.query({ text: `DROP SCHEMA "${schema}" CASCADE`, values: [] });
+    await store.close();
+  });
+
+  it('loads neither TypeORM nor pg before a store is made', async () => {
+    const script = `
+      require(process.argv[1]);
+      const loaded = Object.keys(require.cache).filter((file) => /node_modules.(typeorm|pg)./.test(file));
+      process.stdout.write(String(loaded.length));`;
+    const built = await new Promise<string>((resolve) => {
+      const typescript = `const fs = require('node:fs'); const swc = require('@swc/core');
+        require.extensions['.ts'] = (m, file) => m._compile(swc.transformSync(fs.readFileSync(file, 'utf8'), {
+          filename: file, swcrc: false, module: { type: 'commonjs' }, jsc: { target: 'es2022', parser: { syntax: 'typescript', decorators: true } } }).code, file);`;
+      execFile(process.execPath, ['-e', `${typescript}${script}`, require.resolve('../../lib/adapters/typeorm')], (error, stdout, stderr) =>
+        resolve(error === null ? stdout : stderr),
+      );
+    });
+    expect(built).toBe('0');
+  });
+});

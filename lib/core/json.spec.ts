@@ -116,7 +116,7 @@ describe('what is refused, with a pointer to its place', () => {
     ['a Buffer, although it has a toJSON', { a: Buffer.from('x') }, '/a'],
     ['a typed array', { a: new Float64Array(2) }, '/a'],
     ['an ArrayBuffer', { a: new ArrayBuffer(2) }, '/a'],
-    ['a hole in an array', { a: [1, , 3] }, '/a/1'], // eslint-disable-line no-sparse-arrays
+    ['a hole in an array', { a: [1, , 3] }, '/a/1'],
     ['undefined in an array', { a: [1, undefined] }, '/a/1'],
     ['an integer above 2^53-1', { a: 2 ** 53 }, '/a'],
     ['an integer below -(2^53-1)', { a: -(2 ** 53) }, '/a'],
@@ -124,7 +124,7 @@ describe('what is refused, with a pointer to its place', () => {
     ['an own key __proto__', JSON.parse('{"a":{"__proto__":{"admin":true}}}'), '/a/__proto__'],
     ['a key constructor', { constructor: { prototype: {} } }, '/constructor'],
     ['a key prototype', { a: { prototype: 1 } }, '/a/prototype'],
-    ['what toJSON answers, when that cannot be stored', { a: { b: Object.assign(Object.create({ toJSON: () => [1n] }), {}) } }, '/a/b/0'],
+    ['what toJSON answers, when that cannot be stored', { a: { b: Object.create({ toJSON: () => [1n] }) as object } }, '/a/b/0'],
   ])('%s', (_what, value, path) => {
     expect(refused(value).path).toBe(path);
   });
@@ -134,9 +134,9 @@ describe('what is refused, with a pointer to its place', () => {
     ['an error', { a: new Error('lost') }],
     ['a regular expression', { a: /x/ }],
     ['a WeakMap', { a: new WeakMap() }],
-    ['a boxed number', { a: Object(1) }],
-    ['a boxed BigInt', { a: Object(1n) }],
-    ['a Map of another realm', { a: runInNewContext('new Map([[1, 2]])') }],
+    ['a boxed number', { a: Object(1) as object }],
+    ['a boxed BigInt', { a: Object(1n) as object }],
+    ['a Map of another realm', { a: runInNewContext('new Map([[1, 2]])') as object }],
     ['a SharedArrayBuffer', { a: new SharedArrayBuffer(1) }],
   ])('%s, which would be stored as {}', (_what, value) => {
     expect(refused(value).path).toBe('/a');

@@ -294,9 +294,7 @@ describe('the input of a step', () => {
   });
 
   it('must be small enough', () => {
-    expect(problemsOf([step('a', { input: 'x'.repeat(1_000) })])).toEqual([
-      expect.stringContaining('more than the 1000'),
-    ]);
+    expect(problemsOf([step('a', { input: 'x'.repeat(1_000) })])).toEqual([expect.stringContaining('more than the 1000')]);
   });
 
   it.each([

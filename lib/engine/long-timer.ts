@@ -12,7 +12,7 @@ export function startTimer(ms: number, fire: () => void): LongTimer {
   const arm = (): void => {
     const stretch = Math.min(remaining, LONGEST_MS);
     remaining -= stretch;
-    timer = setTimeout(remaining > 0 ? arm : fire, stretch);
+    timer = setTimeout(remaining > 0 ? arm : fire, stretch).unref(); // a handler that hangs must not keep its process alive
   };
   arm();
   return { cancel: () => clearTimeout(timer) };

@@ -79,7 +79,10 @@ export const applyCases: readonly StoreCase[] = [
     for (let n = 0; n < width; n++) claims.push(await scenario.claim(sagaId, action(n)));
     const results = await Promise.all(claims.map((claim, n) => scenario.complete(claim, { n })));
     same(new Set(results.map(({ kind }) => kind)), new Set(['applied']));
-    same(results.flatMap((result) => (result.kind === 'applied' ? dispatched(result) : [])), ['do.last']);
+    same(
+      results.flatMap((result) => (result.kind === 'applied' ? dispatched(result) : [])),
+      ['do.last'],
+    );
     const { saga } = await scenario.find(sagaId);
     same([saga.openActions, saga.rev], [1, 1 + 2 * width]);
     const last = await scenario.operation(sagaId, action(width));
@@ -95,7 +98,10 @@ export const applyCases: readonly StoreCase[] = [
       events.map((event) => ({ sagaId, event, resendMs: RESEND_MS })),
       transition,
     );
-    same(results.map(({ kind }) => kind), ['applied', 'applied', 'ignored']);
+    same(
+      results.map(({ kind }) => kind),
+      ['applied', 'applied', 'ignored'],
+    );
     same(results[2], { kind: 'ignored', reason: 'terminal', state: 'completed' });
   }),
 
@@ -111,11 +117,17 @@ export const applyCases: readonly StoreCase[] = [
       [bad, good, 'nobody'].map((sagaId) => ({ sagaId, event, resendMs: RESEND_MS })),
       decide,
     );
-    same(results.map(({ kind }) => kind), ['failed', 'applied', 'missing']);
-    same(await store.states([good, bad, 'nobody']), new Map<string, SagaState>([
-      [good, 'failed'],
-      [bad, 'started'],
-    ]));
+    same(
+      results.map(({ kind }) => kind),
+      ['failed', 'applied', 'missing'],
+    );
+    same(
+      await store.states([good, bad, 'nobody']),
+      new Map<string, SagaState>([
+        [good, 'failed'],
+        [bad, 'started'],
+      ]),
+    );
   }),
 
   promise('a failed step turns the saga back, and the undos run last to first', async ({ store }) => {
@@ -231,8 +243,14 @@ export const applyCases: readonly StoreCase[] = [
       ...{ sagaId, operation, claimId, fence: operation.fence, leaseMs: LEASE_MS, timedOut: false },
     }));
     const answers = await store.heartbeat([...beats, { ...(beats[0] as (typeof beats)[0]), sagaId: 'nobody' }]);
-    same(answers.map(({ held }) => held), [true, true, false, false, false]);
-    same(answers.slice(0, 2).map(({ wanted }) => wanted), [true, false]);
+    same(
+      answers.map(({ held }) => held),
+      [true, true, false, false, false],
+    );
+    same(
+      answers.slice(0, 2).map(({ wanted }) => wanted),
+      [true, false],
+    );
     assert.equal((await scenario.find(one)).saga.rev, rev);
     same(await store.heartbeat([]), []);
   }),

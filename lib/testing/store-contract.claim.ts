@@ -112,14 +112,17 @@ export const claimCases: readonly StoreCase[] = [
       const [entry] = (await store.history(sagaId)).slice(-1);
       const { rev, kind, state, fence, attempt, error } = entry ?? {};
       const record = decision.effects.find((effect) => effect.type === 'record')?.entry;
-      same({ rev, kind, state, fence, attempt, error }, {
-        rev: saga.rev,
-        kind: record?.kind,
-        state: record?.state,
-        fence: record?.fence,
-        attempt: record?.attempt,
-        error: record?.error,
-      });
+      same(
+        { rev, kind, state, fence, attempt, error },
+        {
+          rev: saga.rev,
+          kind: record?.kind,
+          state: record?.state,
+          fence: record?.fence,
+          attempt: record?.attempt,
+          error: record?.error,
+        },
+      );
     }
   }),
 ];
@@ -147,7 +150,9 @@ function situations(): readonly Situation[] {
   return sagaStates.flatMap((sagaState) =>
     (['action', 'undo'] as const).flatMap((direction) =>
       states.flatMap((state) =>
-        budgets.flatMap((spent) => (state === 'retrying' ? [true, false] : [false]).map((due) => ({ sagaState, direction, state, due, spent }))),
+        budgets.flatMap((spent) =>
+          (state === 'retrying' ? [true, false] : [false]).map((due) => ({ sagaState, direction, state, due, spent })),
+        ),
       ),
     ),
   );
@@ -159,7 +164,10 @@ async function arrange(scenario: Scenario, { sagaState, direction, state, due, s
   const sagaId = await scenario.start(plan(steps));
   const ref = direction === 'action' ? action(0) : undo(0);
   const undoing = direction === 'undo' ? ({ actionOutcome: 'completed', order: 1 } as const) : {};
-  const operation: Operation = { ...newOperation(ref, { ...spent, ...undoing }), state };
+  const operation: Operation = {
+    ...newOperation(ref, { ...spent, ...undoing, timedOut: spent.claims > 0, hadUnknown: spent.losses > 0 }),
+    state,
+  };
   const next = newOperation(undo(1), { order: 2, waits: 1, actionOutcome: 'unknown' });
   const waiting = state === 'started' || state === 'retrying';
   const key = direction === 'action' ? 'do.a' : 'undo.a';

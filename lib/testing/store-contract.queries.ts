@@ -38,10 +38,13 @@ export const queryCases: readonly StoreCase[] = [
     const scenario = new Scenario(store);
     const [one, two] = [await scenario.start(TWO_STEPS), await scenario.start(TWO_STEPS)];
     await scenario.apply(two, { type: 'compensate', reason: null, actor: null });
-    same(await store.states([one, two, 'nobody']), new Map<string, SagaState>([
-      [one, 'started'],
-      [two, 'failed'],
-    ]));
+    same(
+      await store.states([one, two, 'nobody']),
+      new Map<string, SagaState>([
+        [one, 'started'],
+        [two, 'failed'],
+      ]),
+    );
   }),
 
   promise('delete refuses an active saga', async ({ store }) => {
@@ -102,7 +105,12 @@ export const queryCases: readonly StoreCase[] = [
   }),
 
   promise('handlers are kept by group, and the newest declaration of one counts', async ({ store, advance }) => {
-    const handler = (key: string, timeoutMs: number): HandlerDeclaration => ({ direction: 'action', key, undoes: null, policy: { timeoutMs } });
+    const handler = (key: string, timeoutMs: number): HandlerDeclaration => ({
+      direction: 'action',
+      key,
+      undoes: null,
+      policy: { timeoutMs },
+    });
     const refund: HandlerDeclaration = { direction: 'undo', key: 'a', undoes: 'a', policy: {} };
     await store.writeHandlers('one', [handler('a', 1), handler('b', 1), refund]);
     await advance(100 * SECOND);
@@ -110,10 +118,13 @@ export const queryCases: readonly StoreCase[] = [
     await store.writeHandlers('two', [handler('a', 3)]);
     await store.writeHandlers('three', []);
     const stored = await store.readHandlers();
-    const seen = stored.map(({ group, declaration: { direction, key, policy } }) => [group, direction, key, policy.timeoutMs ?? null].join(' '));
+    const seen = stored.map(({ group, declaration: { direction, key, policy } }) =>
+      [group, direction, key, policy.timeoutMs ?? null].join(' '),
+    );
     same(seen.sort(), ['one action a 2', 'one action b 1', 'one undo a ', 'two action a 3']);
     same(stored.find(({ declaration }) => declaration.direction === 'undo')?.declaration, refund);
-    const unseenMs = (key: string): number => stored.find(({ group, declaration }) => group === 'one' && declaration.key === key)?.unseenMs ?? -1;
+    const unseenMs = (key: string): number =>
+      stored.find(({ group, declaration }) => group === 'one' && declaration.key === key)?.unseenMs ?? -1;
     assert.ok(unseenMs('b') >= 100 * SECOND);
     const fresh = stored.find(({ declaration }) => declaration.policy.timeoutMs === 2)?.unseenMs ?? -1;
     assert.ok(fresh >= 0 && fresh < 50 * SECOND);

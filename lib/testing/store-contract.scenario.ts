@@ -153,7 +153,9 @@ export function leaseExpired({ operation: { step: place, direction, round, fence
 }
 
 /** A saga as it can be compared: outputs are present only in the decision that makes them. */
-export function comparable(saga: SagaValue): Omit<SagaValue, 'operations' | 'whole'> & { readonly operations: ReadonlyMap<OperationKey, Operation> } {
+export function comparable(
+  saga: SagaValue,
+): Omit<SagaValue, 'operations' | 'whole'> & { readonly operations: ReadonlyMap<OperationKey, Operation> } {
   const { whole: _whole, operations, ...rest } = saga;
   const stripped = [...operations].map(([key, { output: _output, ...operation }]): [OperationKey, Operation] => [key, operation]);
   return { ...rest, operations: new Map(stripped) };

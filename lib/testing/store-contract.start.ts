@@ -25,7 +25,12 @@ export const startCases: readonly StoreCase[] = [
 
   promise('data comes back as it was given', async ({ store }) => {
     const scenario = new Scenario(store);
-    const odd = { '': null, text: '\u2028 "quoted" \\ é 🦊', numbers: [0, -1.5, 1e21, 9007199254740991], nested: [[{ a: [true, false, null] }]] };
+    const odd = {
+      '': null,
+      text: '\u2028 "quoted" \\ é 🦊',
+      numbers: [0, -1.5, 1e21, 9007199254740991],
+      nested: [[{ a: [true, false, null] }]],
+    };
     const given = startRequest(plan([step('a')]), { context: odd, metadata: null, steps: [{ stepId: 's', input: odd, references: [] }] });
     await store.start(given);
     const claim = await scenario.claim(given.sagaId, action(0));
@@ -98,7 +103,10 @@ export const startCases: readonly StoreCase[] = [
     scribbleOn(await store.list({ limit: 1 }));
     scribbleOn(await store.history(sagaId));
     same((await scenario.find(sagaId)).saga, before);
-    same((await store.history(sagaId)).map(({ kind }) => kind), ['start', 'claim']);
+    same(
+      (await store.history(sagaId)).map(({ kind }) => kind),
+      ['start', 'claim'],
+    );
   }),
 ];
 

@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict';
 import { promise, type StoreCase } from './store-contract.fixture';
 import { same } from './store-contract.same';
-import { action, GRACE_MS, LEASE_MS, leaseExpired, plan, RESEND_MS, Scenario, SECOND, step, TWO_STEPS, undo } from './store-contract.scenario';
+import {
+  action,
+  GRACE_MS,
+  LEASE_MS,
+  leaseExpired,
+  plan,
+  RESEND_MS,
+  Scenario,
+  SECOND,
+  step,
+  TWO_STEPS,
+  undo,
+} from './store-contract.scenario';
 
 export const sweepCases: readonly StoreCase[] = [
   promise('a sweep of a store with nothing in it finds nothing', async ({ store }) => {
@@ -49,17 +61,20 @@ export const sweepCases: readonly StoreCase[] = [
     same((await scenario.sweep()).wakeUps, [{ sagaId, operation: action(1), key: 'do.b', resends: 0 }]);
   }),
 
-  promise('an operation between two attempts is found at its time, and may still be claimed after it was found', async ({ store, advance }) => {
-    const scenario = new Scenario(store);
-    const sagaId = await scenario.start(TWO_STEPS);
-    await scenario.fail(await scenario.claim(sagaId, action(0)), { retryable: true, retryAfterMs: 100 * SECOND });
-    await advance(95 * SECOND);
-    same((await scenario.sweep()).wakeUps, []);
-    await advance(6 * SECOND);
-    same((await scenario.sweep()).wakeUps, [{ sagaId, operation: action(0), key: 'do.a', resends: 0 }]);
-    same((await scenario.sweep()).wakeUps, []);
-    await scenario.claim(sagaId, action(0));
-  }),
+  promise(
+    'an operation between two attempts is found at its time, and may still be claimed after it was found',
+    async ({ store, advance }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(TWO_STEPS);
+      await scenario.fail(await scenario.claim(sagaId, action(0)), { retryable: true, retryAfterMs: 100 * SECOND });
+      await advance(95 * SECOND);
+      same((await scenario.sweep()).wakeUps, []);
+      await advance(6 * SECOND);
+      same((await scenario.sweep()).wakeUps, [{ sagaId, operation: action(0), key: 'do.a', resends: 0 }]);
+      same((await scenario.sweep()).wakeUps, []);
+      await scenario.claim(sagaId, action(0));
+    },
+  ),
 
   promise('a sweep reports a lease whose grace is over, until it is taken away', async ({ store, advance }) => {
     const scenario = new Scenario(store);

@@ -16,7 +16,11 @@ export const walkCases: readonly StoreCase[] = [
 
   promise('many workers at once bring every saga to its end, each step done once', async ({ store }) => {
     const scenario = new Scenario(store);
-    const wide = plan([step('a'), ...['b', 'c', 'd', 'e'].map((name) => step(name, { dependsOn: [0] })), step('f', { dependsOn: [1, 2, 3, 4] })]);
+    const wide = plan([
+      step('a'),
+      ...['b', 'c', 'd', 'e'].map((name) => step(name, { dependsOn: [0] })),
+      step('f', { dependsOn: [1, 2, 3, 4] }),
+    ]);
     const ids: string[] = [];
     for (let n = 0; n < 4; n++) ids.push(await scenario.start(wide));
     await Promise.all(Array.from({ length: 6 }, () => work(scenario, ids)));
@@ -25,7 +29,10 @@ export const walkCases: readonly StoreCase[] = [
       assert.equal(saga.state, 'completed');
       for (const operation of saga.operations.values()) same([operation.state, operation.claims], ['completed', 1]);
       const history = await store.history(sagaId);
-      same(history.map(({ rev }) => rev), Array.from({ length: saga.rev }, (_, n) => n + 1));
+      same(
+        history.map(({ rev }) => rev),
+        Array.from({ length: saga.rev }, (_, n) => n + 1),
+      );
       assert.equal(saga.rev, 1 + 2 * wide.steps.length);
     }
   }),
@@ -56,13 +63,18 @@ async function walk({ store }: StoreFixture, random: Random): Promise<void> {
     let model: SagaValue = request.saga;
     const claims: Claim[] = [];
     for (let events = 0; events < 60 && !(isTerminal(model.state) && random.chance(0.7)); events++) {
-      const next = random.chance(0.5) ? await claimAny(scenario, request.plan, model, random) : await reportAny(scenario, request.plan, model, claims, random);
+      const next = random.chance(0.5)
+        ? await claimAny(scenario, request.plan, model, random)
+        : await reportAny(scenario, request.plan, model, claims, random);
       if (next.claim !== null) claims.push(next.claim);
       model = next.saga;
       same(comparable((await scenario.find(request.sagaId)).saga), comparable(model));
     }
     const history = await store.history(request.sagaId);
-    same(history.map(({ rev }) => rev), Array.from({ length: model.rev }, (_, n) => n + 1));
+    same(
+      history.map(({ rev }) => rev),
+      Array.from({ length: model.rev }, (_, n) => n + 1),
+    );
   }
 }
 

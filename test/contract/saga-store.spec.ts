@@ -22,7 +22,8 @@ describe('TypeOrmSagaStore', () => {
 
   describe('without named statements', () => {
     for (const { name, run } of storeContract()) {
-      if (name.includes('random walk 1') || name.includes('even at once')) it(name, () => run(() => postgresFixture({ namedStatements: false })));
+      if (name.includes('random walk 1') || name.includes('even at once'))
+        it(name, () => run(() => postgresFixture({ namedStatements: false })));
     }
   });
 });

@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import { Column, DataSource, Entity, PrimaryColumn, type EntityManager } from 'typeorm';
 import { sagaMigrations, typeOrmStore } from '../../lib/adapters/typeorm';
+import { claimStatement } from '../../lib/adapters/typeorm/claim.statement';
+import type { Statement } from '../../lib/adapters/typeorm/sql';
 import { EnginePool } from '../../lib/adapters/typeorm/engine.pool';
 import { heartbeatStatement } from '../../lib/adapters/typeorm/heartbeat.statement';
 import { sweepStatement } from '../../lib/adapters/typeorm/sweep.statement';
@@ -296,14 +298,69 @@ describe('under other people’s locks', () => {
   });
 });
 
+describe('when a saga changes between the snapshot of a statement and its lock', () => {
+  /** The statement, with half a second between what it sees and what it locks. */
+  const slowly = ({ text, values }: Statement): Statement => ({
+    text: text.replace(/JOIN seen ON|FROM \(SELECT \* FROM seen ORDER BY id\) seen/, (place) =>
+      place.replace('seen', `(SELECT seen.* FROM seen, LATERAL (SELECT pg_sleep(0.5) FROM (SELECT seen.id) x) y OFFSET 0) seen`),
+    ),
+    values,
+  });
+
+  it('the claim takes nothing', async () => {
+    await within(async ({ app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(TWO_STEPS);
+      const request = { sagaId, operation: action(0), claimId: 'late', worker: 'w', leaseMs: 1_000, planFormat: 1 };
+      const { text, values } = slowly(claimStatement(schema, request));
+      expect(text).toContain('pg_sleep');
+      const late = app.query(text, [...values]);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await scenario.claim(sagaId, action(0), { claimId: 'early' });
+      expect(await late).toEqual([]);
+      expect(await scenario.operation(sagaId, action(0))).toMatchObject({ claimId: 'early', fence: 1, claims: 1 });
+    });
+  });
+
+  it('the sweep leaves it for the next one', async () => {
+    await within(async ({ advance, app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const [moved, stays] = [await scenario.start(TWO_STEPS), await scenario.start(TWO_STEPS)];
+      await advance(RESEND_MS + 1_000);
+      const { text, values } = slowly(sweepStatement(schema, { limit: 10, graceMs: 0, resendMs: 1_000, resendMaxMs: 1_000 }));
+      expect(text).toContain('pg_sleep');
+      const late: Promise<readonly { readonly wake_ups: readonly (readonly string[])[] }[]> = app.query(text, [...values]);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await scenario.perform(moved, action(0));
+      expect((await late)[0]?.wake_ups.map(([sagaId]) => sagaId)).toEqual([stays]);
+      await advance(RESEND_MS + 1_000);
+      const keys = (await scenario.sweep()).wakeUps.map(({ sagaId, key }) => [sagaId, key]);
+      expect(new Set(keys.map(String))).toEqual(new Set([`${moved},do.b`, `${stays},do.a`]));
+    });
+  });
+
+  it('of two sweeps only one finds it', async () => {
+    await within(async ({ advance, app, schema, store }) => {
+      const scenario = new Scenario(store);
+      await scenario.start(TWO_STEPS);
+      await advance(RESEND_MS + 1_000);
+      const { text, values } = slowly(sweepStatement(schema, { limit: 10, graceMs: 0, resendMs: 1_000, resendMaxMs: 1_000 }));
+      const late: Promise<readonly { readonly wake_ups: readonly unknown[] }[]> = app.query(text, [...values]);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect((await scenario.sweep()).wakeUps).toHaveLength(1);
+      expect((await late)[0]?.wake_ups).toEqual([]);
+    });
+  });
+});
+
 describe('when the connection breaks', () => {
-  it('a report whose answer got lost is applied once, and answered as applied', async () => {
+  it('a report is tried again, and is applied once', async () => {
     await within(async ({ app, schema, store }) => {
       const scenario = new Scenario(store);
       for (let n = 0; n < 5; n++) {
         const sagaId = await scenario.start(plan([step('a')]));
         const claim = await scenario.claim(sagaId, action(0));
-        // The backend is shot right after it committed: a trigger of the test cuts its own connection at the end of the statement.
+        // A trigger of the test ends its own backend in the middle of each statement, until it is dropped.
         await app.query(`CREATE OR REPLACE FUNCTION "${schema}".cut() RETURNS trigger LANGUAGE plpgsql AS $$
           BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$`);
         await app.query(`CREATE TRIGGER cut AFTER UPDATE ON "${schema}".sagas FOR EACH STATEMENT EXECUTE FUNCTION "${schema}".cut()`);
@@ -339,28 +396,31 @@ describe('when the connection breaks', () => {
     });
   });
 
-  it.each(['nest_saga_claim', 'nest_saga_start', 'nest_saga_start_keyed'])('a %s whose answer got lost is answered all the same', async (name) => {
-    await within(async ({ store }) => {
-      const scenario = new Scenario(store);
-      const pool = (store as unknown as { pool: EnginePool }).pool;
-      const query = pool.query.bind(pool);
-      let lost = 0;
-      pool.query = async (statement) => {
-        const rows = await query(statement);
-        if (lost === 0 && statement.name === name) {
-          lost++;
-          throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
-        }
-        return rows as never;
-      };
-      const request = startRequest(TWO_STEPS, name.endsWith('keyed') ? { businessKey: { key: 'k', fingerprint: 'f' } } : {});
-      expect(await store.start(request)).toEqual({ kind: 'started', committed: null });
-      const claim = await scenario.claim(request.sagaId, action(0));
-      expect([claim.operation.claims, claim.operation.fence]).toEqual([1, 1]);
-      expect((await scenario.complete(claim)).kind).toBe('applied');
-      expect(lost).toBe(1);
-    });
-  });
+  it.each(['nest_saga_claim', 'nest_saga_start', 'nest_saga_start_keyed'])(
+    'a %s whose answer got lost is answered all the same',
+    async (name) => {
+      await within(async ({ store }) => {
+        const scenario = new Scenario(store);
+        const pool = (store as unknown as { pool: EnginePool }).pool;
+        const query = pool.query.bind(pool);
+        let lost = 0;
+        pool.query = async (statement) => {
+          const rows = await query(statement);
+          if (lost === 0 && statement.name === name) {
+            lost++;
+            throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+          }
+          return rows as never;
+        };
+        const request = startRequest(TWO_STEPS, name.endsWith('keyed') ? { businessKey: { key: 'k', fingerprint: 'f' } } : {});
+        expect(await store.start(request)).toEqual({ kind: 'started', committed: null });
+        const claim = await scenario.claim(request.sagaId, action(0));
+        expect([claim.operation.claims, claim.operation.fence]).toEqual([1, 1]);
+        expect((await scenario.complete(claim)).kind).toBe('applied');
+        expect(lost).toBe(1);
+      });
+    },
+  );
 });
 
 describe('errors', () => {
@@ -387,7 +447,9 @@ describe('errors', () => {
 });
 
 function everythingIn(error: Error): string {
-  const fields = Object.fromEntries(Object.getOwnPropertyNames(error).map((name) => [name, (error as unknown as Record<string, unknown>)[name]]));
+  const fields = Object.fromEntries(
+    Object.getOwnPropertyNames(error).map((name) => [name, (error as unknown as Record<string, unknown>)[name]]),
+  );
   return `${String(error)} ${JSON.stringify(fields)} ${error.cause instanceof Error ? everythingIn(error.cause) : ''}`;
 }
 
@@ -414,7 +476,7 @@ describe('speed', () => {
       for (const table of ['sagas', 'operations']) {
         const { updates, hot } = rows.find(({ relname }) => relname === table) ?? { updates: 0, hot: 0 };
         expect(updates).toBeGreaterThanOrEqual(400);
-        expect(hot / updates).toBeGreaterThan(table === 'sagas' ? 0.9 : 0.85);
+        expect(hot / updates).toBeGreaterThan(0.85);
       }
     });
   });
@@ -436,7 +498,10 @@ describe('speed', () => {
       );
       const beat = { sagaId, operation, claimId, fence: 1, leaseMs: 1_000, timedOut: false };
       const statements = [
-        heartbeatStatement(schema, Array.from({ length: 100 }, () => beat)),
+        heartbeatStatement(
+          schema,
+          Array.from({ length: 100 }, () => beat),
+        ),
         sweepStatement(schema, { limit: 100, graceMs: 1, resendMs: 1, resendMaxMs: 1 }),
       ];
       for (const { text, values } of statements) {
@@ -451,11 +516,19 @@ describe('speed', () => {
     await within(async ({ store }) => {
       const scenario = new Scenario(store);
       const width = 1_000;
-      const sagaId = await scenario.start(plan([...Array.from({ length: width }, (_, n) => step(`s${n}`)), step('last', { dependsOn: Array.from({ length: width }, (_, n) => n) })]));
+      const sagaId = await scenario.start(
+        plan([
+          ...Array.from({ length: width }, (_, n) => step(`s${n}`)),
+          step('last', { dependsOn: Array.from({ length: width }, (_, n) => n) }),
+        ]),
+      );
       const started = performance.now();
       for (let place = 0; place < 100; place++) {
         const claim = await scenario.claim(sagaId, action(place));
-        const [result] = await store.apply([{ sagaId, event: completed(claim, null), basis: claim.basis, resendMs: RESEND_MS }], transition);
+        const [result] = await store.apply(
+          [{ sagaId, event: completed(claim, null), basis: claim.basis, resendMs: RESEND_MS }],
+          transition,
+        );
         expect(result?.kind).toBe('applied');
       }
       expect((performance.now() - started) / 100).toBeLessThan(50);
@@ -465,7 +538,10 @@ describe('speed', () => {
 
 describe('typeOrmStore()', () => {
   const problems = (options: Parameters<typeof typeOrmStore>[0], found: unknown = undefined): readonly string[] =>
-    typeOrmStore(options).problems({ ...NO_CONTAINER, resolve: <T>(token: unknown) => (token === DataSource || token === 'ordersDataSource' ? (found as T) : undefined) });
+    typeOrmStore(options).problems({
+      ...NO_CONTAINER,
+      resolve: <T>(token: unknown) => (token === DataSource || token === 'ordersDataSource' ? (found as T) : undefined),
+    });
 
   it('finds the DataSource of the application, by class or by name', () => {
     const app = application();
@@ -498,9 +574,12 @@ describe('typeOrmStore()', () => {
     const store = typeOrmStore({ dataSource: app, schema, autoMigrate: true }).create(NO_CONTAINER);
     await store.open();
     const pool = (store as unknown as { pool: EnginePool }).pool;
-    expect(await pool.query({ text: `SELECT current_setting('transaction_isolation') AS is, current_setting('application_name') AS name`, values: [] })).toEqual([
-      { is: 'read committed', name: 'nest-saga' },
-    ]);
+    expect(
+      await pool.query({
+        text: `SELECT current_setting('transaction_isolation') AS is, current_setting('application_name') AS name`,
+        values: [],
+      }),
+    ).toEqual([{ is: 'read committed', name: 'nest-saga' }]);
     await pool.query({ text: `DROP SCHEMA "${schema}" CASCADE`, values: [] });
     await store.close();
   });

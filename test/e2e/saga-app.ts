@@ -60,7 +60,7 @@ export function databaseModule(): DynamicModule {
 }
 
 /** Small times, so that what takes seconds in production takes moments here. */
-export const QUICK = { sweepMs: 100, resendMs: 300, leaseMs: 1_500, heartbeatMs: 400, graceMs: 200 } as const;
+export const QUICK = { sweepMs: 100, resendMs: 300, leaseMs: 1_500, heartbeatMs: 400, graceMs: 200, drainMs: 500 } as const;
 
 export async function bootSagaApp({
   providers = [],

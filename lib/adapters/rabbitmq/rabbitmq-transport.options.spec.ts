@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { resolveRabbitMqSettings, type RabbitMqTransportOptions } from './rabbitmq-transport.options';
+import { resolveRabbitMqSettings } from './rabbitmq-transport.options';
 import { problemsOfOptions } from './rabbitmq-transport.problems';
 
 const engine = { instance: 'default', group: '' };
-const problems = (options: object): readonly string[] => problemsOfOptions(options as RabbitMqTransportOptions, engine);
+const problems = (options: object): readonly string[] => problemsOfOptions(options, engine);
 
 describe('the options of rabbitMqTransport', () => {
   const { AMQP_URL } = process.env;

@@ -61,7 +61,10 @@ export class WakeUpConsumer {
   async check(): Promise<void> {
     const channel = this.#keeper.channel;
     if (this.#stopped || this.#checks.running) return;
-    if (channel === undefined) return this.#keeper.nudge();
+    if (channel === undefined) {
+      this.#keeper.nudge();
+      return;
+    }
     this.#checks.running = true;
     try {
       const { consumerCount } = await within(CHECK_MS, 'the periodic check', this.#declare(channel));
@@ -99,13 +102,13 @@ export class WakeUpConsumer {
     await this.#declare(channel);
     // Per consumer: `global` prefetch is gone with RabbitMQ 4.3.
     await channel.prefetch(Math.min(Math.max(1, Math.floor(this.subscription.prefetch)), MAX_PREFETCH), false);
-    let isCancelled = false;
+    const early = { isCancelled: false };
     const onMessage = (message: RawMessage | null): void => {
-      isCancelled ||= message === null;
+      early.isCancelled ||= message === null;
       this.#receive(channel, message);
     };
     const { consumerTag } = await channel.consume(this.#queue, onMessage, { noAck: false });
-    if (isCancelled) throw new Error('the consumer was cancelled at once');
+    if (early.isCancelled) throw new Error('the consumer was cancelled at once');
     this.#consumerTag = consumerTag;
     this.#checks.withoutConsumer = 0;
   }

@@ -84,7 +84,10 @@ export function insertOperations(s: string, sagaId: string, parameter: string, s
           FROM ${source}, jsonb_to_recordset(${parameter}) AS a${OPERATION_RECORD}`;
 }
 
-function differences(before: SagaValue, after: SagaValue): { readonly changed: readonly Operation[]; readonly added: readonly Operation[] } {
+function differences(
+  before: SagaValue,
+  after: SagaValue,
+): { readonly changed: readonly Operation[]; readonly added: readonly Operation[] } {
   const changed: Operation[] = [];
   const added: Operation[] = [];
   for (const [key, operation] of after.operations) {

@@ -23,7 +23,8 @@ export interface CallersTransaction {
 /** @throws SagaManagerError when the manager has no open transaction or belongs to another database */
 export function joinTransaction(manager: unknown, application: DataSource, commits: CommitWatch): CallersTransaction {
   const { queryRunner, dataSource } = manager as Partial<EntityManager>;
-  if (dataSource === undefined) throw new SagaManagerError('this is not a TypeORM EntityManager; pass the one that dataSource.transaction() gives you');
+  if (dataSource === undefined)
+    throw new SagaManagerError('this is not a TypeORM EntityManager; pass the one that dataSource.transaction() gives you');
   if (queryRunner === undefined || !queryRunner.isTransactionActive) {
     throw new SagaManagerError('the manager has no open transaction; pass the one that dataSource.transaction() gives you');
   }

@@ -63,13 +63,25 @@ export function claimedStatement(schema: string, request: ClaimRequest): Stateme
   };
 }
 
-/** A retrying operation's time has come, by the database's clock. */
-export function isDueStatement(schema: string, sagaId: string, operation: OperationRef): Statement {
+/** What a refusal can be explained from: the saga and this one operation, if it exists. */
+export function refusedStatement(schema: string, sagaId: string, operation: OperationRef): Statement {
+  const s = `"${schema}"`;
   return {
-    text: `SELECT coalesce(due_at <= clock_timestamp(), false) AS due FROM "${schema}".operations
-            WHERE saga_id = $1 AND direction = $2 AND step = $3 AND round = $4`,
+    name: 'nest_saga_refused',
+    text: `SELECT ${sagaColumns('s')}, s.plan_format, ${operationJson('o')} AS operation, o.saga_id IS NOT NULL AS is_known,
+             coalesce(o.due_at <= clock_timestamp(), false) AS is_due
+        FROM ${s}.sagas s
+        LEFT JOIN ${s}.operations o ON o.saga_id = s.id AND o.direction = $2 AND o.step = $3 AND o.round = $4
+       WHERE s.id = $1`,
     values: identity(sagaId, operation),
   };
+}
+
+export interface RefusedRow extends SagaRow {
+  readonly plan_format: number;
+  readonly operation: OperationRow;
+  readonly is_known: boolean;
+  readonly is_due: boolean;
 }
 
 function identity(sagaId: string, { direction, step, round }: OperationRef): readonly unknown[] {

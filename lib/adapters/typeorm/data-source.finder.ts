@@ -23,7 +23,9 @@ export function dataSourceProblems(choice: DataSourceChoice, env: AdapterEnviron
   const { type, extra } = dataSource.options as { readonly type?: unknown; readonly extra?: { readonly query_timeout?: unknown } };
   const problems: string[] = [];
   if (type !== 'postgres') {
-    problems.push(`the TypeORM DataSource is of type "${String(type)}", and sagas need PostgreSQL: pass typeOrmStore({ dataSource }) one of type "postgres"`);
+    problems.push(
+      `the TypeORM DataSource is of type "${String(type)}", and sagas need PostgreSQL: pass typeOrmStore({ dataSource }) one of type "postgres"`,
+    );
   }
   if (extra?.query_timeout != null) {
     problems.push(

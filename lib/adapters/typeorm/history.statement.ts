@@ -6,17 +6,19 @@ import { epochMs, type Statement } from './sql';
 interface HistoryRow extends Omit<StoredHistoryEntry, 'at' | 'step'> {
   readonly at: number;
   readonly step: number | null;
+  readonly plan_hash: string;
 }
 
 export function historyStatement(schema: string, sagaId: string): Statement {
   return {
-    text: `SELECT h.rev, ${epochMs('h.at')} AS at, h.kind, h.state, h.step, h.direction, h.round, h.fence, h.attempt, h.actor, h.reason, h.error
-             FROM "${schema}".history h WHERE h.saga_id = $1 ORDER BY h.rev`,
+    text: `SELECT h.rev, ${epochMs('h.at')} AS at, h.kind, h.state, h.step, h.direction, h.round, h.fence, h.attempt, h.actor, h.reason, h.error,
+                  s.plan_hash
+             FROM "${schema}".history h JOIN "${schema}".sagas s ON s.id = h.saga_id WHERE h.saga_id = $1 ORDER BY h.rev`,
     values: [sagaId],
   };
 }
 
-export function toHistoryEntry(row: HistoryRow, plan: Plan): StoredHistoryEntry {
+export function toHistoryEntry({ plan_hash: _, ...row }: HistoryRow, plan: Plan): StoredHistoryEntry {
   return { ...row, at: new Date(row.at), step: row.step === null ? null : (plan.steps[row.step]?.name ?? null) };
 }
 

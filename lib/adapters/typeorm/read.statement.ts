@@ -3,13 +3,13 @@ import type { Basis } from '../../ports/saga-store';
 import type { PlanShelf } from './plan.shelf';
 import type { Sql, Statement } from './sql';
 
-export type WholeSagaRow = SagaRow & { readonly plan_format: number; readonly operations: readonly OperationRow[] };
+type WholeSagaRow = SagaRow & { readonly operations: readonly OperationRow[] };
 
 /** A saga with all its operations, as one instant shows them. */
-export function readStatement(schema: string, sagaId: string): Statement {
+function readStatement(schema: string, sagaId: string): Statement {
   return {
     name: 'nest_saga_read',
-    text: `SELECT ${sagaColumns('s')}, s.plan_format, ${wholeOperations(schema, 's.id')} AS operations
+    text: `SELECT ${sagaColumns('s')}, ${wholeOperations(schema, 's.id')} AS operations
              FROM "${schema}".sagas s WHERE s.id = $1`,
     values: [sagaId],
   };

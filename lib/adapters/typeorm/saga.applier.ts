@@ -98,6 +98,8 @@ class Attempt {
     this.basis = undefined;
     const basis = given ?? (await readBasis(sql, this.schema, this.plans, this.request.sagaId));
     if (basis === undefined) return { kind: 'missing' };
+    // Asked after the read and before the decision: what was committed later than the read is caught by its rev.
+    if (await this.wasOurs(sql)) return this.unanswered as Applied;
     const decision = this.decide(basis.plan, basis.saga, this.request.event);
     if (decision.kind === 'need') {
       if (basis.saga.whole) throw new SagaInvariantError(`a decision asked for more than the whole of saga ${basis.saga.id}`);
@@ -105,7 +107,6 @@ class Attempt {
     }
     if (decision.kind === 'ignored') {
       if (given !== undefined) return { kind: 'need' };
-      if (await this.wasOurs(sql)) return this.unanswered as Applied;
       return { kind: 'ignored', reason: decision.reason, state: basis.saga.state };
     }
     return this.write(sql, basis, { kind: 'applied', plan: basis.plan, saga: decision.saga, effects: decision.effects });

@@ -1,8 +1,7 @@
 import { transition } from '../../core/transition';
 import type { ClaimRequest, ClaimResult } from '../../ports/saga-store';
-import { claimedStatement, claimStatement, isDueStatement, toClaim, type ClaimRow } from './claim.statement';
+import { claimedStatement, claimStatement, refusedStatement, toClaim, type ClaimRow, type RefusedRow } from './claim.statement';
 import type { PlanShelf } from './plan.shelf';
-import { readStatement, type WholeSagaRow } from './read.statement';
 import { retrying } from './retrying';
 import { toSaga } from './rows';
 import type { Sql } from './sql';
@@ -32,15 +31,12 @@ export class SagaClaimer {
 
   /** A saga that could be claimed by now was held by somebody at that moment. */
   private async refusal({ sagaId, operation, claimId, planFormat }: ClaimRequest): Promise<ClaimResult> {
-    const [[row], [time]] = await retrying(async () => [
-      await this.sql.query<WholeSagaRow>(readStatement(this.schema, sagaId)),
-      await this.sql.query<{ readonly due: boolean }>(isDueStatement(this.schema, sagaId, operation)),
-    ]);
+    const [row] = await retrying(() => this.sql.query<RefusedRow>(refusedStatement(this.schema, sagaId, operation)));
     if (row === undefined) return { kind: 'refused', reason: 'missing' };
     if (row.plan_format > planFormat) return { kind: 'refused', reason: 'unknown-plan-format' };
     const plan = await this.plans.load(this.sql, row.plan_hash);
-    const due = time?.due ?? false;
-    const decision = transition(plan, toSaga(row, row.operations, true), { type: 'claim', operation, claimId, due });
+    const saga = toSaga(row, row.is_known ? [row.operation] : [], false);
+    const decision = transition(plan, saga, { type: 'claim', operation, claimId, due: row.is_due });
     return { kind: 'refused', reason: decision.kind === 'ignored' ? decision.reason : 'busy' };
   }
 }

@@ -144,7 +144,3 @@ export function schemaVersion1(schema: string): readonly string[] {
 const VACUUM_EARLY =
   'autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 1, ' +
   'autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.1';
-
-export const TABLES: readonly string[] = [
-  ...['sagas', 'inputs', 'operations', 'plans', 'handlers', 'business_keys', 'history', 'quarantine', 'meta'],
-];

@@ -56,7 +56,8 @@ export async function checkSchema(sql: Sql, schema: string): Promise<void> {
     if (!isMissing) throw error;
   }
   if (version === undefined) throw new SagaSchemaError(schema, 'has no saga tables');
-  if (version < SCHEMA_VERSION) throw new SagaSchemaError(schema, `has version ${version}, older than version ${SCHEMA_VERSION} of this package`);
+  if (version < SCHEMA_VERSION)
+    throw new SagaSchemaError(schema, `has version ${version}, older than version ${SCHEMA_VERSION} of this package`);
   if (version > SCHEMA_VERSION) {
     throw new SagaSchemaError(schema, `has version ${version}, newer than version ${SCHEMA_VERSION} of this package; upgrade nest-saga`);
   }

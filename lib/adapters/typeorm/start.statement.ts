@@ -32,7 +32,11 @@ export interface KeyedStartRow {
  * A start under a business key. The unique key decides; the lock only keeps this statement from waiting behind somebody's open
  * transaction. Answers are texts and booleans alone, since in a caller's transaction they pass through the caller's parsers.
  */
-export function keyedStartStatement(schema: string, request: StartRequest, key: { readonly key: string; readonly fingerprint: string }): Statement {
+export function keyedStartStatement(
+  schema: string,
+  request: StartRequest,
+  key: { readonly key: string; readonly fingerprint: string },
+): Statement {
   const s = `"${schema}"`;
   return {
     name: 'nest_saga_start_keyed',

@@ -8,7 +8,8 @@ import { delayMs, epochMs, inMs, type Statement } from './sql';
  * writes, it cannot read). What is only reported, a lease or a deadline that is over, is found again after `resendMs`, in case
  * this process dies before it acts. `rev` stays as it is.
  *
- * The clock is read once: an index is not asked for a time that changes from row to row.
+ * Rows are reached by their keys, through LATERAL or an array: a plain join of a small set with a table that has no statistics reads
+ * all of it. The clock is read once: an index is not asked for a time that changes from row to row.
  */
 export function sweepStatement(schema: string, request: SweepRequest): Statement {
   const s = `"${schema}"`;
@@ -18,10 +19,10 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
         SELECT s.id, s.rev FROM ${s}.sagas s
          WHERE s.wake_at <= (SELECT now FROM clock) ORDER BY s.wake_at LIMIT $1::int
       ), locked AS MATERIALIZED (
-        SELECT s.id, s.state, s.deadline_at
-          FROM (SELECT * FROM seen ORDER BY id) seen JOIN ${s}.sagas s ON s.id = seen.id
-         WHERE s.rev = seen.rev AND s.wake_at <= (SELECT now FROM clock)
-           FOR NO KEY UPDATE OF s SKIP LOCKED
+        SELECT held.* FROM (SELECT * FROM seen ORDER BY id) seen CROSS JOIN LATERAL (
+          SELECT s.id, s.state, s.deadline_at FROM ${s}.sagas s
+           WHERE s.id = seen.id AND s.rev = seen.rev AND s.wake_at <= (SELECT now FROM clock)
+             FOR NO KEY UPDATE SKIP LOCKED) held
       ), found AS MATERIALIZED (
         SELECT o.*, ${SEND_AGAIN} AS again, ${LEASE_OVER} AS is_over
           FROM locked CROSS JOIN clock CROSS JOIN LATERAL (
@@ -32,7 +33,8 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
         UPDATE ${s}.operations o
            SET send_at = clock.now + ${BACKOFF}, resends = o.resends + 1
           FROM found f, clock
-         WHERE f.again AND o.saga_id = f.saga_id AND o.direction = f.direction AND o.step = f.step AND o.round = f.round
+         WHERE o.saga_id = ANY (ARRAY(SELECT saga_id FROM found WHERE again))
+           AND f.again AND o.saga_id = f.saga_id AND o.direction = f.direction AND o.step = f.step AND o.round = f.round
            AND o.state IN ('started', 'retrying')
         RETURNING o.saga_id, o.direction, o.step, o.round, o.key, o.resends - 1 AS resends
       ), next AS MATERIALIZED (
@@ -47,7 +49,9 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
                ) AS wake_at
           FROM locked CROSS JOIN clock
       ), moved AS (
-        UPDATE ${s}.sagas s SET wake_at = next.wake_at FROM next WHERE s.id = next.id RETURNING s.wake_at
+        UPDATE ${s}.sagas s SET wake_at = next.wake_at FROM next
+         WHERE s.id = ANY (ARRAY(SELECT id FROM next)) AND s.id = next.id
+        RETURNING s.wake_at
       )
       SELECT
         coalesce((SELECT json_agg(json_build_array(p.saga_id, p.direction, p.step, p.round, p.key, p.resends)) FROM pushed p), '[]') AS wake_ups,

@@ -30,7 +30,6 @@ import { heartbeatStatement, toHeartbeatResults, type HeartbeatRow } from './hea
 import { historyStatement, toHistoryEntry, type HistoryRow } from './history.statement';
 import { PlanShelf } from './plan.shelf';
 import { quarantineStatement } from './quarantine.statement';
-import { readStatement, type WholeSagaRow } from './read.statement';
 import { retrying } from './retrying';
 import { SagaApplier } from './saga.applier';
 import { SagaClaimer } from './saga.claimer';
@@ -135,9 +134,9 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
     const rows = await this.query<HistoryRow>(historyStatement(this.schema, sagaId));
-    const [saga] = rows.length === 0 ? [] : await this.query<WholeSagaRow>(readStatement(this.schema, sagaId));
-    if (saga === undefined) return [];
-    const plan = await this.plans.load(this.pool, saga.plan_hash);
+    const [first] = rows;
+    if (first === undefined) return [];
+    const plan = await this.plans.load(this.pool, first.plan_hash);
     return rows.map((row) => toHistoryEntry(row, plan));
   }
 

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Compensate, SagaStep, type CompensationContext, type HandlerContext, type StepContext } from 'nest-saga';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AlreadyUndoneError } from '../already-undone.error';
-import { HANDLER_POLICY } from '../handler-policy';
+import { ACTION_POLICY } from '../action-policy';
 import type { OrderItem } from '../orders/order';
 import { requestIdOf, traceOf } from '../trace';
 import { putBackIntoStock, takeFromStock } from './stock';
@@ -27,7 +27,7 @@ export class InventoryService {
 
   constructor(private readonly db: DataSource) {}
 
-  @SagaStep('inventory.reserve', HANDLER_POLICY)
+  @SagaStep('inventory.reserve', ACTION_POLICY)
   async reserve(input: ReserveInventory, ctx: StepContext): Promise<InventoryReserved> {
     const reservationId = await this.db.transaction(async (tx) => {
       const added = await addReservation(tx, ctx.idempotencyKey, 'reserved', input, ctx);
@@ -45,7 +45,7 @@ export class InventoryService {
     return { reservationId };
   }
 
-  @Compensate('inventory.release', { for: 'inventory.reserve', ...HANDLER_POLICY })
+  @Compensate('inventory.release', { for: 'inventory.reserve' })
   async release(_reserved: InventoryReserved | undefined, ctx: CompensationContext<ReserveInventory>): Promise<void> {
     const released = await this.db.transaction(async (tx) => {
       const tombstone = await addReservation(tx, ctx.actionIdempotencyKey, 'cancelled', ctx.input, ctx);

@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Compensate, SagaStep, StepError, type CompensationContext, type HandlerContext, type StepContext } from 'nest-saga';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AlreadyUndoneError } from '../already-undone.error';
-import { HANDLER_POLICY } from '../handler-policy';
+import { ACTION_POLICY } from '../action-policy';
 import { requestIdOf, traceOf } from '../trace';
 import type { OrderContext, OrderItem } from './order';
 
@@ -28,7 +28,7 @@ export class OrdersService {
 
   constructor(private readonly db: DataSource) {}
 
-  @SagaStep('orders.create', HANDLER_POLICY)
+  @SagaStep('orders.create', ACTION_POLICY)
   async create(input: CreateOrder, ctx: StepContext<OrderContext>): Promise<OrderCreated> {
     if (ctx.saga.context.customerId === BLOCKED_CUSTOMER)
       throw new StepError({ code: 'CUSTOMER_BLOCKED', message: 'this customer may not order', retryable: false });
@@ -43,7 +43,7 @@ export class OrdersService {
     return { orderId };
   }
 
-  @Compensate('orders.delete', { for: 'orders.create', ...HANDLER_POLICY })
+  @Compensate('orders.delete', { for: 'orders.create' })
   async delete(_created: OrderCreated | undefined, ctx: CompensationContext<CreateOrder, OrderContext>): Promise<void> {
     const deleted = await this.db.transaction(async (tx) => {
       const tombstone = await addOrder(tx, ctx.actionIdempotencyKey, 'cancelled', ctx.input, ctx);

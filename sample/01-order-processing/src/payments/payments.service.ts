@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Compensate, SagaStep, StepError, type CompensationContext, type HandlerContext, type StepContext } from 'nest-saga';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AlreadyUndoneError } from '../already-undone.error';
-import { HANDLER_POLICY } from '../handler-policy';
+import { ACTION_POLICY } from '../action-policy';
 import type { OrderContext } from '../orders/order';
 import { requestIdOf, traceOf } from '../trace';
 
@@ -35,7 +35,7 @@ export class PaymentsService {
 
   constructor(private readonly db: DataSource) {}
 
-  @SagaStep('payment.charge', HANDLER_POLICY)
+  @SagaStep('payment.charge', ACTION_POLICY)
   async charge(input: ChargePayment, ctx: StepContext<OrderContext>): Promise<PaymentCharged> {
     if (input.paymentMethod === DECLINED_CARD) {
       this.logger.log(`payment.charge: declined ${traceOf(ctx)}`);
@@ -54,7 +54,7 @@ export class PaymentsService {
     return { paymentId };
   }
 
-  @Compensate('payment.refund', { for: 'payment.charge', ...HANDLER_POLICY })
+  @Compensate('payment.refund', { for: 'payment.charge' })
   async refund(_charged: PaymentCharged | undefined, ctx: CompensationContext<ChargePayment, OrderContext>): Promise<void> {
     const refunded = await this.db.transaction(async (tx) => {
       const tombstone = await addPayment(tx, ctx.actionIdempotencyKey, 'cancelled', ctx.input, ctx);

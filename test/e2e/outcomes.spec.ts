@@ -1,0 +1,108 @@
+import { Injectable } from '@nestjs/common';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Compensate, type CompensationContext, SagaStep, type StepContext, StepError, UnknownOutcomeError } from 'nest-saga';
+import { bootSagaApp, closeApps } from './saga-app';
+
+afterEach(closeApps);
+
+@Injectable()
+class Bank {
+  readonly attempts: { attempt: number; key: string }[] = [];
+  readonly undone: { output: unknown; outcome: string; actionKey: string; input: unknown }[] = [];
+  signal: AbortSignal | undefined;
+  answer: (ctx: StepContext) => unknown = () => 'charged';
+
+  @SagaStep('charge') charge(_input: unknown, ctx: StepContext) {
+    this.signal = ctx.signal;
+    this.attempts.push({ attempt: ctx.attempt, key: ctx.idempotencyKey });
+    return this.answer(ctx);
+  }
+  @Compensate('refund', { for: 'charge' }) refund(output: unknown, ctx: CompensationContext) {
+    this.undone.push({ output, outcome: ctx.outcome, actionKey: ctx.actionIdempotencyKey, input: ctx.input });
+  }
+}
+
+async function bank(answer: (ctx: StepContext) => unknown) {
+  const app = await bootSagaApp({ providers: [Bank] });
+  const provider = app.context.get(Bank);
+  provider.answer = answer;
+  return { ...app, bank: provider };
+}
+
+const fail = (error: unknown) => () => {
+  throw error;
+};
+
+describe('Outcomes', () => {
+  it('does not undo a step that says it failed', async () => {
+    const { sagas, bank: it } = await bank(fail(new Error('no money')));
+    const { id } = await sagas.start('s', [{ name: 'charge', action: 'charge' }]);
+    const saga = await sagas.waitFor(id);
+    expect(saga.state).toBe('failed');
+    expect(saga.steps[0]).toMatchObject({ status: 'failed', error: { message: 'no money' } });
+    expect(it.undone).toEqual([]);
+  });
+
+  it.each([
+    ['a connection that was reset', Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })],
+    ['a gateway timeout', Object.assign(new Error('bad gateway'), { status: 504 })],
+    ['an aborted request, deep in its causes', new Error('charge failed', { cause: new DOMException('aborted', 'AbortError') })],
+    ['the handler itself', new UnknownOutcomeError('no answer from the bank')],
+  ])('undoes a step whose outcome is unknown because of %s', async (_what, error) => {
+    const { sagas, bank: it } = await bank(fail(error));
+    const { id } = await sagas.start('s', [{ name: 'charge', action: 'charge', input: { amount: 5 } }]);
+    expect((await sagas.waitFor(id)).state).toBe('compensated');
+    expect(it.undone).toEqual([{ output: undefined, outcome: 'unknown', actionKey: it.attempts[0]?.key, input: { amount: 5 } }]);
+  });
+
+  it('treats an output that cannot be stored as unknown: the handler ran', async () => {
+    const { sagas, bank: it } = await bank(() => ({ total: 10n }));
+    const { id } = await sagas.start('s', [{ name: 'charge', action: 'charge' }]);
+    const saga = await sagas.waitFor(id);
+    expect(saga.state).toBe('compensated');
+    expect(saga.steps[0]?.error).toEqual({ code: 'SAGA_OUTPUT', message: expect.stringContaining('"/total"') });
+    expect(it.undone[0]?.outcome).toBe('unknown');
+  });
+
+  it('aborts the signal at the timeout, and undoes the step when no outcome comes', async () => {
+    const { sagas, bank: it } = await bank(() => new Promise(() => undefined));
+    const { id } = await sagas.start('s', [{ name: 'charge', action: 'charge', timeoutMs: 100 }]);
+    expect((await sagas.waitFor(id)).state).toBe('compensated');
+    expect(it.signal?.aborted).toBe(true);
+    expect(it.undone[0]?.outcome).toBe('unknown');
+  });
+
+  it('tries again as the policy says, with the same idempotency key each time', async () => {
+    const { sagas, bank: it } = await bank((ctx) => (ctx.attempt < 3 ? fail(new Error('busy'))() : 'charged'));
+    const { id } = await sagas.start('s', [{ name: 'charge', action: 'charge', retry: { attempts: 3, backoff: 'fixed', baseMs: 10 } }]);
+    expect((await sagas.waitFor(id)).state).toBe('completed');
+    expect(it.attempts.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+    expect(new Set(it.attempts.map(({ key }) => key)).size).toBe(1);
+  });
+
+  it('never tries again what says retryable: false', async () => {
+    const { sagas, bank: it } = await bank(fail(new StepError({ message: 'declined', retryable: false })));
+    const { id } = await sagas.start('s', [{ name: 'charge', action: 'charge', retry: { attempts: 5, baseMs: 1 } }]);
+    expect((await sagas.waitFor(id)).state).toBe('failed');
+    expect(it.attempts).toHaveLength(1);
+  });
+
+  it('asks the handler to stop when the saga turns back, and waits for its outcome before it undoes anything', async () => {
+    let settle: (value: string) => void = () => undefined;
+    const { sagas, bank: it, signal } = await bank(() => new Promise((resolve) => (settle = resolve)));
+    const { id } = await sagas.start('s', [{ name: 'charge', action: 'charge' }]);
+    await signal('operation.claimed');
+    await sagas.compensate(id, { reason: 'the customer called', actor: 'support' });
+    expect(it.signal?.aborted).toBe(true);
+    expect(it.undone).toEqual([]);
+    expect((await sagas.get(id)).state).toBe('compensating');
+    settle('charged');
+    const saga = await sagas.waitFor(id);
+    expect(saga.state).toBe('compensated');
+    expect(it.undone[0]).toMatchObject({ output: 'charged', outcome: 'completed' });
+    expect((await sagas.history(id)).find((entry) => entry.kind === 'compensate')).toMatchObject({
+      reason: 'the customer called',
+      actor: 'support',
+    });
+  });
+});

@@ -1,3 +1,4 @@
+import { settledBetweenAttempts } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, policyOf, type Draft } from './draft';
 import type { CompletedEvent, FailedEvent, LeaseExpiredEvent, ReleasedEvent } from './event';
@@ -5,7 +6,7 @@ import { attemptsOf, type Operation } from './operation';
 import type { Plan } from './plan';
 import { nextRetryMs } from './retry-policy';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
-import { settle, settledBetweenAttempts } from './settle';
+import { settle } from './settle';
 
 type AttemptEnd = CompletedEvent | FailedEvent | LeaseExpiredEvent | ReleasedEvent;
 

@@ -13,33 +13,35 @@ export interface JsonLimits {
 const MAX_DEPTH = 64;
 const FORBIDDEN_KEYS = new Set(['__proto__', 'prototype', 'constructor']);
 
+/** Looks at an object before it is copied; what it returns, unless undefined, stands in the object's place. */
+export type TakeObject = (value: object, keys: readonly string[]) => Json | undefined;
+
 /**
  * A deep copy of `value` that PostgreSQL stores and gives back unchanged. `undefined` properties are dropped and dates become
  * ISO strings, as JSON does; everything else that would not survive the round trip is refused with a pointer to its place.
  *
  * @throws SagaInputError
  */
-export function toJson(value: unknown, what: string, limits: JsonLimits): Json {
-  const copy = copyJson(value, { what, path: '', depth: 0, parents: new Set() });
+export function toJson(value: unknown, what: string, limits: JsonLimits, take: TakeObject = () => undefined): Json {
+  const budget = { of: limits.maxBytes, left: limits.maxBytes };
+  const copy = copyJson(value, { what, keys: [], parents: new Set(), budget, take });
   const size = utf8Length(JSON.stringify(copy));
-  if (size > limits.maxBytes) {
-    throw new SagaInputError(
-      what,
-      '',
-      `${size} bytes are more than the ${limits.maxBytes} allowed; store the data elsewhere and pass its key`,
-    );
-  }
+  if (size > limits.maxBytes) throw tooLarge(what, `${size} bytes are`, limits.maxBytes);
   return copy;
 }
 
 interface Place {
   readonly what: string;
-  readonly path: string;
-  readonly depth: number;
+  /** What leads from the top to here. */
+  readonly keys: readonly string[];
   readonly parents: Set<object>;
+  /** Every value takes at least one byte, a text at least its length: what is far too large is not copied first. */
+  readonly budget: { readonly of: number; left: number };
+  readonly take: TakeObject;
 }
 
 function copyJson(value: unknown, place: Place): Json {
+  spend(place, typeof value === 'string' ? value.length : 1);
   switch (typeof value) {
     case 'string':
       return checkText(value, place);
@@ -48,8 +50,8 @@ function copyJson(value: unknown, place: Place): Json {
     case 'number':
       return checkNumber(value, place);
     case 'undefined':
-      if (place.path === '') return null;
-      return refuse(place, 'undefined cannot be stored in an array; use null');
+      if (place.keys.length === 0) return null;
+      return refuse(place, 'undefined cannot be stored here; use null');
     case 'object':
       return value === null ? null : copyObject(value, place);
     default:
@@ -58,7 +60,9 @@ function copyJson(value: unknown, place: Place): Json {
 }
 
 function copyObject(value: object, place: Place): Json {
-  if (place.depth >= MAX_DEPTH) return refuse(place, `nested deeper than ${MAX_DEPTH} levels`);
+  const taken = place.take(value, place.keys);
+  if (taken !== undefined) return taken;
+  if (place.keys.length >= MAX_DEPTH) return refuse(place, `nested deeper than ${MAX_DEPTH} levels`);
   if (place.parents.has(value)) return refuse(place, 'the value contains itself');
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) return refuse(place, 'an invalid date');
@@ -66,18 +70,29 @@ function copyObject(value: object, place: Place): Json {
   }
   place.parents.add(value);
   try {
-    if (Array.isArray(value)) return copyArray(value, place);
-    const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype === Object.prototype || prototype === null) return copyRecord(value as Record<string, unknown>, place);
-    if ('toJSON' in value && typeof value.toJSON === 'function' && !ArrayBuffer.isView(value)) {
-      return copyJson((value.toJSON as () => unknown)(), { ...place, depth: place.depth + 1 });
-    }
-    if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
-      return refuse(place, `a ${value.constructor.name} would be stored as {}; convert it to a plain object, an array or a base64 string`);
-    }
-    return copyRecord(value as Record<string, unknown>, place);
+    return Array.isArray(value) ? copyArray(value, place) : copyInstance(value, place);
   } finally {
     place.parents.delete(value);
+  }
+}
+
+function copyInstance(value: object, place: Place): Json {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    if ('toJSON' in value && typeof value.toJSON === 'function' && !ArrayBuffer.isView(value))
+      return copyJson(ownJson(value, place), place);
+    const kind = Object.prototype.toString.call(value).slice(8, -1);
+    if (kind !== 'Object')
+      return refuse(place, `a ${kind} would be stored as {}; convert it to a plain object, an array or a base64 string`);
+  }
+  return copyRecord(value as Record<string, unknown>, place);
+}
+
+function ownJson(value: object, place: Place): unknown {
+  try {
+    return (value as { toJSON(): unknown }).toJSON();
+  } catch (error) {
+    return refuse(place, error instanceof Error ? error.message : 'its toJSON() threw');
   }
 }
 
@@ -102,6 +117,15 @@ function copyRecord(value: Record<string, unknown>, place: Place): Json {
   return copy;
 }
 
+function spend({ what, budget }: Place, bytes: number): void {
+  budget.left -= bytes;
+  if (budget.left < 0) throw tooLarge(what, 'it is', budget.of);
+}
+
+function tooLarge(what: string, size: string, limit: number): SagaInputError {
+  return new SagaInputError(what, '', `${size} more than the ${limit} bytes allowed; store the data elsewhere and pass its key`);
+}
+
 function checkText(text: string, place: Place): string {
   if (text.includes('\u0000')) return refuse(place, 'the text contains a NUL character, which PostgreSQL cannot store');
   if (!text.isWellFormed()) return refuse(place, 'the text contains half of a surrogate pair, which PostgreSQL cannot store');
@@ -117,11 +141,16 @@ function checkNumber(value: number, place: Place): number {
 }
 
 function child(place: Place, key: string): Place {
-  return { ...place, path: `${place.path}/${key.replace(/~/g, '~0').replace(/\//g, '~1')}`, depth: place.depth + 1 };
+  return { ...place, keys: [...place.keys, key] };
 }
 
 function refuse(place: Place, reason: string): never {
-  throw new SagaInputError(place.what, place.path, reason);
+  throw new SagaInputError(place.what, jsonPointer(place.keys), reason);
+}
+
+/** RFC 6901. */
+export function jsonPointer(keys: readonly string[]): string {
+  return keys.map((key) => `/${key.replace(/~/g, '~0').replace(/\//g, '~1')}`).join('');
 }
 
 /** Bytes of a text in UTF-8. */

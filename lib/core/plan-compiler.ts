@@ -1,6 +1,6 @@
 import { SagaInputError, SagaPlanError } from '../errors';
 import type { HandlerCatalog, HandlerPolicy } from './handler-declaration';
-import { toJson, type Json, type JsonLimits } from './json';
+import type { Json, JsonLimits } from './json';
 import { isValidName, NAME_RULE, quoted } from './names';
 import { PLAN_FORMAT, type OperationPolicy, type Plan, type PlanStep } from './plan';
 import { takeReferences, type FoundReference, type StoredReference } from './reference';
@@ -37,8 +37,9 @@ const MAX_STEPS = 10_000;
 export function compilePlan(name: string, list: StepList, catalog: HandlerCatalog, defaults: PlanDefaults): CompiledPlan {
   const problems: string[] = [];
   if (!isValidName(name)) problems.push(`the saga's name ${quoted(name)} is not ${NAME_RULE}`);
+  const before = problems.length;
   const placed = placeSteps(list, problems);
-  if (problems.length > 0) throw new SagaPlanError(name, problems);
+  if (problems.length > before) throw new SagaPlanError(name, problems);
   const places = placesByName(placed, problems);
   const steps = placed.map((step) => compileStep(step, places, catalog, defaults, problems));
   problems.push(...cycleProblems(steps));
@@ -74,6 +75,10 @@ function placeSteps(list: StepList, problems: string[]): readonly PlacedStep[] {
 const STEP_FIELDS: readonly string[] = ['name', 'action', 'compensation', 'input', 'dependsOn', 'timeoutMs', 'retry'];
 
 function isStep(spec: unknown, place: number, problems: string[]): spec is StepSpec {
+  if (Array.isArray(spec)) {
+    problems.push(`element ${place} has a group inside a group; say with dependsOn what waits for what`);
+    return false;
+  }
   if (typeof spec !== 'object' || spec === null) {
     problems.push(`element ${place} is ${quoted(spec)}, not a step { name, action, … }`);
     return false;
@@ -155,7 +160,7 @@ function policy(
 ): OperationPolicy {
   return {
     timeoutMs: spec.timeoutMs ?? handler.timeoutMs ?? defaults.timeoutMs,
-    retry: spec.retry === undefined ? (handler.retry ?? defaults.retry) : retryPolicyOf(spec.retry),
+    retry: spec.retry ? retryPolicyOf(spec.retry) : (handler.retry ?? defaults.retry),
     losses: defaults.losses,
   };
 }
@@ -190,14 +195,13 @@ function compileInput(
   limits: JsonLimits,
   problems: string[],
 ): StepInput {
-  const { data, found } = takeReferences(spec.input ?? null);
-  const references = found.map((reference) => compileReference(reference, spec.name, place, places, steps, problems));
   try {
-    return { input: toJson(data, `input of step "${spec.name}"`, limits), references };
+    const { data, found } = takeReferences(spec.input ?? null, `input of step "${spec.name}"`, limits);
+    return { input: data, references: found.map((reference) => compileReference(reference, spec.name, place, places, steps, problems)) };
   } catch (error) {
     if (!(error instanceof SagaInputError)) throw error;
     problems.push(error.message);
-    return { input: null, references };
+    return { input: null, references: [] };
   }
 }
 
@@ -211,6 +215,8 @@ function compileReference(
 ): StoredReference {
   const { source, path } = found.reference;
   const stored = { at: found.at, path };
+  if (!path.every((key) => typeof key === 'string' && key.isWellFormed() && !key.includes('\u0000')))
+    problems.push(`step "${name}": the path of a reference must be made of texts that PostgreSQL can store`);
   if (source.kind === 'context') return { ...stored, step: null };
   const step = places.get(source.step);
   if (step === undefined) {

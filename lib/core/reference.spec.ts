@@ -1,10 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Json } from './json';
+import { SagaInputError } from '../errors';
+import { toJson, type Json } from './json';
 import { contextRef, ref, Reference, resolveReferences, takeReferences, type Resolvable, type StoredReference } from './reference';
+
+const take = (input: unknown) => takeReferences(input, 'input', { maxBytes: 1_000 });
 
 describe('taking references out of an input', () => {
   it('leaves null in their places, and says where they were', () => {
-    const { data, found } = takeReferences({ orderId: ref('create', 'id'), lines: [1, contextRef('customer')] });
+    const { data, found } = take({ orderId: ref('create', 'id'), lines: [1, contextRef('customer')] });
     expect(data).toEqual({ orderId: null, lines: [1, null] });
     expect(found.map(({ at, reference }) => ({ at, source: reference.source, path: reference.path }))).toEqual([
       { at: ['orderId'], source: { kind: 'output', step: 'create' }, path: ['id'] },
@@ -13,34 +16,42 @@ describe('taking references out of an input', () => {
   });
 
   it('takes an input that is nothing but a reference', () => {
-    const { data, found } = takeReferences(ref('create'));
+    const { data, found } = take(ref('create'));
     expect(data).toBeNull();
     expect(found).toEqual([{ at: [], reference: new Reference({ kind: 'output', step: 'create' }, []) }]);
   });
 
   it('never takes user data for a reference, however much it looks like one', () => {
     const lookalike = { source: { kind: 'output', step: 'create' }, path: ['id'], $ref: '#/create/id' };
-    expect(takeReferences({ a: lookalike })).toEqual({ data: { a: lookalike }, found: [] });
+    expect(take({ a: lookalike })).toEqual({ data: { a: lookalike }, found: [] });
   });
 
   it('leaves the input of the caller as it was', () => {
     const input = { a: { b: ref('create') } };
-    takeReferences(input);
+    take(input);
     expect(input.a.b).toBeInstanceOf(Reference);
   });
 
-  it('leaves what is not plain data, and what contains itself, to be judged later', () => {
-    const date = new Date(0);
-    const cyclic: Record<string, unknown> = {};
-    cyclic['self'] = cyclic;
-    expect((takeReferences({ date }).data as { date: Date }).date).toBe(date);
-    expect(() => takeReferences(cyclic)).not.toThrow();
+  it('takes references out of instances too, which are stored as plain data', () => {
+    class OrderDto {
+      orderId = ref('create', 'id');
+      readonly day = new Date(0);
+    }
+    const { data, found } = take(new OrderDto());
+    expect(data).toEqual({ orderId: null, day: '1970-01-01T00:00:00.000Z' });
+    expect(found).toHaveLength(1);
   });
 
-  it('keeps a key __proto__ as a key, so that it can be refused', () => {
-    const { data } = takeReferences(JSON.parse('{"__proto__":{"admin":true}}'));
-    expect(Object.keys(data as object)).toEqual(['__proto__']);
-    expect((data as { admin?: boolean }).admin).toBeUndefined();
+  it('refuses a key __proto__', () => {
+    expect(() => take(JSON.parse('{"__proto__":{"admin":true}}'))).toThrow(SagaInputError);
+  });
+});
+
+describe('a reference outside the input of a step', () => {
+  it('is refused, since nobody would resolve it', () => {
+    expect(() => toJson({ context: { id: ref('create') } }, 'context', { maxBytes: 1_000 })).toThrow(
+      /at "\/context\/id": a reference can only stand/,
+    );
   });
 });
 
@@ -84,9 +95,10 @@ describe('resolving references', () => {
     expect(resolved({ a: { b: null } }, { at: ['a', 'b'], step: 0, path: ['nowhere', 'x'] })).toEqual({
       kind: 'unresolved',
       at: '/a/b',
-      from: 'output of step 0 /nowhere/x',
+      step: 0,
+      path: '/nowhere/x',
     });
-    expect(resolved(null, { at: [], step: 9, path: [] })).toEqual({ kind: 'unresolved', at: '', from: 'output of step 9' });
+    expect(resolved(null, { at: [], step: 9, path: [] })).toEqual({ kind: 'unresolved', at: '', step: 9, path: '' });
   });
 
   it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])('finds nothing under %s that the data does not own', (key) => {

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from './json';
+import { jsonPointer, toJson, type Json, type JsonLimits, type JsonObject } from './json';
 
 /** What a step's input takes from somewhere else: an output of an earlier step, or the context given at start. */
 export class Reference {
@@ -6,6 +6,11 @@ export class Reference {
     readonly source: ReferenceSource,
     readonly path: readonly string[],
   ) {}
+
+  /** Outside the input of a step nobody would resolve it. */
+  toJSON(): never {
+    throw new TypeError('a reference can only stand in plain data in the input of a step');
+  }
 }
 
 export type ReferenceSource = { readonly kind: 'output'; readonly step: string } | { readonly kind: 'context' };
@@ -39,27 +44,23 @@ export interface FoundReference {
   readonly reference: Reference;
 }
 
-/** Takes the references out of an input; null stands in their places. Anything that is not plain data is left for `toJson` to judge. */
-export function takeReferences(input: unknown): { readonly data: unknown; readonly found: readonly FoundReference[] } {
+/**
+ * The input as it is stored, and the references that were in it; null stands in their places.
+ *
+ * @throws SagaInputError
+ */
+export function takeReferences(
+  input: unknown,
+  what: string,
+  limits: JsonLimits,
+): { readonly data: Json; readonly found: readonly FoundReference[] } {
   const found: FoundReference[] = [];
-  const data = walk(input, [], found, new Set());
-  return { data, found };
-}
-
-function walk(value: unknown, at: readonly string[], found: FoundReference[], parents: Set<object>): unknown {
-  if (value instanceof Reference) {
+  const data = toJson(input, what, limits, (value, at) => {
+    if (!(value instanceof Reference)) return undefined;
     found.push({ at, reference: value });
     return null;
-  }
-  if (typeof value !== 'object' || value === null || parents.has(value)) return value;
-  const plain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null;
-  if (!plain) return value;
-  parents.add(value);
-  const copy = Array.isArray(value)
-    ? value.map((item: unknown, place) => walk(item, [...at, String(place)], found, parents))
-    : Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item, [...at, key], found, parents)]));
-  parents.delete(value);
-  return copy;
+  });
+  return { data, found };
 }
 
 export interface Resolvable {
@@ -68,8 +69,17 @@ export interface Resolvable {
   readonly outputs: ReadonlyMap<number, Json>;
 }
 
-export type Resolved =
-  { readonly kind: 'resolved'; readonly input: Json } | { readonly kind: 'unresolved'; readonly at: string; readonly from: string };
+export type Resolved = { readonly kind: 'resolved'; readonly input: Json } | Unresolved;
+
+export interface Unresolved {
+  readonly kind: 'unresolved';
+  /** JSON pointer into the input. */
+  readonly at: string;
+  /** Place of the step whose output was meant; null means the context. */
+  readonly step: number | null;
+  /** JSON pointer into that. */
+  readonly path: string;
+}
 
 /** The input with its references replaced by what they name. */
 export function resolveReferences(input: Json, references: readonly StoredReference[], from: Resolvable): Resolved {
@@ -77,10 +87,8 @@ export function resolveReferences(input: Json, references: readonly StoredRefere
   for (const reference of references) {
     const source = reference.step === null ? from.context : from.outputs.get(reference.step);
     const value = source === undefined ? undefined : follow(source, reference.path);
-    if (value === undefined) {
-      const origin = reference.step === null ? 'context' : `output of step ${reference.step}`;
-      return { kind: 'unresolved', at: pointer(reference.at), from: `${origin} ${pointer(reference.path)}`.trim() };
-    }
+    if (value === undefined)
+      return { kind: 'unresolved', at: jsonPointer(reference.at), step: reference.step, path: jsonPointer(reference.path) };
     resolved = replaceAt(resolved, reference.at, value);
   }
   return { kind: 'resolved', input: resolved };
@@ -101,8 +109,4 @@ function replaceAt(target: Json, at: readonly string[], value: Json): Json {
   if (Array.isArray(target)) return target.map((item: Json, place) => (String(place) === key ? replaceAt(item, rest, value) : item));
   const record = target as JsonObject;
   return { ...record, [key]: replaceAt(record[key] ?? null, rest, value) };
-}
-
-function pointer(path: readonly string[]): string {
-  return path.map((key) => `/${key.replace(/~/g, '~0').replace(/\//g, '~1')}`).join('');
 }

@@ -15,13 +15,16 @@ export function reported(plan: Plan, saga: SagaValue, event: ReportedEvent): Dec
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
   const givenUp =
     saga.state === 'stuck' && operation.direction === 'undo' && (operation.state === 'failed' || operation.state === 'unknown');
-  if (operation.state === 'pending' || (isSettled(operation) && !givenUp)) return ignored('not-claimable');
+  const isNews = !isSettled(operation) || (givenUp && event.result.kind === 'completed');
+  if (operation.state === 'pending' || !isNews) return ignored('not-claimable');
   if (operation.direction === 'undo' && saga.state === 'started') return ignored('wrong-direction');
-  return finish(event, settle(plan, saga, settledAs(operation, event)));
+  return finish(event, settle(plan, saga, settledAs(saga, operation, event)));
 }
 
-function settledAs(operation: Operation, event: ReportedEvent): Operation {
-  const taken = { ...operation, fence: operation.fence + 1 };
+function settledAs(saga: SagaValue, operation: Operation, event: ReportedEvent): Operation {
+  // Without a place in the order it could be undone after the steps it was built on.
+  const order = operation.order === 0 ? saga.rev + 1 : operation.order;
+  const taken = { ...operation, order, fence: operation.fence + 1 };
   return event.result.kind === 'completed'
     ? { ...taken, state: 'completed', output: event.result.output, error: null }
     : { ...taken, state: 'failed', error: event.result.error };

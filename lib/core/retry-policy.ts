@@ -1,3 +1,10 @@
+import { quoted } from './names';
+import { didYouMean } from './suggestion';
+
+const FIELDS = ['attempts', 'backoff', 'baseMs', 'maxMs'];
+/** A server may ask for more patience than this; it gets this much. */
+const LONGEST_RETRY_AFTER_MS = 30 * 24 * 3_600_000;
+
 /** When a failed attempt is tried again. Times in milliseconds. */
 export interface RetryPolicy {
   /** Attempts in all, the first one included. */
@@ -40,9 +47,9 @@ export function nextRetryMs(question: RetryQuestion): number | null {
   if (question.retryable === false) return null;
   const policy = question.policy ?? (question.retryable === true ? RETRYABLE_WITHOUT_POLICY : null);
   if (policy === null || question.attempts >= policy.attempts) return null;
-  if (question.retryAfterMs !== undefined) return Math.max(0, Math.floor(question.retryAfterMs));
+  if (question.retryAfterMs !== undefined) return Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, Math.floor(question.retryAfterMs)));
   if (policy.backoff === 'fixed') return Math.min(policy.baseMs, policy.maxMs);
-  const ceiling = Math.min(policy.maxMs, policy.baseMs * 2 ** (question.attempts - 1));
+  const ceiling = Math.min(policy.maxMs, policy.baseMs * 2 ** Math.min(question.attempts - 1, 1_000));
   return Math.floor(ceiling * question.seed);
 }
 
@@ -54,8 +61,9 @@ export function attemptLimit(policy: RetryPolicy | null): number {
 /** What is wrong with a policy that somebody wrote, in words. */
 export function retryPolicyProblems(options: unknown): string[] {
   if (typeof options !== 'object' || options === null) return ['retry must be an object { attempts, … }'];
+  const unknown = Object.keys(options).filter((field) => !FIELDS.includes(field));
   const { attempts, backoff, baseMs, maxMs }: Record<string, unknown> = { backoff: 'fixed', baseMs: 0, maxMs: 0, ...options };
-  const problems: string[] = [];
+  const problems = unknown.map((field) => `unknown field ${quoted(`retry.${field}`)}${didYouMean(field, FIELDS)}`);
   const isDelay = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value) && value >= 0;
   if (typeof attempts !== 'number' || !Number.isInteger(attempts) || attempts < 1 || attempts > 30_000) {
     problems.push('retry.attempts must be a whole number from 1 to 30,000');

@@ -9,5 +9,3 @@ import type { SagaValue } from './saga-value';
 export function settle(plan: Plan, saga: SagaValue, operation: Operation): Draft {
   return operation.direction === 'action' ? settleAction(plan, saga, operation) : settleUndo(plan, saga, operation);
 }
-
-export { settledBetweenAttempts } from './backward';

@@ -16,7 +16,8 @@ import { isTerminal, type SagaValue } from './saga-value';
  *    ├──────► compensating ──► compensated  every undo completed
  *    │             │  ▲  └───► failed       everything settled and nothing needed an undo
  *    │             ▼  │
- *    │           stuck                      an undo was exhausted; `compensate` tries it again
+ *    │           stuck                      an undo was exhausted; `compensate` tries it again, or a person
+ *    │                                      reports it done, which may complete the last one (`compensated`)
  *    └──────► failed                        turned back with nothing to wait for and nothing to undo
  * ```
  */

@@ -1,6 +1,6 @@
 import type { Json } from '../core/json';
 import { attemptsOf } from '../core/operation';
-import { resolveReferences, type Resolved } from '../core/reference';
+import { resolveReferences, type Unresolved } from '../core/reference';
 import type { CompensationContext, HandlerContext } from '../ports/step-invoker';
 import type { Claim } from '../ports/saga-store';
 
@@ -11,7 +11,7 @@ export interface Call {
 }
 
 /** The call of one attempt, or the reference that names nothing. */
-export function callOf(claim: Claim, signal: AbortSignal): Call | Extract<Resolved, { readonly kind: 'unresolved' }> {
+export function callOf(claim: Claim, signal: AbortSignal): Call | Unresolved {
   const resolved = resolveReferences(claim.input, claim.references, claim);
   if (resolved.kind === 'unresolved') return resolved;
   const context = contextOf(claim, signal);

@@ -2,6 +2,7 @@ import { SagaInputError } from '../errors';
 import { keyOf, policyOf } from '../core/draft';
 import type { CompletedEvent, FailedEvent, ReleasedEvent } from '../core/event';
 import { toJson, type JsonLimits } from '../core/json';
+import type { Unresolved } from '../core/reference';
 import { operationOf } from '../core/saga-value';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim } from '../ports/saga-store';
@@ -46,7 +47,7 @@ export class AttemptRunner {
   async run(claim: Claim, slots: Slots, claimSentAt: number): Promise<void> {
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
     const call = callOf(claim, attempt.abort.signal);
-    if ('kind' in call) return this.report(claim, this.unresolved(claim, call.at, call.from));
+    if ('kind' in call) return this.report(claim, this.unresolved(claim, call));
     this.heartbeats.add(attempt);
     try {
       const handler = this.invoke(claim, call);
@@ -102,8 +103,9 @@ export class AttemptRunner {
     }
   }
 
-  private unresolved(claim: Claim, at: string, from: string): Report {
-    const error = { code: 'SAGA_REFERENCE', message: `the input at "${at}" refers to ${from}, which does not exist` };
+  private unresolved(claim: Claim, { at, step, path }: Unresolved): Report {
+    const source = step === null ? 'the context' : `the output of "${claim.basis.plan.steps[step]?.name ?? step}"`;
+    const error = { code: 'SAGA_REFERENCE', message: `the input at "${at}" refers to "${path}" in ${source}, which does not exist` };
     return { type: 'failed', ...reportOn(claim), error, outcome: 'failed', retryable: false, retryAfterMs: undefined, seed: 0 };
   }
 

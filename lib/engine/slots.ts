@@ -59,8 +59,7 @@ export class Slots {
   }
 
   private wakeNext(): void {
-    const [first] = this.waiting;
-    first?.();
+    for (const wake of this.waiting) wake();
   }
 
   /** Resolves when no handler runs. */

@@ -5,10 +5,12 @@ import type { StepFailure } from '../core/operation';
 export type ThrownVerdict = Pick<FailedEvent, 'error' | 'outcome' | 'retryable' | 'retryAfterMs'>;
 
 /** The other side may have received the request: nobody can say whether the effect happened. */
-const UNKNOWN_NAMES = new Set(['AbortError', 'TimeoutError', 'HeadersTimeoutError', 'BodyTimeoutError']);
+const UNKNOWN_NAMES = new Set(['AbortError', 'TimeoutError', 'HeadersTimeoutError', 'BodyTimeoutError', 'UnknownOutcomeError']);
 const UNKNOWN_CODES = new Set([
   'ECONNRESET',
   'ETIMEDOUT',
+  'ECONNABORTED', // a timeout, in axios
+  'ERR_CANCELED',
   'EPIPE',
   'ESOCKETTIMEDOUT',
   'UND_ERR_SOCKET',
@@ -18,6 +20,7 @@ const UNKNOWN_CODES = new Set([
 const UNKNOWN_HTTP = new Set([408, 502, 504]);
 
 const MESSAGE_LENGTH = 2_048;
+const CODE_LENGTH = 128;
 const CAUSE_DEPTH = 4;
 
 /** What a handler's throw means. Anything can be thrown, getters that throw included, so every look at it is guarded. */
@@ -45,25 +48,37 @@ export function isFinalWord(thrown: unknown): boolean {
 }
 
 function isStepError(thrown: unknown): boolean {
-  return thrown instanceof StepError || read(thrown, 'name', isString) === 'StepError';
+  return isA(thrown, StepError) || read(thrown, 'name', isString) === 'StepError';
 }
 
 function saysUnknown(thrown: unknown): boolean {
   let current = thrown;
   for (let depth = 0; depth < CAUSE_DEPTH && current != null; depth++) {
-    if (current instanceof UnknownOutcomeError) return true;
+    if (isA(current, UnknownOutcomeError)) return true;
     if (UNKNOWN_NAMES.has(read(current, 'name', isString) ?? '') || UNKNOWN_CODES.has(read(current, 'code', isString) ?? '')) return true;
-    const status = read(current, 'status', isNumber) ?? read(current, 'statusCode', isNumber);
-    if (status !== undefined && UNKNOWN_HTTP.has(status)) return true;
+    if ([current, read(current, 'response', isAnything)].some((carrier) => UNKNOWN_HTTP.has(statusOf(carrier)))) return true;
     current = read(current, 'cause', isAnything);
   }
   return false;
 }
 
+function statusOf(carrier: unknown): number {
+  return read(carrier, 'status', isNumber) ?? read(carrier, 'statusCode', isNumber) ?? 0;
+}
+
 function failureOf(thrown: unknown): StepFailure {
   const code = read(thrown, 'code', isString) ?? read(thrown, 'name', isString) ?? 'STEP_FAILED';
   const message = typeof thrown === 'string' ? thrown : (read(thrown, 'message', isString) ?? `the handler threw ${describe(thrown)}`);
-  return { code: storable(code).slice(0, 128), message: storable(message).slice(0, MESSAGE_LENGTH) };
+  return { code: storable(code, CODE_LENGTH), message: storable(message, MESSAGE_LENGTH) };
+}
+
+/** A Proxy may throw even here. */
+function isA(thrown: unknown, type: abstract new (...of: never) => object): boolean {
+  try {
+    return thrown instanceof type;
+  } catch {
+    return false;
+  }
 }
 
 function describe(thrown: unknown): string {
@@ -72,11 +87,12 @@ function describe(thrown: unknown): string {
 }
 
 /** Text that PostgreSQL stores and a log line survives. */
-function storable(text: string): string {
+function storable(text: string, length: number): string {
   return text
-    .slice(0, 2 * MESSAGE_LENGTH)
-    .toWellFormed()
-    .replace(/\u0000/g, '');
+    .slice(0, 2 * length)
+    .replace(/\u0000/g, '')
+    .slice(0, length)
+    .toWellFormed();
 }
 
 function read<T>(from: unknown, key: string, is: (value: unknown) => value is T): T | undefined {

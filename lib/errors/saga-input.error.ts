@@ -9,6 +9,12 @@ export class SagaInputError extends SagaError {
     readonly path: string,
     readonly reason: string,
   ) {
-    super(`${problem} at "${path}": ${reason}`);
+    super(`${problem} at "${printable(path)}": ${reason}`);
   }
+}
+
+/** Keys are data: they are cut, and bring no control characters into a log or a row. */
+function printable(path: string): string {
+  const short = path.length > 500 ? `${path.slice(0, 500)}...` : path;
+  return short.replace(/\p{Cc}/gu, '?').toWellFormed();
 }

@@ -8,6 +8,6 @@ export class SagaPlanError extends SagaError {
     readonly sagaName: string,
     readonly problems: readonly string[],
   ) {
-    super(`saga "${sagaName}" cannot start:\n${problems.map((p) => `  - ${p}`).join('\n')}`);
+    super(`saga "${sagaName.slice(0, 128).replace(/[^\x20-\x7e]/g, '?')}" cannot start:\n${problems.map((p) => `  - ${p}`).join('\n')}`);
   }
 }

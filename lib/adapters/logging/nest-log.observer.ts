@@ -13,7 +13,8 @@ export class NestLogObserver implements SagaObserver {
   notify(signal: SagaSignal): void {
     switch (signal.type) {
       case 'saga.ended':
-        if (signal.state === 'stuck') this.logger.error(`saga ${signal.sagaId} (${signal.name}) is stuck: a compensation was given up, and a person must act`);
+        if (signal.state === 'stuck')
+          this.logger.error(`saga ${signal.sagaId} (${signal.name}) is stuck: a compensation was given up, and a person must act`);
         else this.logger.debug(`saga ${signal.sagaId} (${signal.name}) ${signal.state}`);
         return;
       case 'operation.failed': {

@@ -9,15 +9,22 @@ export function sweepRecords(records: readonly SagaRecord[], request: SweepReque
   const expired: ExpiredLease[] = [];
   const deadlines: string[] = [];
   let next = Infinity;
+  const found = new Set<string>();
   for (const record of records) {
+    if (found.size >= request.limit) {
+      next = now;
+      break;
+    }
     for (const operation of record.saga.operations.values()) {
       const at = foundAt(record, operation, request.graceMs);
       if (at > now) {
         next = Math.min(next, at);
       } else if (operation.state === 'running') {
+        found.add(record.saga.id);
         expired.push(expiredLease(record, operation));
         next = Math.min(next, now + request.resendMs);
       } else {
+        found.add(record.saga.id);
         wakeUps.push(dueWakeUp(record, operation));
         next = Math.min(next, pushBack(record, operation, request, now));
       }

@@ -22,7 +22,7 @@ export function heartbeatStatement(schema: string, beats: readonly Heartbeat[]):
         UPDATE ${s}.operations o
            SET lease_until = CASE WHEN b.timed_out THEN clock_timestamp() ELSE ${inMs('b.lease_ms')} END, timed_out = b.timed_out
           FROM locked b
-         WHERE o.saga_id = ANY ($2::text[]) AND o.saga_id = b.saga_id AND o.direction = b.direction AND o.step = b.step
+         WHERE o.saga_id = b.saga_id AND o.direction = b.direction AND o.step = b.step
            AND o.round = b.round AND ${HELD}
         RETURNING b.place
       )

@@ -8,8 +8,8 @@ import { delayMs, epochMs, inMs, type Statement } from './sql';
  * writes, it cannot read). What is only reported, a lease or a deadline that is over, is found again after `resendMs`, in case
  * this process dies before it acts. `rev` stays as it is.
  *
- * Rows are reached by their keys, through LATERAL or an array: a plain join of a small set with a table that has no statistics reads
- * all of it. The clock is read once: an index is not asked for a time that changes from row to row.
+ * Rows are reached by their whole keys, through LATERAL, or through an array: a plain join of a small set with a table that has
+ * no statistics may read all of it. The clock is read once: an index is not asked for a time that changes from row to row.
  */
 export function sweepStatement(schema: string, request: SweepRequest): Statement {
   const s = `"${schema}"`;
@@ -33,8 +33,7 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
         UPDATE ${s}.operations o
            SET send_at = clock.now + ${BACKOFF}, resends = o.resends + 1
           FROM found f, clock
-         WHERE o.saga_id = ANY (ARRAY(SELECT saga_id FROM found WHERE again))
-           AND f.again AND o.saga_id = f.saga_id AND o.direction = f.direction AND o.step = f.step AND o.round = f.round
+         WHERE f.again AND o.saga_id = f.saga_id AND o.direction = f.direction AND o.step = f.step AND o.round = f.round
            AND o.state IN ('started', 'retrying')
         RETURNING o.saga_id, o.direction, o.step, o.round, o.key, o.resends - 1 AS resends
       ), next AS MATERIALIZED (

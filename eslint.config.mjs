@@ -23,6 +23,8 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true, ignoreVoidOperator: true, ignoreVoidReturningFunctions: true }],
       // `resolve<OrderStore>(token)` reads better than a cast.
       '@typescript-eslint/no-unnecessary-type-parameters': 'off',
+      // Nest and TypeORM type their options as classes and take literals.
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       // Control characters are what these expressions look for.
       'no-control-regex': 'off',
     },

@@ -112,7 +112,10 @@ export class AttemptRunner {
   private async report(claim: Claim, event: Report): Promise<void> {
     const until = performance.now() + this.times.leaseMs + this.times.graceMs;
     const result = await this.committer.commitPatiently(claim.sagaId, event, claim.basis, until);
-    if (result.kind !== 'applied') return void this.lost(claim, 'stale');
+    if (result.kind !== 'applied') {
+      this.lost(claim, 'stale');
+      return;
+    }
     const { step, direction, round } = claim.operation;
     const about = { sagaId: claim.sagaId, operation: { step, direction, round }, key: keyOf(claim.basis.plan, claim.operation) };
     if (event.type === 'completed') this.observer.notify({ type: 'operation.completed', ...about });

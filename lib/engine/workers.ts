@@ -51,7 +51,10 @@ export class Workers {
 
   private async work(wakeUp: WakeUp, ack: () => void): Promise<void> {
     const slots = this.slots[wakeUp.operation.direction];
-    if (!(await slots.take(SLOT_WAIT_MS))) return void ack();
+    if (!(await slots.take(SLOT_WAIT_MS))) {
+      ack();
+      return;
+    }
     try {
       const sentAt = performance.now();
       const claim = await this.claim(wakeUp);

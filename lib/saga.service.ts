@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { SagaInputError } from './errors';
+import { isSagaId, isValidName, NAME_RULE } from './core/names';
 import { ACTIVE_STATES, type SagaState } from './core/saga-value';
 import type { StepList } from './core/step-spec';
 import type { Saga } from './engine/saga';
@@ -73,8 +74,12 @@ export class SagaService {
   /** The newest first. */
   async list(options: ListOptions = {}): Promise<readonly Saga[]> {
     const { state, name, limit = 100, before } = options;
-    if (!Number.isInteger(limit) || limit < 1 || limit > 1_000)
-      throw new SagaInputError('list options', '/limit', 'must be a whole number from 1 to 1,000');
+    const refuse = (path: string, reason: string): never => {
+      throw new SagaInputError('list options', path, reason);
+    };
+    if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) refuse('/limit', 'must be a whole number from 1 to 1,000');
+    if (name !== undefined && !isValidName(name)) refuse('/name', `is not ${NAME_RULE}`);
+    if (before !== undefined && !isSagaId(before)) refuse('/before', 'is not the id of a saga');
     const states = state === undefined ? undefined : [state].flat();
     const query = {
       limit,

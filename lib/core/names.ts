@@ -7,6 +7,13 @@ export function isValidName(name: unknown): name is string {
 
 export const NAME_RULE = 'a letter, then up to 127 letters, digits, "_", "." or "-"';
 
+const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+
+/** Anything else is the id of no saga, and never reaches the store. */
+export function isSagaId(id: unknown): id is string {
+  return typeof id === 'string' && ULID.test(id);
+}
+
 /** A text for an error message: quoted, without control characters, cut. */
 export function quoted(value: unknown): string {
   if (typeof value !== 'string') return `a value of type ${value === null ? 'null' : typeof value}`;

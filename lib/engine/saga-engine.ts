@@ -1,4 +1,6 @@
-import { SagaActiveError, SagaClosedError, SagaNotFoundError, SagaTerminalError, SagaWaitInHandlerError } from '../errors';
+import { SagaActiveError, SagaClosedError, SagaInputError, SagaNotFoundError, SagaTerminalError, SagaWaitInHandlerError } from '../errors';
+import { toJson } from '../core/json';
+import { isSagaId } from '../core/names';
 import type { SagaState } from '../core/saga-value';
 import type { StepList } from '../core/step-spec';
 import type { Direction } from '../core/operation';
@@ -29,7 +31,9 @@ export interface EngineParts {
 }
 
 export interface CompensateOptions {
+  /** For the history. Up to 1,000 bytes. */
   readonly reason?: string;
+  /** Who asks, for the history. Up to 1,000 bytes. */
   readonly actor?: string;
 }
 
@@ -160,7 +164,7 @@ export class SagaEngine {
   }
 
   async find(sagaId: string): Promise<Saga | null> {
-    const stored = await this.parts.store.find(sagaId);
+    const stored = isSagaId(sagaId) ? await this.parts.store.find(sagaId) : null;
     return stored === null ? null : new Saga(stored);
   }
 
@@ -176,7 +180,7 @@ export class SagaEngine {
   }
 
   async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
-    return this.parts.store.history(sagaId);
+    return isSagaId(sagaId) ? this.parts.store.history(sagaId) : [];
   }
 
   /** @throws SagaNotFoundError, SagaWaitTimeoutError, SagaWaitInHandlerError */
@@ -191,7 +195,9 @@ export class SagaEngine {
 
   /** @throws SagaNotFoundError, SagaTerminalError */
   async compensate(sagaId: string, { reason, actor }: CompensateOptions): Promise<Saga> {
-    const result = await this.committer.commit(sagaId, { type: 'compensate', reason: reason ?? null, actor: actor ?? null });
+    if (!isSagaId(sagaId)) throw new SagaNotFoundError(sagaId);
+    const event = { type: 'compensate', reason: textOf(reason, 'reason'), actor: textOf(actor, 'actor') } as const;
+    const result = await this.committer.commit(sagaId, event);
     if (result.kind === 'failed') throw result.error;
     if (result.kind === 'missing') throw new SagaNotFoundError(sagaId);
     if (result.kind === 'ignored' && result.reason === 'terminal') throw new SagaTerminalError(sagaId, result.state, 'compensate');
@@ -200,7 +206,7 @@ export class SagaEngine {
 
   /** @throws SagaNotFoundError, SagaActiveError */
   async delete(sagaId: string): Promise<void> {
-    const result = await this.parts.store.delete(sagaId);
+    const result = isSagaId(sagaId) ? await this.parts.store.delete(sagaId) : 'missing';
     if (result === 'missing') throw new SagaNotFoundError(sagaId);
     if (result !== 'deleted') throw new SagaActiveError(sagaId, result.active satisfies SagaState);
   }
@@ -213,4 +219,12 @@ export class SagaEngine {
   private refuseWhenClosed(verb: string): void {
     if (this.phase === 'closed' || this.phase === 'new') throw new SagaClosedError(verb);
   }
+}
+
+/** @throws SagaInputError */
+function textOf(text: string | undefined, name: string): string | null {
+  if (text === undefined) return null;
+  const checked = toJson(text, `options.${name}`, { maxBytes: 1_000 });
+  if (typeof checked !== 'string') throw new SagaInputError(`options.${name}`, '', 'must be a text');
+  return checked;
 }

@@ -5,6 +5,10 @@ export class SagaNotFoundError extends SagaError {
   readonly code = 'SAGA_NOT_FOUND';
 
   constructor(readonly sagaId: string) {
-    super(`no saga has the id "${sagaId}"`);
+    super(
+      `no saga has the id "${String(sagaId)
+        .slice(0, 40)
+        .replace(/[^\x20-\x7e]/g, '?')}"`,
+    );
   }
 }

@@ -1,5 +1,10 @@
-import type { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import type { Topology } from './topology';
+
+/** golevelup's `AmqpConnection`, by what is looked at: published types must not need golevelup's, nor through them amqplib's. */
+export interface ApplicationConnection {
+  readonly managedConnection: object;
+  readonly configuration: object;
+}
 
 /** Options of `rabbitMqTransport()`. Every one may be left out. */
 export interface RabbitMqTransportOptions {
@@ -9,7 +14,7 @@ export interface RabbitMqTransportOptions {
    * A connection of the application to use in place of two of our own: an `AmqpConnection`, or the name of one given to
    * `RabbitMQModule` (`'default'` when it has none). A broker that blocks publishers then blocks acknowledgements too.
    */
-  readonly connection?: AmqpConnection | string;
+  readonly connection?: ApplicationConnection | string;
   /** Topic exchange. Default `sagas`; `sagas.<instance>` for a named engine. */
   readonly exchange?: string;
   /** Queue of actions. Default `saga.steps`; `saga.<instance>.steps` for a named engine. */

@@ -2,11 +2,17 @@ import type { DataSource } from 'typeorm';
 import type { AdapterEnvironment } from '../../ports/store-definition';
 import { loadTypeOrm } from './vendor';
 
+/** A TypeORM `DataSource`, by what is looked at: published types must not need TypeORM's. */
+export interface ApplicationDataSource {
+  readonly options: object;
+  readonly isInitialized: boolean;
+}
+
 /** The DataSource itself, or the name under which the application registered it with `TypeOrmModule`. */
-export type DataSourceChoice = DataSource | string | undefined;
+export type DataSourceChoice = ApplicationDataSource | string | undefined;
 
 export function findDataSource(choice: DataSourceChoice, env: AdapterEnvironment): DataSource | undefined {
-  if (typeof choice === 'object') return choice;
+  if (typeof choice === 'object') return choice as DataSource;
   // The tokens of @nestjs/typeorm, which is not needed for anything else.
   const token = choice === undefined || choice === 'default' ? loadTypeOrm().DataSource : `${choice}DataSource`;
   return env.resolve<DataSource>(token);

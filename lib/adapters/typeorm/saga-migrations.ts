@@ -1,4 +1,3 @@
-import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { SagaConfigurationError } from '../../errors';
 import { DEFAULT_SCHEMA, schemaProblem } from './schema-name';
 import { runSchemaStep, SCHEMA_STEPS, type SchemaStep } from './schema.version';
@@ -8,13 +7,24 @@ export interface SagaMigrationsOptions {
   readonly schema?: string;
 }
 
+/** A TypeORM migration, by what it has: published types must not need TypeORM's. */
+export interface SagaMigration {
+  readonly name: string;
+  up(queryRunner: MigrationQueryRunner): Promise<void>;
+  down(queryRunner: MigrationQueryRunner): Promise<void>;
+}
+
+export interface MigrationQueryRunner {
+  query(sql: string): Promise<unknown>;
+}
+
 /**
  * The migrations that make and upgrade the engine's tables, for the application's own list.
  *
  * @example
  * new DataSource({ type: 'postgres', …, migrations: [...sagaMigrations(), ...mine] })
  */
-export function sagaMigrations(options: SagaMigrationsOptions = {}): (new () => MigrationInterface)[] {
+export function sagaMigrations(options: SagaMigrationsOptions = {}): (new () => SagaMigration)[] {
   const schema = options.schema ?? DEFAULT_SCHEMA;
   const problem = schemaProblem(schema);
   if (problem !== null) throw new SagaConfigurationError([problem]);
@@ -22,17 +32,17 @@ export function sagaMigrations(options: SagaMigrationsOptions = {}): (new () => 
 }
 
 /** TypeORM tells migrations apart by name, and two schemas of one database have the same ones. */
-function migrationOf(schema: string, step: SchemaStep): new () => MigrationInterface {
+function migrationOf(schema: string, step: SchemaStep): new () => SagaMigration {
   const name = `NestSaga_${schema === DEFAULT_SCHEMA ? '' : `${schema}_`}${step.name}${step.timestamp}`;
-  const migration = class implements MigrationInterface {
+  const migration = class implements SagaMigration {
     readonly name = name;
 
-    async up(queryRunner: QueryRunner): Promise<void> {
+    async up(queryRunner: MigrationQueryRunner): Promise<void> {
       await runSchemaStep((text) => queryRunner.query(text), schema, step);
     }
 
     /** Takes the sagas with it. */
-    async down(queryRunner: QueryRunner): Promise<void> {
+    async down(queryRunner: MigrationQueryRunner): Promise<void> {
       if (step.version === 1) await queryRunner.query(`DROP SCHEMA "${schema}" CASCADE`);
     }
   };

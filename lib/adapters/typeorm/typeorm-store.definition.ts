@@ -1,13 +1,12 @@
-import type { DataSource } from 'typeorm';
 import { SagaConfigurationError } from '../../errors';
 import type { AdapterEnvironment, StoreDefinition } from '../../ports/store-definition';
-import { dataSourceProblems, findDataSource } from './data-source.finder';
+import { dataSourceProblems, findDataSource, type ApplicationDataSource } from './data-source.finder';
 import { schemaOf, schemaProblem } from './schema-name';
 import { TypeOrmSagaStore } from './typeorm-saga.store';
 
 export interface TypeOrmStoreOptions {
   /** A DataSource, or the name it has in the application. Default: the application's own. It need not be initialized. */
-  readonly dataSource?: DataSource | string;
+  readonly dataSource?: ApplicationDataSource | string;
   /** The PostgreSQL schema that the tables live in. Default `saga`; of a named instance `saga_<instance>`. */
   readonly schema?: string;
   /** Make and upgrade the tables at boot, for development. Default false: run `sagaMigrations()` with your own migrations. */

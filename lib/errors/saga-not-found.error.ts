@@ -5,10 +5,6 @@ export class SagaNotFoundError extends SagaError {
   readonly code = 'SAGA_NOT_FOUND';
 
   constructor(readonly sagaId: string) {
-    super(
-      `no saga has the id "${String(sagaId)
-        .slice(0, 40)
-        .replace(/[^\x20-\x7e]/g, '?')}"`,
-    );
+    super(`no saga has the id "${sagaId.slice(0, 40).replace(/[^\x20-\x7e]/g, '?')}"`);
   }
 }

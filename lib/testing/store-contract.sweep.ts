@@ -107,6 +107,18 @@ export const sweepCases: readonly StoreCase[] = [
     }
   }),
 
+  promise('what becomes due earlier than the last sweep thought is found in its time', async ({ store, advance }) => {
+    const scenario = new Scenario(store);
+    const sagaId = await scenario.start(TWO_STEPS);
+    const claim = await scenario.claim(sagaId, action(0));
+    await advance(RESEND_MS + SECOND);
+    // From here on nothing seems due before the lease and its grace are over.
+    same((await scenario.sweep()).wakeUps, []);
+    await scenario.complete(claim);
+    await advance(RESEND_MS + SECOND);
+    same((await scenario.sweep()).wakeUps, [{ sagaId, operation: action(1), key: 'do.b', resends: 0 }]);
+  }),
+
   promise('a sweep reports the deadline of a saga that still goes forward', async ({ store, advance }) => {
     const scenario = new Scenario(store);
     const [forward, back] = [

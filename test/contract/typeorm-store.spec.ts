@@ -159,7 +159,9 @@ describe('a start in the caller’s transaction', () => {
         if (result.kind !== 'started') throw new Error(result.kind);
         committed = result.committed;
         void committed?.then(() => (known = true));
-        await manager.transaction(async (nested) => nested.query('SELECT 1'));
+        await manager.transaction(async (nested) => {
+          await nested.query('SELECT 1');
+        });
         expect([await store.find(request.sagaId), known]).toEqual([null, false]);
         return request.sagaId;
       });
@@ -327,15 +329,17 @@ describe('when a saga changes between the snapshot of a statement and its lock',
       const scenario = new Scenario(store);
       const [moved, stays] = [await scenario.start(TWO_STEPS), await scenario.start(TWO_STEPS)];
       await advance(RESEND_MS + 1_000);
-      const { text, values } = slowly(sweepStatement(schema, { limit: 10, graceMs: 0, resendMs: 1_000, resendMaxMs: 1_000 }));
+      const { text, values } = slowly(
+        sweepStatement(schema, { limit: 10, graceMs: 0, resendMs: 10 * RESEND_MS, resendMaxMs: 10 * RESEND_MS }),
+      );
       expect(text).toContain('pg_sleep');
       const late: Promise<readonly { readonly wake_ups: readonly (readonly string[])[] }[]> = app.query(text, [...values]);
       await new Promise((resolve) => setTimeout(resolve, 200));
       await scenario.perform(moved, action(0));
       expect((await late)[0]?.wake_ups.map(([sagaId]) => sagaId)).toEqual([stays]);
       await advance(RESEND_MS + 1_000);
-      const keys = (await scenario.sweep()).wakeUps.map(({ sagaId, key }) => [sagaId, key]);
-      expect(new Set(keys.map(String))).toEqual(new Set([`${moved},do.b`, `${stays},do.a`]));
+      // What it saw of the other one would have hidden for long what is due now.
+      expect((await scenario.sweep()).wakeUps.map(({ sagaId, key }) => [sagaId, key])).toEqual([[moved, 'do.b']]);
     });
   });
 
@@ -349,6 +353,21 @@ describe('when a saga changes between the snapshot of a statement and its lock',
       await new Promise((resolve) => setTimeout(resolve, 200));
       expect((await scenario.sweep()).wakeUps).toHaveLength(1);
       expect((await late)[0]?.wake_ups).toEqual([]);
+    });
+  });
+});
+
+describe('a sweep', () => {
+  it('does not report a lease again before somebody had the time to take it away', async () => {
+    await within(async ({ advance, store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(TWO_STEPS);
+      await scenario.claim(sagaId, action(0));
+      await advance(3_600_000);
+      expect((await scenario.sweep()).expired).toHaveLength(1);
+      expect((await scenario.sweep()).expired).toHaveLength(0);
+      await advance(RESEND_MS + 1_000);
+      expect((await scenario.sweep()).expired).toHaveLength(1);
     });
   });
 });
@@ -537,7 +556,7 @@ describe('speed', () => {
 });
 
 describe('typeOrmStore()', () => {
-  const problems = (options: Parameters<typeof typeOrmStore>[0], found: unknown = undefined): readonly string[] =>
+  const problems = (options: Parameters<typeof typeOrmStore>[0], found?: unknown): readonly string[] =>
     typeOrmStore(options).problems({
       ...NO_CONTAINER,
       resolve: <T>(token: unknown) => (token === DataSource || token === 'ordersDataSource' ? (found as T) : undefined),

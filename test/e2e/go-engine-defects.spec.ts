@@ -163,7 +163,10 @@ describe('The defects of the Go engine', () => {
   it('does not run compensations at once or out of order, however many workers there are', async () => {
     const namespace = freshName();
     const first = await bootSagaApp({ providers: [Ledger, Shop], namespace });
-    const second = await bootSagaApp({ providers: [{ provide: Ledger, useValue: first.context.get(Ledger) }, Shop], namespace });
+    const second = await bootSagaApp({
+      providers: [{ provide: Ledger, useFactory: (): Ledger => first.context.get(Ledger) }, Shop],
+      namespace,
+    });
     const ledger = first.context.get(Ledger);
     ledger.on.set('payment.charge', declined);
     const { id } = await second.sagas.start('order', ORDER);

@@ -47,7 +47,8 @@ function writeApp(folder, { nest, overrides, schema }) {
   const blocks = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```ts\n\/\/ (src\/\S+)\n([\s\S]*?)```/g)];
   for (const [, file, code] of blocks) write(folder, file, code.replace('autoMigrate: true', `autoMigrate: true, schema: '${schema}'`));
   const unnamed = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```ts\n(?!\/\/ src\/)/g)];
-  if (blocks.length < 6 || unnamed.length > 0) throw new Error('every TypeScript block of the README begins with `// src/…`, so that it is compiled here');
+  if (blocks.length < 6 || unnamed.length > 0)
+    throw new Error('every TypeScript block of the README begins with `// src/…`, so that it is compiled here');
 }
 
 const compilerOptions = {

@@ -14,7 +14,10 @@ const problems = [];
 
 try {
   run('npm', ['pack', '--silent', '--pack-destination', folder]);
-  const tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')));
+  const tarball = join(
+    folder,
+    readdirSync(folder).find((name) => name.endsWith('.tgz')),
+  );
   process.stdout.write(run(bin('publint'), ['run', tarball, '--strict']));
   process.stdout.write(run(bin('attw'), [tarball, '--format', 'ascii', '--no-emoji', '--profile', 'node16']));
   checkFiles(run('tar', ['tzf', tarball]).trim().split('\n'));
@@ -29,8 +32,10 @@ process.exitCode = problems.length > 0 ? 1 : 0;
 
 function checkFiles(files) {
   const expected = /^package\/(dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/;
-  for (const file of files) if (!expected.test(file) || /\.spec\.|tsbuildinfo/.test(file)) problems.push(`${file} should not be in the package`);
-  for (const file of ['package/LICENSE', 'package/README.md', 'package/CHANGELOG.md']) if (!files.includes(file)) problems.push(`${file} is missing`);
+  for (const file of files)
+    if (!expected.test(file) || /\.spec\.|tsbuildinfo/.test(file)) problems.push(`${file} should not be in the package`);
+  for (const file of ['package/LICENSE', 'package/README.md', 'package/CHANGELOG.md'])
+    if (!files.includes(file)) problems.push(`${file} is missing`);
 }
 
 /** Follows the imports of a door's declarations: an optional peer that is named there would be needed by everybody. */

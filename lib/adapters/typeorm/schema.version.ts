@@ -37,7 +37,7 @@ export async function runSchemaStep(run: Run, schema: string, step: SchemaStep):
     )`,
   );
   const rows = (await run(`SELECT version FROM "${schema}".meta`)) as readonly { readonly version: number }[];
-  if (Number(rows[0]?.version ?? 0) >= step.version) return;
+  if ((rows[0]?.version ?? 0) >= step.version) return;
   for (const statement of step.statements(schema)) await run(statement);
   await run(
     `INSERT INTO "${schema}".meta (version) VALUES (${step.version})

@@ -26,10 +26,16 @@ export type { RetryOptions, RetryPolicy } from './core/retry-policy';
 export type { SagaState, TurnCause } from './core/saga-value';
 export type { StepList, StepSpec } from './core/step-spec';
 
-export { typeOrmStore } from './adapters/typeorm/typeorm-store.definition';
-export { sagaMigrations } from './adapters/typeorm/saga-migrations';
+export { SagaDatabaseError, SagaManagerError, sagaMigrations, typeOrmStore } from './adapters/typeorm';
+export type {
+  ApplicationDataSource,
+  MigrationQueryRunner,
+  SagaMigration,
+  SagaMigrationsOptions,
+  TypeOrmStoreOptions,
+} from './adapters/typeorm';
 export { rabbitMqTransport } from './adapters/rabbitmq/rabbitmq-transport.definition';
-export type { RabbitMqTransportOptions } from './adapters/rabbitmq/rabbitmq-transport.options';
+export type { ApplicationConnection, RabbitMqTransportOptions } from './adapters/rabbitmq/rabbitmq-transport.options';
 export { inMemoryStore } from './adapters/memory/in-memory-store.definition';
 export { inProcessTransport } from './adapters/memory/in-process-transport.definition';
 

@@ -3,7 +3,7 @@ import { ApplicationConfig, DiscoveryService, ExternalContextCreator, ModuleRef 
 import { NestLogObserver } from './adapters/logging/nest-log.observer';
 import { NodeIdentity } from './adapters/node/node-identity';
 import { rabbitMqTransport } from './adapters/rabbitmq/rabbitmq-transport.definition';
-import { typeOrmStore } from './adapters/typeorm/typeorm-store.definition';
+import { typeOrmStore } from './adapters/typeorm';
 import { describeDiscovered, warnAboutGlobals } from './discovery/boot-report';
 import { HandlerRegistry } from './discovery/handler-registry';
 import { MethodCaller } from './discovery/method-caller';

@@ -110,7 +110,13 @@ export class InMemorySagaStore implements SagaStore {
   }
 
   async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
-    return requests.map((request) => this.applyOne(request, decide));
+    return requests.map((request): ApplyResult => {
+      try {
+        return this.applyOne(request, decide);
+      } catch (error) {
+        return { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
+      }
+    });
   }
 
   private applyOne(request: ApplyRequest, decide: Decide): ApplyResult {

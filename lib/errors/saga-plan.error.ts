@@ -8,6 +8,11 @@ export class SagaPlanError extends SagaError {
     readonly sagaName: string,
     readonly problems: readonly string[],
   ) {
-    super(`saga "${sagaName.slice(0, 128).replace(/[^\x20-\x7e]/g, '?')}" cannot start:\n${problems.map((p) => `  - ${p}`).join('\n')}`);
+    super(`saga ${printable(sagaName)} cannot start:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   }
+}
+
+/** A caller without types may have passed anything. */
+function printable(name: unknown): string {
+  return typeof name === 'string' ? `"${name.slice(0, 128).replace(/[^\x20-\x7e]/g, '?')}"` : '(without a name)';
 }

@@ -1,0 +1,55 @@
+import { SagaInputError } from '../errors';
+import type { Json, JsonLimits } from './json';
+import { quoted } from './names';
+import type { PlanStep } from './plan';
+import { ancestorsOf } from './plan-graph';
+import { takeReferences, type FoundReference, type StoredReference } from './reference';
+import type { StepSpec } from './step-spec';
+import { didYouMean } from './suggestion';
+
+export interface StepInput {
+  readonly input: Json;
+  readonly references: readonly StoredReference[];
+}
+
+/** Makes the stored inputs of a plan; whatever cannot be stored or resolved is named in `problems`. */
+export class InputCompiler {
+  constructor(
+    private readonly steps: readonly PlanStep[],
+    private readonly limits: JsonLimits,
+    private readonly problems: string[],
+  ) {}
+
+  compile(spec: StepSpec, place: number): StepInput {
+    try {
+      const { data, found } = takeReferences(spec.input ?? null, `input of step "${spec.name}"`, this.limits);
+      return { input: data, references: found.map((reference) => this.compileReference(reference, spec.name, place)) };
+    } catch (error) {
+      if (!(error instanceof SagaInputError)) throw error;
+      this.problems.push(error.message);
+      return { input: null, references: [] };
+    }
+  }
+
+  private compileReference({ at, reference }: FoundReference, name: string, place: number): StoredReference {
+    const { source, path } = reference;
+    const isStorable = (key: unknown): boolean => typeof key === 'string' && key.isWellFormed() && !key.includes('\u0000');
+    if (!path.every(isStorable)) this.refuse(name, 'the path of a reference must be made of texts that PostgreSQL can store');
+    if (source.kind === 'context') return { at, path, step: null };
+    const step = this.steps.findIndex((candidate) => candidate.name === source.step);
+    if (step < 0) {
+      const names = this.steps.map((candidate) => candidate.name);
+      this.refuse(
+        name,
+        `refers to the output of ${quoted(source.step)}, which is not a step of this saga${didYouMean(source.step, names)}`,
+      );
+    } else if (!ancestorsOf(this.steps, place).has(step)) {
+      this.refuse(name, `refers to the output of "${source.step}", which may not have settled by then; put it in dependsOn`);
+    }
+    return { at, path, step };
+  }
+
+  private refuse(name: string, problem: string): void {
+    this.problems.push(`step "${name}": ${problem}`);
+  }
+}

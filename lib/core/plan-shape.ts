@@ -1,0 +1,57 @@
+import { isValidName, NAME_RULE, quoted } from './names';
+import type { StepList, StepSpec } from './step-spec';
+import { didYouMean } from './suggestion';
+
+const MAX_STEPS = 10_000;
+
+export interface PlacedStep {
+  readonly spec: StepSpec;
+  /** Names of the list element before it. */
+  readonly after: readonly string[];
+}
+
+/** Checks that every element has the form of a step, and flattens the groups; what has not is named in `problems`. */
+export function placeSteps(list: StepList, problems: string[]): readonly PlacedStep[] {
+  if (!Array.isArray(list) || list.length === 0) {
+    problems.push('it has no steps; pass an array of { name, action, … }');
+    return [];
+  }
+  const placed: PlacedStep[] = [];
+  let after: readonly string[] = [];
+  (list as readonly unknown[]).forEach((element, place) => {
+    const group: readonly unknown[] = Array.isArray(element) ? element : [element];
+    if (group.length === 0) problems.push(`element ${place} is an empty group`);
+    const specs = group.filter((spec): spec is StepSpec => isStep(spec, place, problems));
+    placed.push(...specs.map((spec) => ({ spec, after })));
+    after = specs.map((spec) => spec.name);
+  });
+  if (placed.length > MAX_STEPS) problems.push(`${placed.length} steps are more than ${MAX_STEPS}`);
+  return placed;
+}
+
+const STEP_FIELDS: readonly string[] = ['name', 'action', 'compensation', 'input', 'dependsOn', 'timeoutMs', 'retry'];
+
+function isStep(spec: unknown, place: number, problems: string[]): spec is StepSpec {
+  if (Array.isArray(spec)) {
+    problems.push(`element ${place} has a group inside a group; say with dependsOn what waits for what`);
+    return false;
+  }
+  if (typeof spec !== 'object' || spec === null) {
+    problems.push(`element ${place} is ${quoted(spec)}, not a step { name, action, … }`);
+    return false;
+  }
+  const { name, action, compensation, dependsOn } = spec as Partial<Record<keyof StepSpec, unknown>>;
+  const where = typeof name === 'string' ? `step ${quoted(name)}` : `element ${place}`;
+  const before = problems.length;
+  if (!isValidName(name)) problems.push(`${where}: the name ${quoted(name)} is not ${NAME_RULE}`);
+  if (!isValidName(action)) problems.push(`${where}: the action ${quoted(action)} is not ${NAME_RULE}`);
+  if (compensation != null && !isValidName(compensation))
+    problems.push(`${where}: the compensation ${quoted(compensation)} is not ${NAME_RULE}`);
+  if (dependsOn !== undefined && !(Array.isArray(dependsOn) && dependsOn.every((other) => typeof other === 'string'))) {
+    problems.push(`${where}: dependsOn must be an array of step names`);
+  }
+  for (const field of Object.keys(spec)) {
+    if (!STEP_FIELDS.includes(field)) problems.push(`${where}: unknown field ${quoted(field)}${didYouMean(field, STEP_FIELDS)}`);
+  }
+  return problems.length === before;
+}

@@ -1,0 +1,64 @@
+import type { HandlerDeclaration } from '../core/handler-declaration';
+import type { Direction } from '../core/operation';
+import { isValidName, NAME_RULE, quoted } from '../core/names';
+import { retryPolicyOf, retryPolicyProblems } from '../core/retry-policy';
+import type { HandlerOptions } from '../decorators/metadata';
+import type { MethodCaller } from './method-caller';
+import type { MethodHandler } from './method-handler';
+
+/** A decorated method of a provider, and the class that people know it by. */
+export interface HostMethod {
+  readonly host: object;
+  readonly className: string;
+  readonly method: string;
+}
+
+/** Gathers the handlers of one engine, and everything that is wrong with them. */
+export class HandlerCollector {
+  readonly handlers: MethodHandler[] = [];
+  readonly problems: string[] = [];
+
+  constructor(private readonly caller: MethodCaller) {}
+
+  addAction(at: HostMethod, key: string, options: HandlerOptions): void {
+    this.add(at, 'action', key, null, options);
+  }
+
+  addUndo(at: HostMethod, key: string, undoes: string | null, options: HandlerOptions): void {
+    this.add(at, 'undo', key, undoes, options);
+  }
+
+  refuse(direction: Direction, at: HostMethod, problem: string): void {
+    this.problems.push(`${direction === 'action' ? '@SagaStep' : '@Compensate'} on ${at.className}.${at.method}: ${problem}`);
+  }
+
+  private add(at: HostMethod, direction: Direction, key: string, undoes: string | null, options: HandlerOptions): void {
+    const problems = problemsOf(key, undoes, options);
+    for (const problem of problems) this.refuse(direction, at, problem);
+    if (problems.length > 0) return;
+    const { timeoutMs, retry } = options;
+    const policy = { ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(retry === undefined ? {} : { retry: retryPolicyOf(retry) }) };
+    const declaration: HandlerDeclaration = { direction, key, undoes, policy };
+    this.handlers.push({ declaration, where: `${at.className}.${at.method}`, call: this.caller.callerOf(at.host, at.method) });
+  }
+
+  /** Keys that more than one method has. */
+  duplicates(): readonly string[] {
+    const places = new Map<string, string[]>();
+    for (const { declaration, where } of this.handlers) {
+      const name = declaration.direction === 'action' ? `@SagaStep('${declaration.key}')` : `@Compensate('${declaration.key}')`;
+      places.set(name, [...(places.get(name) ?? []), where]);
+    }
+    return [...places]
+      .filter(([, found]) => found.length > 1)
+      .map(([name, found]) => `${name} is on ${found.join(' and on ')}; a key has one handler (is the class a provider of two modules?)`);
+  }
+}
+
+function problemsOf(key: string, undoes: string | null, { retry, timeoutMs }: HandlerOptions): readonly string[] {
+  const problems = retry === undefined ? [] : retryPolicyProblems(retry);
+  if (!isValidName(key)) problems.push(`the key ${quoted(key)} is not ${NAME_RULE}`);
+  if (undoes !== null && !isValidName(undoes)) problems.push(`"for" ${quoted(undoes)} is not ${NAME_RULE}`);
+  if (timeoutMs !== undefined && !(Number.isFinite(timeoutMs) && timeoutMs > 0)) problems.push('timeoutMs must be a number above 0');
+  return problems;
+}

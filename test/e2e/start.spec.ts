@@ -151,4 +151,19 @@ describe('start()', () => {
       }
     },
   );
+
+  it('refuses what cannot be stored or looked for in options of list() and compensate()', async () => {
+    const { sagas } = await bootSagaApp({ options: { unknownActions: 'warn' } });
+    const { id } = await sagas.start('s', [{ name: 'never', action: 'nobody.has' }]);
+    for (const ask of [
+      () => sagas.list({ name: '\0' }),
+      () => sagas.list({ before: '\0' }),
+      () => sagas.list({ limit: 0 }),
+      () => sagas.compensate(id, { reason: '\0' }),
+      () => sagas.compensate(id, { actor: 'x'.repeat(2_000) }),
+    ]) {
+      await expect(ask()).rejects.toThrow(SagaInputError);
+    }
+    expect((await sagas.get(id)).state).toBe('started');
+  });
 });

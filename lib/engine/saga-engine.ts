@@ -16,6 +16,7 @@ import type { EngineOptions } from '../options/engine-options';
 import { HandlerBook } from './handler-book';
 import { insideHandler } from './handler-scope';
 import { Heartbeats } from './heartbeats';
+import { Janitor } from './janitor';
 import { Saga } from './saga';
 import { Starter, type StartedSaga, type StartOptions } from './starter';
 import { Sweeper } from './sweeper';
@@ -52,6 +53,7 @@ export class SagaEngine {
   private readonly sweeper: Sweeper;
   private readonly book: HandlerBook;
   private readonly starter: Starter;
+  private readonly janitor: Janitor;
 
   constructor(
     private readonly parts: EngineParts,
@@ -70,6 +72,7 @@ export class SagaEngine {
     this.workers = new Workers(store, invoker, this.runner, observer, identity, options);
     this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere);
     this.book = new HandlerBook(store, invoker.declarations, options.group, works);
+    this.janitor = new Janitor(store, observer, options.retention);
     this.starter = new Starter(store, this.book, this.committer, observer, identity, options);
   }
 
@@ -107,6 +110,7 @@ export class SagaEngine {
     this.consume('action', 'step');
     this.consume('undo', 'compensation');
     this.sweeper.start();
+    this.janitor.start();
   }
 
   private consume(direction: Direction, what: string): void {
@@ -133,6 +137,7 @@ export class SagaEngine {
     const drained = this.workers.drain();
     await this.parts.transport.stop();
     await this.sweeper.stop();
+    await this.janitor.stop();
     await this.withinDrainTime(drained); // what they complete is still dispatched: the next step should not wait for a sweep
   }
 

@@ -17,6 +17,8 @@ export interface EngineOptions {
   readonly sweepMs: number;
   /** When a wake-up that nobody claimed is sent again the first time. */
   readonly resendMs: number;
+  /** How long finished sagas and quarantined messages are kept; null: for ever. */
+  readonly retention: { readonly finishedMs: number | null; readonly quarantinedMs: number | null };
   /** After this long without a confirmed wake-up, work is claimed straight from the store. */
   readonly brokerFallbackMs: number;
 }

@@ -21,12 +21,15 @@ const FIELDS = {
   sweepMs: true,
   resendMs: true,
   brokerFallbackMs: true,
+  retention: true,
   observers: true,
 } satisfies Record<keyof SagaModuleOptions, true>;
 const WORKER_FIELDS = ['steps', 'compensations'];
 const DEFAULT_FIELDS = ['timeoutMs', 'retry', 'compensation', 'infrastructureBudget'];
+const RETENTION_FIELDS = ['finishedMs', 'quarantinedMs'];
 const POLICY_FIELDS = ['timeoutMs', 'retry'];
 
+const WEEK_MS = 604_800_000;
 const UNDO_RETRY: RetryPolicy = { attempts: 20, backoff: 'exponential', baseMs: 1_000, maxMs: 300_000 };
 
 export interface ResolvedSagaOptions {
@@ -60,9 +63,10 @@ export function resolveSagaOptions(options: SagaModuleOptions): ResolvedSagaOpti
     return found.length > 0 ? fallback : retryPolicyOf(value);
   };
 
-  const { workers, defaults, group = '', unknownActions = 'refuse' } = options;
+  const { workers, defaults, retention, group = '', unknownActions = 'refuse' } = options;
   known(options, Object.keys(FIELDS), '');
   known(workers, WORKER_FIELDS, 'workers.');
+  known(retention, RETENTION_FIELDS, 'retention.');
   known(defaults, DEFAULT_FIELDS, 'defaults.');
   known(defaults?.compensation, POLICY_FIELDS, 'defaults.compensation.');
   if (group !== '' && !isValidName(group)) problems.push(`option "group" ${quoted(group)} is not ${NAME_RULE}`);
@@ -84,6 +88,8 @@ export function resolveSagaOptions(options: SagaModuleOptions): ResolvedSagaOpti
     if (!Number.isInteger(checked)) problems.push(`option "${name}" must be a whole number`);
     return checked;
   };
+  const age = (value: number | null | undefined, fallback: number | null, name: string): number | null =>
+    value === null ? null : value === undefined ? fallback : number(value, 0, name, 0);
   const engine: EngineOptions = {
     workers: { action: count(workers?.steps, 'workers.steps'), undo: count(workers?.compensations, 'workers.compensations') },
     group,
@@ -99,6 +105,10 @@ export function resolveSagaOptions(options: SagaModuleOptions): ResolvedSagaOpti
     drainMs: number(options.drainMs, 25_000, 'drainMs', 0),
     sweepMs: number(options.sweepMs, 5_000, 'sweepMs', 10),
     resendMs: number(options.resendMs, 5_000, 'resendMs', 10),
+    retention: {
+      finishedMs: age(retention?.finishedMs, null, 'retention.finishedMs'),
+      quarantinedMs: age(retention?.quarantinedMs, WEEK_MS, 'retention.quarantinedMs'),
+    },
     brokerFallbackMs: number(options.brokerFallbackMs, 5_000, 'brokerFallbackMs', 0),
   };
   return { engine, autoStart: options.autoStart ?? true, problems };

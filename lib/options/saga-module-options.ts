@@ -44,6 +44,13 @@ export interface SagaModuleOptions {
   readonly resendMs?: number;
   /** After this long without a confirmed wake-up, work is claimed straight from the store. Default: 5,000. */
   readonly brokerFallbackMs?: number;
+  /** What is removed, and when. A business key is never removed: it can never start again. */
+  readonly retention?: {
+    /** How long a saga that has ended is kept, with its history. Default: null, for ever. */
+    readonly finishedMs?: number | null;
+    /** How long a message that nobody understood is kept. Default: 604,800,000 (7 days). */
+    readonly quarantinedMs?: number | null;
+  };
   /** Told of everything that happens in this process. */
   readonly observers?: readonly SagaObserver[];
 }

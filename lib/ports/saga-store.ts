@@ -47,6 +47,8 @@ export interface SagaStore {
   states(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaState>>;
   /** Removes a saga that has ended. Its business key stays. Answers the state that stood in the way, if one did. */
   delete(sagaId: string): Promise<'deleted' | 'missing' | { readonly active: SagaState }>;
+  /** Removes a batch of what is older than it has to be: sagas as `delete` would, and quarantined messages. */
+  purge(request: PurgeRequest): Promise<PurgeResult>;
   /** What happened to a saga, in order. */
   history(sagaId: string): Promise<readonly StoredHistoryEntry[]>;
 
@@ -198,6 +200,20 @@ export interface ExpiredLease {
   readonly operation: OperationRef;
   readonly fence: number;
   readonly claimId: string;
+}
+
+export interface PurgeRequest {
+  /** Sagas that ended at least this many milliseconds ago; null keeps them. */
+  readonly finishedMs: number | null;
+  /** Messages that were quarantined at least this many milliseconds ago; null keeps them. */
+  readonly quarantinedMs: number | null;
+  /** At most this many of each. */
+  readonly limit: number;
+}
+
+export interface PurgeResult {
+  readonly sagas: number;
+  readonly messages: number;
 }
 
 export interface SagaQuery {

@@ -47,6 +47,37 @@ export const queryCases: readonly StoreCase[] = [
     );
   }),
 
+  promise('a purge removes what ended long enough ago, in batches, and keeps business keys', async ({ store, advance }) => {
+    const scenario = new Scenario(store);
+    const ended: string[] = [];
+    for (const key of ['k1', 'k2', 'k3']) {
+      const sagaId = await scenario.start(plan([step('a')]), { businessKey: { key, fingerprint: 'f' } });
+      await scenario.perform(sagaId, action(0));
+      ended.push(sagaId);
+    }
+    const running = await scenario.start(TWO_STEPS);
+    const message = { source: 'q', reason: 'r', messageId: null, bodyHead: new Uint8Array([1]), bodySize: 1 };
+    await store.quarantine(message);
+    await advance(10_000);
+    const recent = await scenario.start(plan([step('a')]));
+    await scenario.perform(recent, action(0));
+    await store.quarantine(message);
+
+    same(await store.purge({ finishedMs: null, quarantinedMs: null, limit: 10 }), { sagas: 0, messages: 0 });
+    same(await store.purge({ finishedMs: 5_000, quarantinedMs: 5_000, limit: 2 }), { sagas: 2, messages: 1 });
+    same(await store.purge({ finishedMs: 5_000, quarantinedMs: 5_000, limit: 2 }), { sagas: 1, messages: 0 });
+    same(
+      await store.states([...ended, running, recent]),
+      new Map([
+        [running, 'started'],
+        [recent, 'completed'],
+      ]),
+    );
+    for (const sagaId of ended) same(await store.history(sagaId), []);
+    const again = await scenario.startWithKey(plan([step('a')]), 'k1', 'f');
+    same(again, { kind: 'existing', sagaId: ended[0], state: 'completed', purged: true });
+  }),
+
   promise('delete refuses an active saga', async ({ store }) => {
     const scenario = new Scenario(store);
     const sagaId = await scenario.start(TWO_STEPS);

@@ -35,6 +35,7 @@ const TIMES: Readonly<Record<string, readonly string[]>> = {
   operations: ['due_at', 'send_at', 'lease_until', 'settled_at'],
   history: ['at'],
   handlers: ['last_seen'],
+  quarantine: ['at'],
 };
 
 /** A store over a schema of its own, migrated, and dropped in the end. */

@@ -11,6 +11,8 @@ import type {
   Decide,
   Heartbeat,
   HeartbeatResult,
+  PurgeRequest,
+  PurgeResult,
   QuarantinedMessage,
   SagaQuery,
   SagaStore,
@@ -45,7 +47,7 @@ export class InMemorySagaStore implements SagaStore {
     string,
     { readonly group: string; readonly declaration: HandlerDeclaration; readonly seenAt: number }
   >();
-  private readonly quarantined: QuarantinedMessage[] = [];
+  private readonly quarantined: { readonly message: QuarantinedMessage; readonly at: number }[] = [];
   private seq = 0;
 
   /** @param now milliseconds; the clock of everything this store decides. Default: the system's */
@@ -198,6 +200,18 @@ export class InMemorySagaStore implements SagaStore {
     return 'deleted';
   }
 
+  async purge({ finishedMs, quarantinedMs, limit }: PurgeRequest): Promise<PurgeResult> {
+    const now = this.now();
+    const old = [...this.records.values()].filter(
+      ({ completedAt }) => finishedMs !== null && completedAt !== null && completedAt <= now - finishedMs,
+    );
+    const sagas = old.slice(0, limit);
+    for (const { saga } of sagas) await this.delete(saga.id);
+    const messages = this.quarantined.filter(({ at }) => quarantinedMs !== null && at <= now - quarantinedMs).slice(0, limit);
+    for (const message of messages) this.quarantined.splice(this.quarantined.indexOf(message), 1);
+    return { sagas: sagas.length, messages: messages.length };
+  }
+
   async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
     return structuredClone(this.records.get(sagaId)?.history ?? []);
   }
@@ -222,7 +236,7 @@ export class InMemorySagaStore implements SagaStore {
   }
 
   async quarantine(message: QuarantinedMessage): Promise<void> {
-    this.quarantined.push(structuredClone(message));
+    this.quarantined.push({ message: structuredClone(message), at: this.now() });
     if (this.quarantined.length > MOST_QUARANTINED) this.quarantined.shift();
   }
 }

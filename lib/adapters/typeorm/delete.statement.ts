@@ -1,5 +1,6 @@
 import type { SagaState } from '../../core/saga-value';
-import type { Statement } from './sql';
+import type { PurgeRequest } from '../../ports/saga-store';
+import { delayMs, inMs, type Statement } from './sql';
 
 export interface DeleteRow {
   readonly state: SagaState;
@@ -11,22 +12,52 @@ export function deleteStatement(schema: string, sagaId: string): Statement {
   const s = `"${schema}"`;
   return {
     text: `WITH locked AS MATERIALIZED (
-        SELECT s.id, s.name, s.state FROM ${s}.sagas s
+        SELECT s.id FROM ${s}.sagas s
          WHERE s.id = $1 AND s.state IN ('completed', 'compensated', 'failed') FOR UPDATE SKIP LOCKED
-      ), gone AS (
-        DELETE FROM ${s}.sagas s USING locked WHERE s.id = locked.id RETURNING s.id, s.name, s.state
+      ), ${removeLocked(s)}
+      SELECT s.state, EXISTS (SELECT FROM gone) AS deleted FROM ${s}.sagas s WHERE s.id = $1`,
+    values: [sagaId],
+  };
+}
+
+export interface PurgeRow {
+  readonly sagas: number;
+  readonly messages: number;
+}
+
+/** Removes a batch of what is old enough; a row that somebody holds is left for the next batch. */
+export function purgeStatement(schema: string, { finishedMs, quarantinedMs, limit }: PurgeRequest): Statement {
+  const s = `"${schema}"`;
+  const age = (ms: number | null): number | null => (ms === null ? null : -delayMs(ms));
+  return {
+    text: `WITH locked AS MATERIALIZED (
+        SELECT s.id FROM ${s}.sagas s
+         WHERE s.completed_at <= ${inMs('$1::float8')} AND s.state IN ('completed', 'compensated', 'failed')
+         ORDER BY s.completed_at LIMIT $3 FOR UPDATE SKIP LOCKED
+      ), ${removeLocked(s)}, messages AS (
+        DELETE FROM ${s}.quarantine q WHERE q.id = ANY (ARRAY(
+          SELECT o.id FROM ${s}.quarantine o WHERE o.at <= ${inMs('$2::float8')} ORDER BY o.id LIMIT $3 FOR UPDATE SKIP LOCKED))
+        RETURNING 1
+      )
+      SELECT (SELECT count(*)::int FROM gone) AS sagas, (SELECT count(*)::int FROM messages) AS messages`,
+    values: [age(finishedMs), age(quarantinedMs), limit],
+  };
+}
+
+/** By arrays of ids, not by joins: on tables that were never analysed a join may read them whole. */
+function removeLocked(s: string): string {
+  const ids = 'ANY (ARRAY(SELECT gone.id FROM gone))';
+  return `gone AS (
+        DELETE FROM ${s}.sagas s WHERE s.id = ANY (ARRAY(SELECT locked.id FROM locked)) RETURNING s.id, s.name, s.state
       ), kept AS (
         UPDATE ${s}.business_keys b SET final_state = gone.state
           FROM gone JOIN ${s}.inputs given ON given.saga_id = gone.id AND given.step = -1
          WHERE b.saga_name = gone.name AND b.key = given.input ->> 'businessKey' AND b.saga_id = gone.id
       ), inputs AS (
-        DELETE FROM ${s}.inputs i USING gone WHERE i.saga_id = gone.id
+        DELETE FROM ${s}.inputs i WHERE i.saga_id = ${ids}
       ), operations AS (
-        DELETE FROM ${s}.operations o USING gone WHERE o.saga_id = gone.id
+        DELETE FROM ${s}.operations o WHERE o.saga_id = ${ids}
       ), history AS (
-        DELETE FROM ${s}.history h USING gone WHERE h.saga_id = gone.id
-      )
-      SELECT s.state, EXISTS (SELECT FROM gone) AS deleted FROM ${s}.sagas s WHERE s.id = $1`,
-    values: [sagaId],
-  };
+        DELETE FROM ${s}.history h WHERE h.saga_id = ${ids}
+      )`;
 }

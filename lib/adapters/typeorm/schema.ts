@@ -33,6 +33,9 @@ export function schemaVersion1(schema: string): readonly string[] {
     // once or twice a saga, and the last time wake_at changes as well.
     `CREATE INDEX IF NOT EXISTS sagas_active ON ${s}.sagas (seq) WHERE state IN ('started', 'compensating', 'stuck')`,
 
+    // For the purge. completed_at is set once, by the update that ends the saga.
+    `CREATE INDEX IF NOT EXISTS sagas_completed_at ON ${s}.sagas (completed_at) WHERE completed_at IS NOT NULL`,
+
     `CREATE TABLE IF NOT EXISTS ${s}.inputs (
       saga_id text  NOT NULL,
       step    int   NOT NULL,

@@ -11,6 +11,8 @@ import type {
   Decide,
   Heartbeat,
   HeartbeatResult,
+  PurgeRequest,
+  PurgeResult,
   QuarantinedMessage,
   SagaQuery,
   SagaStore,
@@ -22,7 +24,7 @@ import type {
   SweepRequest,
   SweepResult,
 } from '../../ports/saga-store';
-import { deleteStatement, type DeleteRow } from './delete.statement';
+import { deleteStatement, purgeStatement, type DeleteRow, type PurgeRow } from './delete.statement';
 import { EnginePool } from './engine.pool';
 import { findStatement, listStatement, statesStatement, toStoredSaga, type StoredSagaRow } from './find.statement';
 import { readHandlersStatement, toStoredHandler, writeHandlersStatement, type HandlerRow } from './handlers.statement';
@@ -130,6 +132,11 @@ export class TypeOrmSagaStore implements SagaStore {
       await pause(delay);
     }
     throw new SagaBusyError(`saga ${sagaId}`);
+  }
+
+  async purge(request: PurgeRequest): Promise<PurgeResult> {
+    const [row] = await this.query<PurgeRow>(purgeStatement(this.schema, request));
+    return row as PurgeRow;
   }
 
   async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {

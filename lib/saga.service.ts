@@ -19,6 +19,8 @@ export interface ListOptions {
   /** Only sagas in one of these states. Default: all. */
   readonly state?: SagaState | readonly SagaState[];
   readonly name?: string;
+  /** True: only sagas that ended and need a person all the same. Default: all. */
+  readonly attention?: boolean;
   /** 1 to 1,000. Default: 100. */
   readonly limit?: number;
   /** Id of a saga: only those that started before it. For the next page, the last id of this one. */
@@ -73,7 +75,7 @@ export class SagaService {
 
   /** The newest first. */
   async list(options: ListOptions = {}): Promise<readonly Saga[]> {
-    const { state, name, limit = 100, before } = options;
+    const { state, name, attention, limit = 100, before } = options;
     const refuse = (path: string, reason: string): never => {
       throw new SagaInputError('list options', path, reason);
     };
@@ -85,6 +87,7 @@ export class SagaService {
       limit,
       ...(states && { states }),
       ...(name === undefined ? {} : { name }),
+      ...(attention === undefined ? {} : { attention }),
       ...(before === undefined ? {} : { before }),
     };
     return (await this.runtime.engine()).list(query);
@@ -123,7 +126,7 @@ export class SagaService {
   /**
    * Removes a saga that has ended. Its business key is kept, so that it can never start again.
    *
-   * @throws SagaNotFoundError, SagaActiveError
+   * @throws SagaNotFoundError, SagaActiveError, SagaAttentionError
    */
   async delete(sagaId: string): Promise<void> {
     await (await this.runtime.engine()).delete(sagaId);

@@ -2,6 +2,7 @@ import { settledBetweenAttempts } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, policyOf, type Draft } from './draft';
 import type { CompletedEvent, FailedEvent, LeaseExpiredEvent, ReleasedEvent } from './event';
+import { lateOutcome } from './late';
 import { attemptsOf, type Operation } from './operation';
 import type { Plan } from './plan';
 import { nextRetryMs } from './retry-policy';
@@ -14,7 +15,9 @@ type AttemptEnd = CompletedEvent | FailedEvent | LeaseExpiredEvent | ReleasedEve
 export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): Decision {
   const operation = operationOf(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
-  if (operation.state !== 'running' || operation.fence !== event.fence || operation.claimId !== event.claimId) return ignored('stale');
+  const isItsWorker = operation.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
+  if (!isItsWorker)
+    return event.type === 'completed' && operation.direction === 'action' ? lateOutcome(plan, saga, operation, event) : ignored('stale');
   return finish(event, next(plan, saga, operation, event));
 }
 

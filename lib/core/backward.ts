@@ -1,9 +1,10 @@
 import { NEED_ALL } from './decision';
 import { dispatch, draft, type Draft } from './draft';
 import type { SagaEffect } from './effect';
+import { settleLateRound } from './late';
 import { newOperation, type Operation } from './operation';
 import type { Plan } from './plan';
-import { actionsOf, withOperations, type SagaState, type SagaValue, type TurnCause } from './saga-value';
+import { actionsOf, isTerminal, withOperations, type SagaState, type SagaValue, type TurnCause } from './saga-value';
 import { undoOrder } from './undo-order';
 
 /**
@@ -53,6 +54,7 @@ export function beginUndo(plan: Plan, saga: SagaValue): Draft {
 
 /** The rules of the way back: the next undo, the end, or a person who must act. */
 export function settleUndo(plan: Plan, saga: SagaValue, undo: Operation): Draft {
+  if (isTerminal(saga.state)) return settleLateRound(saga, undo);
   const settled = withOperations(saga, [undo]);
   if (undo.state !== 'completed') return ended({ ...settled, state: 'stuck' }, undo);
   const openUndos = saga.openUndos - 1;
@@ -66,12 +68,26 @@ export function settleUndo(plan: Plan, saga: SagaValue, undo: Operation): Draft 
 /** A person asks for the undo that was given up to be tried again, with its budgets whole. */
 export function retryStuckUndos(plan: Plan, saga: SagaValue): Draft {
   if (!saga.whole) return NEED_ALL;
-  const exhausted = [...saga.operations.values()].filter(
-    (operation) => operation.direction === 'undo' && (operation.state === 'failed' || operation.state === 'unknown'),
-  );
-  const again = exhausted.map((undo): Operation => ({ ...undo, state: 'started', claims: 0, losses: 0, blamed: 0 }));
+  return tryAgain(plan, saga, 'compensating');
+}
+
+/** The same for the rounds that an ended saga asked for; its state stays. */
+export function retryLateRounds(plan: Plan, saga: SagaValue): Draft {
+  if (!saga.whole) return NEED_ALL;
+  return tryAgain(plan, saga, saga.state);
+}
+
+function tryAgain(plan: Plan, saga: SagaValue, state: SagaState): Draft {
+  const again = givenUpUndos(saga).map((undo): Operation => ({ ...undo, state: 'started', claims: 0, losses: 0, blamed: 0 }));
   const effects: readonly SagaEffect[] = again.map((undo) => dispatch(plan, undo));
-  return draft({ ...withOperations(saga, again), state: 'compensating' }, again[0] ?? null, effects);
+  return draft({ ...withOperations(saga, again), state }, again[0] ?? null, effects);
+}
+
+/** Undos whose attempts are used up: a person must act. */
+export function givenUpUndos(saga: SagaValue): readonly Operation[] {
+  return [...saga.operations.values()].filter(
+    ({ direction, state }) => direction === 'undo' && (state === 'failed' || state === 'unknown'),
+  );
 }
 
 function ended(saga: SagaValue & { readonly state: SagaState }, subject: Operation | null = null): Draft {

@@ -25,10 +25,11 @@ export function about(subject: Operation, made: Draft): Draft {
   return made.kind === 'draft' ? { ...made, subject } : made;
 }
 
-export function finish(event: SagaEvent, made: Draft): Decision {
+/** @param kind what the history calls it; the event's own name, unless it came too late to be that */
+export function finish(event: SagaEvent, made: Draft, kind: HistoryEntry['kind'] = event.type): Decision {
   if (made.kind === 'need') return made;
   const saga = { ...made.saga, rev: made.saga.rev + 1 };
-  return { kind: 'moved', saga, effects: [...made.effects, { type: 'record', entry: entryOf(event, saga, made.subject) }] };
+  return { kind: 'moved', saga, effects: [...made.effects, { type: 'record', entry: { ...entryOf(event, saga, made.subject), kind } }] };
 }
 
 function entryOf(event: SagaEvent, saga: SagaValue, subject: Operation | null): HistoryEntry {

@@ -3,7 +3,7 @@ import type { Direction, OperationRef, StepFailure } from './operation';
 import type { SagaState } from './saga-value';
 
 /** What a decision asks the shell to do. Delays, never instants: the store's clock turns them into times. */
-export type SagaEffect = DispatchEffect | AbortEffect | EndedEffect | RecordEffect;
+export type SagaEffect = DispatchEffect | AbortEffect | EndedEffect | AttentionEffect | RecordEffect;
 
 /** Send a wake-up for an operation that may now be claimed, at once or after a delay. */
 export interface DispatchEffect {
@@ -26,6 +26,12 @@ export interface EndedEffect {
   readonly state: SagaState;
 }
 
+/** Something happened to a saga that had ended, or was put right. */
+export interface AttentionEffect {
+  readonly type: 'attention';
+  readonly raised: boolean;
+}
+
 /** One row of history; every moved event asks for exactly one. */
 export interface RecordEffect {
   readonly type: 'record';
@@ -33,7 +39,7 @@ export interface RecordEffect {
 }
 
 export interface HistoryEntry {
-  readonly kind: SagaEventType | 'start';
+  readonly kind: SagaEventType | 'start' | 'late';
   /** The saga's state after the event. */
   readonly state: SagaState;
   /** Its place in the plan. */

@@ -67,6 +67,7 @@ export interface CompensateEvent {
 /** Somebody other than the worker knows how an operation ended. */
 export interface ReportedEvent {
   readonly type: 'reported';
+  /** Of an undo, the last round is meant. */
   readonly operation: OperationRef;
   readonly result: { readonly kind: 'completed'; readonly output: Json } | { readonly kind: 'failed'; readonly error: StepFailure };
   readonly actor: string | null;

@@ -48,6 +48,7 @@ export function startSaga(plan: Plan, id: string): { readonly saga: SagaValue; r
     openActions: operations.length,
     openUndos: 0,
     cause: null,
+    attention: false,
     operations: new Map(),
     whole: true,
   };

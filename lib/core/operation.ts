@@ -37,6 +37,8 @@ export interface Operation {
   readonly timedOut: boolean;
   /** Undos: what became of the action. */
   readonly actionOutcome: 'completed' | 'unknown' | null;
+  /** Actions: the highest fence whose late outcome was counted; 0 when none was. */
+  readonly lateFence: number;
   readonly error: StepFailure | null;
   /** Present only in the decision that sets it: outputs are never needed to decide. */
   readonly output?: Json;
@@ -76,6 +78,7 @@ export function newOperation(of: OperationRef, init: Partial<Operation>): Operat
     hadUnknown: false,
     timedOut: false,
     actionOutcome: null,
+    lateFence: 0,
     error: null,
     ...init,
   };

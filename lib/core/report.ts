@@ -1,9 +1,9 @@
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { finish } from './draft';
 import type { ReportedEvent } from './event';
-import { isSettled, type Operation } from './operation';
+import { isSettled, type Operation, type OperationRef } from './operation';
 import type { Plan } from './plan';
-import { operationOf, type SagaValue } from './saga-value';
+import { isTerminal, operationOf, type SagaValue } from './saga-value';
 import { settle } from './settle';
 
 /**
@@ -11,14 +11,25 @@ import { settle } from './settle';
  * settled; a worker that still runs it loses its fence. A stuck saga takes the word for the undo that was given up.
  */
 export function reported(plan: Plan, saga: SagaValue, event: ReportedEvent): Decision {
-  const operation = operationOf(saga, event.operation);
+  if (event.operation.direction === 'undo' && !saga.whole) return NEED_ALL;
+  const operation = latestRound(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
-  const givenUp =
-    saga.state === 'stuck' && operation.direction === 'undo' && (operation.state === 'failed' || operation.state === 'unknown');
-  const isNews = !isSettled(operation) || (givenUp && event.result.kind === 'completed');
+  const isNews = !isSettled(operation) || (isGivenUp(saga, operation) && event.result.kind === 'completed');
   if (operation.state === 'pending' || !isNews) return ignored('not-claimable');
-  if (operation.direction === 'undo' && saga.state === 'started') return ignored('wrong-direction');
+  if (operation.direction === 'undo' ? saga.state === 'started' : isTerminal(saga.state)) return ignored('wrong-direction');
   return finish(event, settle(plan, saga, settledAs(saga, operation, event)));
+}
+
+/** Whoever reports an undo means its last round. */
+function latestRound(saga: SagaValue, ref: OperationRef): Operation | undefined {
+  if (ref.direction === 'action') return operationOf(saga, ref);
+  const rounds = [...saga.operations.values()].filter((operation) => operation.direction === 'undo' && operation.step === ref.step);
+  return rounds.sort((a, b) => b.round - a.round)[0];
+}
+
+function isGivenUp(saga: SagaValue, operation: Operation): boolean {
+  const waitsForSomebody = saga.state === 'stuck' || saga.attention;
+  return waitsForSomebody && operation.direction === 'undo' && (operation.state === 'failed' || operation.state === 'unknown');
 }
 
 function settledAs(saga: SagaValue, operation: Operation, event: ReportedEvent): Operation {

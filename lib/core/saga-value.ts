@@ -31,6 +31,8 @@ export interface SagaValue {
   /** Join counter: undos that have not completed. 0 until the undo has begun. */
   readonly openUndos: number;
   readonly cause: TurnCause | null;
+  /** It has ended, and an effect came late that is not undone yet: its state stays, and a person should know. */
+  readonly attention: boolean;
   readonly operations: ReadonlyMap<OperationKey, Operation>;
   readonly whole: boolean;
 }

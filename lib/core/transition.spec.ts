@@ -119,6 +119,8 @@ class Story {
         return [`abort ${this.plan.steps[effect.operation.step]?.name}`];
       case 'ended':
         return [`ended ${effect.state}`];
+      case 'attention':
+        return [effect.raised ? 'attention' : 'no attention'];
       case 'record':
         return [];
     }

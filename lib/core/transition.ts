@@ -1,5 +1,5 @@
 import { attemptEnded } from './attempt';
-import { retryStuckUndos, turnBack } from './backward';
+import { givenUpUndos, retryLateRounds, retryStuckUndos, turnBack } from './backward';
 import { claim } from './claim';
 import { ignored, type Decision } from './decision';
 import { finish } from './draft';
@@ -22,7 +22,12 @@ import { isTerminal, type SagaValue } from './saga-value';
  * ```
  */
 export function transition(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
-  if (isTerminal(saga.state)) return ignored('terminal');
+  if (!isTerminal(saga.state)) return decide(plan, saga, event);
+  const decision = isHeardAfterTheEnd(saga, event) ? decide(plan, saga, event) : ignored('terminal');
+  return decision.kind === 'ignored' ? ignored('terminal') : decision;
+}
+
+function decide(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
   switch (event.type) {
     case 'claim':
       return claim(plan, saga, event);
@@ -42,14 +47,23 @@ export function transition(plan: Plan, saga: SagaValue, event: SagaEvent): Decis
   }
 }
 
+/** A terminal state never changes. But an effect may come late, and then its undo has to run. */
+function isHeardAfterTheEnd(saga: SagaValue, event: SagaEvent): boolean {
+  if (event.type === 'compensate' || event.type === 'reported') return saga.attention;
+  if (event.type === 'deadline') return false;
+  return event.operation.direction === 'action' ? event.type === 'completed' : event.operation.round > 1;
+}
+
 function compensate(plan: Plan, saga: SagaValue, event: CompensateEvent): Decision {
   switch (saga.state) {
     case 'started':
       return finish(event, turnBack(plan, saga, { kind: 'asked', reason: event.reason, actor: event.actor }));
     case 'stuck':
       return finish(event, retryStuckUndos(plan, saga));
-    default:
+    case 'compensating':
       return ignored('already-compensating');
+    default:
+      return saga.whole && givenUpUndos(saga).length === 0 ? ignored('already-compensating') : finish(event, retryLateRounds(plan, saga));
   }
 }
 

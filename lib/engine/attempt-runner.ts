@@ -53,7 +53,7 @@ export class AttemptRunner {
       const handler = this.invoke(claim, call);
       const ended =
         (await within(handler, policyOf(claim.basis.plan, claim.operation).timeoutMs)) ?? (await this.overtime(attempt, handler));
-      if (ended === null) slots.leaveBehind(handler);
+      if (ended === null) this.leaveBehind(claim, handler, slots);
       else await this.report(claim, this.reportOf(claim, ended));
     } finally {
       this.heartbeats.remove(claim.claimId);
@@ -82,6 +82,15 @@ export class AttemptRunner {
       this.sweepIn(0);
     }
     return ended;
+  }
+
+  /** The slot is free again. If the handler ends well after all, its effect came late and may have to be undone once more. */
+  private leaveBehind(claim: Claim, handler: Promise<Ended>, slots: Slots): void {
+    slots.leaveBehind(handler);
+    void handler.then(async (ended) => {
+      const report = this.reportOf(claim, ended);
+      if (report.type === 'completed') await this.committer.commit(claim.sagaId, report);
+    });
   }
 
   private reportOf(claim: Claim, ended: Ended): Report {

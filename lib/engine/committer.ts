@@ -54,6 +54,7 @@ export class Committer {
     this.dispatcher.perform(sagaId, effects);
     for (const effect of effects) {
       if (effect.type === 'abort') this.heartbeats.abort(sagaId, effect.operation, 'the saga turned back');
+      if (effect.type === 'attention') this.observer.notify({ type: 'saga.attention', sagaId, name, raised: effect.raised });
       if (effect.type !== 'ended') continue;
       this.waiters.ended(sagaId);
       this.observer.notify({ type: 'saga.ended', sagaId, name, state: effect.state });

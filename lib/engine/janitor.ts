@@ -32,7 +32,9 @@ export class Janitor {
 
   private cleanIn(ms: number): void {
     if (this.stopped) return;
-    this.timer = setTimeout(() => (this.cleaning = this.clean()), ms).unref();
+    this.timer = setTimeout(() => {
+      this.cleaning = this.clean();
+    }, ms).unref();
   }
 
   private async clean(): Promise<void> {

@@ -1,4 +1,12 @@
-import { SagaActiveError, SagaClosedError, SagaInputError, SagaNotFoundError, SagaTerminalError, SagaWaitInHandlerError } from '../errors';
+import {
+  SagaActiveError,
+  SagaAttentionError,
+  SagaClosedError,
+  SagaInputError,
+  SagaNotFoundError,
+  SagaTerminalError,
+  SagaWaitInHandlerError,
+} from '../errors';
 import { toJson } from '../core/json';
 import { isSagaId } from '../core/names';
 import type { SagaState } from '../core/saga-value';
@@ -209,10 +217,11 @@ export class SagaEngine {
     return this.get(sagaId);
   }
 
-  /** @throws SagaNotFoundError, SagaActiveError */
+  /** @throws SagaNotFoundError, SagaActiveError, SagaAttentionError */
   async delete(sagaId: string): Promise<void> {
     const result = isSagaId(sagaId) ? await this.parts.store.delete(sagaId) : 'missing';
     if (result === 'missing') throw new SagaNotFoundError(sagaId);
+    if (result === 'attention') throw new SagaAttentionError(sagaId);
     if (result !== 'deleted') throw new SagaActiveError(sagaId, result.active satisfies SagaState);
   }
 

@@ -35,6 +35,8 @@ export class Saga {
   readonly businessKey: string | null;
   /** Why it turned back, if it did. */
   readonly cause: TurnCause | null;
+  /** An effect came after the end and is not undone yet, or its undo was given up: a person should look. */
+  readonly attention: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   /** When it reached a terminal state. */
@@ -50,6 +52,7 @@ export class Saga {
     this.metadata = stored.metadata;
     this.businessKey = stored.businessKey;
     this.cause = saga.cause;
+    this.attention = saga.attention;
     this.createdAt = stored.createdAt;
     this.updatedAt = stored.updatedAt;
     this.completedAt = stored.completedAt;

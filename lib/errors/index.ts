@@ -1,4 +1,5 @@
 export * from './saga-active.error';
+export * from './saga-attention.error';
 export * from './saga-busy.error';
 export * from './saga-closed.error';
 export * from './saga-configuration.error';

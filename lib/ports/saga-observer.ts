@@ -9,6 +9,7 @@ export interface SagaObserver {
 export type SagaSignal =
   | { readonly type: 'saga.started'; readonly sagaId: string; readonly name: string }
   | { readonly type: 'saga.ended'; readonly sagaId: string; readonly name: string; readonly state: SagaState }
+  | { readonly type: 'saga.attention'; readonly sagaId: string; readonly name: string; readonly raised: boolean }
   | {
       readonly type: 'operation.claimed';
       readonly sagaId: string;

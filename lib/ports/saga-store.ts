@@ -45,8 +45,8 @@ export interface SagaStore {
   list(query: SagaQuery): Promise<readonly StoredSaga[]>;
   /** The states of those sagas that exist. */
   states(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaState>>;
-  /** Removes a saga that has ended. Its business key stays. Answers the state that stood in the way, if one did. */
-  delete(sagaId: string): Promise<'deleted' | 'missing' | { readonly active: SagaState }>;
+  /** Removes a saga that has ended and needs no attention. Its business key stays. Answers the state that stood in the way, if one did. */
+  delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }>;
   /** Removes a batch of what is older than it has to be: sagas as `delete` would, and quarantined messages. */
   purge(request: PurgeRequest): Promise<PurgeResult>;
   /** What happened to a saga, in order. */
@@ -203,7 +203,7 @@ export interface ExpiredLease {
 }
 
 export interface PurgeRequest {
-  /** Sagas that ended at least this many milliseconds ago; null keeps them. */
+  /** Sagas that ended at least this many milliseconds ago and need no attention; null keeps them. */
   readonly finishedMs: number | null;
   /** Messages that were quarantined at least this many milliseconds ago; null keeps them. */
   readonly quarantinedMs: number | null;
@@ -219,6 +219,8 @@ export interface PurgeResult {
 export interface SagaQuery {
   readonly states?: readonly SagaState[];
   readonly name?: string;
+  /** Only sagas with, or without, attention. */
+  readonly attention?: boolean;
   readonly limit: number;
   /** Only sagas that started before this one. */
   readonly before?: string;

@@ -174,6 +174,45 @@ export const applyCases: readonly StoreCase[] = [
     same((await scenario.operation(sagaId, action(0))).error, null);
   }),
 
+  promise('a late effect asks for another round of the undo, which a saga that has ended still runs', async ({ store, advance }) => {
+    const scenario = new Scenario(store);
+    const sagaId = await scenario.start(plan([step('a', { actionPolicy: { ...ONCE, losses: 1 } })]));
+    const zombie = await scenario.claim(sagaId, action(0), { leaseMs: SECOND });
+    await advance(SECOND + GRACE_MS);
+    await scenario.apply(sagaId, leaseExpired(zombie), { graceMs: GRACE_MS });
+    await scenario.perform(sagaId, undo(0));
+    const ended = await scenario.find(sagaId);
+    assert.equal(ended.saga.state, 'compensated');
+
+    const late = await scenario.complete(zombie, { charged: true });
+    assert.equal(late.kind, 'applied');
+    const raised = await scenario.find(sagaId);
+    same([raised.saga.state, raised.saga.attention, raised.completedAt], ['compensated', true, ended.completedAt]);
+    assert.equal(await store.delete(sagaId), 'attention');
+    same(
+      (await store.list({ attention: true, limit: 10 })).map(({ saga }) => saga.id),
+      [sagaId],
+    );
+    same(await store.list({ attention: false, limit: 10 }), []);
+    same(await scenario.complete(zombie, { charged: true }), { kind: 'ignored', reason: 'terminal', state: 'compensated' });
+
+    await advance(RESEND_MS);
+    const second = { step: 0, direction: 'undo', round: 2 } as const;
+    const { wakeUps } = await scenario.sweep();
+    same(wakeUps, [{ sagaId, operation: second, key: 'undo.a', resends: 0 }]);
+    const claim = await scenario.claim(sagaId, second);
+    same([claim.actionOutput, claim.operation.actionOutcome], [{ charged: true }, 'completed']);
+    const beat = { sagaId, operation: second, fence: claim.operation.fence, claimId: claim.claimId, leaseMs: LEASE_MS, timedOut: false };
+    same(await store.heartbeat([beat]), [{ held: true, wanted: true }]);
+    await scenario.complete(claim);
+    const settled = await scenario.find(sagaId);
+    same([settled.saga.state, settled.saga.attention], ['compensated', false]);
+    same(await store.list({ attention: true, limit: 10 }), []);
+    const kinds = (await store.history(sagaId)).map(({ kind }) => kind);
+    same(kinds.slice(-3), ['late', 'claim', 'completed']);
+    assert.equal(await store.delete(sagaId), 'deleted');
+  }),
+
   promise('a terminal state never changes', async ({ store }) => {
     const scenario = new Scenario(store);
     const sagaId = await scenario.start(plan([step('a')]));

@@ -8,7 +8,7 @@ afterEach(closeApps);
 @Injectable()
 class Bank {
   readonly attempts: { attempt: number; key: string }[] = [];
-  readonly undone: { output: unknown; outcome: string; actionKey: string; input: unknown }[] = [];
+  readonly undone: { output: unknown; outcome: string; actionKey: string; key: string; round: number; input: unknown }[] = [];
   signal: AbortSignal | undefined;
   answer: (ctx: StepContext) => unknown = () => 'charged';
 
@@ -18,7 +18,14 @@ class Bank {
     return this.answer(ctx);
   }
   @Compensate('refund', { for: 'charge' }) refund(output: unknown, ctx: CompensationContext) {
-    this.undone.push({ output, outcome: ctx.outcome, actionKey: ctx.actionIdempotencyKey, input: ctx.input });
+    this.undone.push({
+      output,
+      outcome: ctx.outcome,
+      actionKey: ctx.actionIdempotencyKey,
+      key: ctx.idempotencyKey,
+      round: ctx.round,
+      input: ctx.input,
+    });
   }
 }
 
@@ -52,7 +59,7 @@ describe('Outcomes', () => {
     const { sagas, bank: it } = await bank(fail(error));
     const { id } = await sagas.start('s', [{ name: 'charge', action: 'charge', input: { amount: 5 } }]);
     expect((await sagas.waitFor(id)).state).toBe('compensated');
-    expect(it.undone).toEqual([{ output: undefined, outcome: 'unknown', actionKey: it.attempts[0]?.key, input: { amount: 5 } }]);
+    expect(it.undone).toMatchObject([{ output: undefined, outcome: 'unknown', actionKey: it.attempts[0]?.key, input: { amount: 5 } }]);
   });
 
   it('treats an output that cannot be stored as unknown: the handler ran', async () => {
@@ -70,6 +77,23 @@ describe('Outcomes', () => {
     expect((await sagas.waitFor(id)).state).toBe('compensated');
     expect(it.signal?.aborted).toBe(true);
     expect(it.undone[0]?.outcome).toBe('unknown');
+  });
+
+  it('undoes an effect again that came after its undo, and keeps attention on the saga until that is done', async () => {
+    let settle: (value: string) => void = () => undefined;
+    const { sagas, signal, bank: it } = await bank(() => new Promise((resolve) => (settle = resolve)));
+    const { id } = await sagas.start('s', [{ name: 'charge', action: 'charge', timeoutMs: 50 }]);
+    const ended = await sagas.waitFor(id);
+    expect(ended).toMatchObject({ state: 'compensated', attention: false });
+    settle('charged after all');
+    await signal('saga.attention', ({ raised }) => raised);
+    await signal('saga.attention', ({ raised }) => !raised);
+    expect(await sagas.get(id)).toMatchObject({ state: 'compensated', attention: false, completedAt: ended.completedAt });
+    expect(it.undone.map(({ output, outcome, round }) => [output, outcome, round])).toEqual([
+      [undefined, 'unknown', 1],
+      ['charged after all', 'completed', 2],
+    ]);
+    expect(new Set(it.undone.map(({ key }) => key)).size).toBe(1);
   });
 
   it('tries again as the policy says, with the same idempotency key each time', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { SagaEffect } from '../../lib/core/effect';
 import type { SagaEvent } from '../../lib/core/event';
-import { attemptsOf, isSettled, operationKey, type Operation, type OperationKey } from '../../lib/core/operation';
+import { attemptsOf, isSettled, operationKey, type Operation, type OperationKey, type OperationRef } from '../../lib/core/operation';
 import type { Plan } from '../../lib/core/plan';
 import { isTerminal, type SagaState, type SagaValue } from '../../lib/core/saga-value';
 import { transition } from '../../lib/core/transition';
@@ -17,6 +17,7 @@ export interface Law {
 const actions = (saga: SagaValue): readonly Operation[] => [...saga.operations.values()].filter((o) => o.direction === 'action');
 const undos = (saga: SagaValue): readonly Operation[] =>
   [...saga.operations.values()].filter((o) => o.direction === 'undo').sort((a, b) => a.order - b.order);
+const firstRounds = (saga: SagaValue): readonly Operation[] => undos(saga).filter((undo) => undo.round === 1);
 const mayHaveHappened = (action: Operation): boolean => action.state === 'completed' || action.state === 'unknown';
 const needsUndo = (plan: Plan, action: Operation): boolean => mayHaveHappened(action) && plan.steps[action.step]?.compensation !== null;
 
@@ -69,8 +70,29 @@ function claimable(plan: Plan, saga: SagaValue, operation: Operation): boolean {
 }
 
 export const laws: readonly Law[] = [
-  everyPace('an ended saga ignores everything', ({ before, decision }) => {
-    if (isTerminal(before.state)) assert.deepEqual(decision, { kind: 'ignored', reason: 'terminal' });
+  everyPace('an ended saga keeps its state, and hears of nothing but late effects and their undo', ({ before, after, event, decision }) => {
+    if (!isTerminal(before.state)) return;
+    assert.equal(after.state, before.state);
+    if (decision.kind === 'moved' && !before.attention) assert.ok(event.type === 'completed' && event.operation.direction === 'action');
+  }),
+
+  always('attention is raised exactly while an ended saga has an undo that has not completed', (saga) => {
+    const open = undos(saga).some((undo) => undo.state !== 'completed');
+    assert.equal(saga.attention, isTerminal(saga.state) && open);
+  }),
+
+  everyStep('a late effect asks for another round of an undo that was tried, and for nothing else', ({ before, after, event }) => {
+    const rounds = undos(after).length - undos(before).length;
+    if (undos(before).length === 0) return;
+    const isLate = event.type === 'completed' && event.operation.direction === 'action';
+    assert.equal(rounds, isLate ? 1 : 0);
+    if (!isLate) return;
+    const [newest, previous] = undos(after)
+      .filter((undo) => undo.step === event.operation.step)
+      .reverse();
+    assert.ok(previous !== undefined && (previous.claims > 0 || previous.state === 'completed'), 'the round before was tried');
+    assert.equal(newest?.round, previous.round + 1);
+    assert.equal(newest.actionOutcome, 'completed');
   }),
 
   everyPace('a whole saga is always enough to decide', ({ decision }) => {
@@ -88,7 +110,8 @@ export const laws: readonly Law[] = [
   ),
 
   everyStep('a saga changes its state only along the edges of the diagram', ({ before, after }) => {
-    assert.ok(EDGES[before.state].includes(after.state), `${before.state} → ${after.state}`);
+    if (isTerminal(before.state)) assert.equal(after.state, before.state);
+    else assert.ok(EDGES[before.state].includes(after.state), `${before.state} → ${after.state}`);
   }),
 
   everyStep('waiters are told exactly when the saga ends or gets stuck', ({ before, after }, effects) => {
@@ -106,6 +129,7 @@ export const laws: readonly Law[] = [
       assert.equal(action.state === 'pending', action.waits > 0, `action ${action.step} waits exactly as long as its counter says`);
     }
     for (const undo of undos(saga)) {
+      if (isTerminal(saga.state)) continue; // rounds of an ended saga wait for nobody
       const before = undos(saga).filter((other) => other.order === undo.order - 1 && other.state !== 'completed').length;
       assert.equal(undo.waits, before, `waits of undo ${undo.step}`);
       assert.equal(undo.state === 'pending', undo.waits > 0, `undo ${undo.step} waits exactly as long as its counter says`);
@@ -121,7 +145,9 @@ export const laws: readonly Law[] = [
   }),
 
   everyStep('a saga that has turned back claims no action, and one that goes forward claims no undo', ({ before, event }) => {
-    if (event.type === 'claim') assert.equal(before.state, event.operation.direction === 'action' ? 'started' : 'compensating');
+    if (event.type !== 'claim') return;
+    if (isTerminal(before.state)) assert.ok(event.operation.direction === 'undo' && event.operation.round > 1);
+    else assert.equal(before.state, event.operation.direction === 'action' ? 'started' : 'compensating');
   }),
 
   always('an undo is asked for only after every action has settled', (saga) => {
@@ -132,7 +158,8 @@ export const laws: readonly Law[] = [
       );
   }),
 
-  always('one undo at a time, and each only after the one before it has completed', (saga) => {
+  always('one undo at a time until the end, and each only after the one before it has completed', (saga) => {
+    if (isTerminal(saga.state)) return;
     assert.ok(undos(saga).filter((undo) => isReady(undo) || isRunning(undo)).length <= 1);
     const begun = undos(saga).filter((undo) => undo.state !== 'pending');
     assert.deepEqual(undos(saga).slice(0, begun.length), begun);
@@ -144,7 +171,7 @@ export const laws: readonly Law[] = [
       return event.type === 'claim' && event.operation.direction === 'action' && decision.kind === 'moved' ? [event.operation.step] : [];
     });
     const order = [...new Set(claimed)].reverse();
-    const undone = undos(after).map((undo) => undo.step);
+    const undone = firstRounds(after).map((undo) => undo.step);
     assert.deepEqual(
       undone.filter((step) => order.includes(step)),
       order.filter((step) => undone.includes(step)),
@@ -152,7 +179,7 @@ export const laws: readonly Law[] = [
   }),
 
   always('no step is undone before a step that was built on it', (saga, plan) => {
-    const placeOf = new Map(undos(saga).map((undo, place) => [undo.step, place]));
+    const placeOf = new Map(firstRounds(saga).map((undo, place) => [undo.step, place]));
     for (const [step, place] of placeOf)
       for (const other of ancestors(plan, step)) assert.ok(place < (placeOf.get(other) ?? Infinity), `${other} is undone before ${step}`);
   }),
@@ -160,7 +187,10 @@ export const laws: readonly Law[] = [
   always('exactly the actions that may have happened are undone, with what is known of their outcome', (saga, plan) => {
     if (undos(saga).length === 0) return;
     const expected = actions(saga).filter((action) => needsUndo(plan, action));
-    assert.deepEqual(new Map(undos(saga).map((undo) => [undo.step, undo.actionOutcome])), new Map(expected.map((a) => [a.step, a.state])));
+    assert.deepEqual(
+      new Map(firstRounds(saga).map((undo) => [undo.step, undo.actionOutcome])),
+      new Map(expected.map((a) => [a.step, a.state])),
+    );
   }),
 
   always('a saga is where its operations say', (saga, plan) => {
@@ -169,10 +199,11 @@ export const laws: readonly Law[] = [
     const givenUp = undos(saga).filter((undo) => undo.state === 'failed' || undo.state === 'unknown');
     const everyActionCompleted = actions(saga).every((action) => action.state === 'completed');
     assert.equal(saga.state === 'completed', everyActionCompleted && saga.cause === null, 'completed means that every action completed');
-    assert.equal(saga.state === 'stuck', givenUp.length > 0, 'stuck means that an undo was given up');
+    if (!isTerminal(saga.state)) assert.equal(saga.state === 'stuck', givenUp.length > 0, 'stuck means that an undo was given up');
     if (saga.state === 'compensated') assert.ok(owed.length > 0 && undone.length === owed.length, 'compensated means that all is undone');
     if (saga.state === 'failed') assert.deepEqual(owed, [], 'failed means that nothing needed an undo');
-    if (isTerminal(saga.state)) assert.ok([...saga.operations.values()].every(isSettled), 'an ended saga has nothing open');
+    if (isTerminal(saga.state) && !saga.attention)
+      assert.ok([...saga.operations.values()].every(isSettled), 'an ended saga has nothing open');
     assert.equal(saga.cause === null, saga.state === 'started' || saga.state === 'completed', 'a saga that turned back says why');
   }),
 
@@ -214,8 +245,8 @@ export const laws: readonly Law[] = [
 
   everyStep('a fence rises at each claim and when the operation is taken away, and at nothing else', ({ before, after, event }) => {
     for (const [key, operation] of after.operations) {
-      const rises =
-        (event.type === 'claim' || event.type === 'lease-expired' || event.type === 'reported') && operationKey(event.operation) === key;
+      const takes = event.type === 'claim' || event.type === 'lease-expired' || event.type === 'reported';
+      const rises = takes && key === (event.type === 'reported' ? lastRoundOf(before, event.operation) : operationKey(event.operation));
       assert.equal(operation.fence, (before.operations.get(key)?.fence ?? 0) + (rises ? 1 : 0), `fence of ${key}`);
     }
   }),
@@ -248,12 +279,17 @@ export const laws: readonly Law[] = [
     },
   },
 
-  everyPace('only the claim that is running is heard', ({ before, event, decision }) => {
-    if (!isReport(event)) return;
-    const operation = before.operations.get(operationKey(event.operation));
-    const isRunningClaim = operation?.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
-    assert.equal(decision.kind === 'moved', isRunningClaim);
-  }),
+  everyPace(
+    'only the claim that is running is heard, and one that was given up and took effect after all',
+    ({ before, event, decision }) => {
+      if (!isReport(event)) return;
+      const operation = before.operations.get(operationKey(event.operation));
+      const isRunningClaim = operation?.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
+      const isLate =
+        event.type === 'completed' && operation?.direction === 'action' && operation.state === 'unknown' && event.fence < operation.fence;
+      if (!isLate) assert.equal(decision.kind === 'moved', isRunningClaim);
+    },
+  ),
 
   everyPace('the same saga and event give the same decision', ({ before, event, decision }, { plan }) => {
     const again = transition(structuredClone(plan), structuredClone(before), structuredClone(event));
@@ -279,10 +315,17 @@ export const laws: readonly Law[] = [
   {
     name: 'from wherever it is, a saga whose handlers all succeed comes to its end',
     check: ({ plan, start, paces }) => {
-      for (const { after } of [{ after: start.saga }, ...paces]) assert.ok(isTerminal(driven(plan, after).state));
+      for (const { after } of [{ after: start.saga }, ...paces])
+        assert.ok(isTerminal(driven(plan, after).state) && !driven(plan, after).attention);
     },
   },
 ];
+
+/** Whoever reports an undo means its last round. */
+function lastRoundOf(saga: SagaValue, ref: OperationRef): OperationKey {
+  const rounds = undos(saga).filter((undo) => undo.step === ref.step);
+  return ref.direction === 'action' ? operationKey(ref) : operationKey({ ...ref, round: Math.max(1, ...rounds.map((undo) => undo.round)) });
+}
 
 function isReport(event: SagaEvent): event is Extract<SagaEvent, { readonly fence: number }> {
   return 'fence' in event;
@@ -293,7 +336,17 @@ function mayNeedAll({ before, after, decision, event }: Pace): boolean {
   const turns =
     before.state !== after.state && after.state !== 'completed' && !('operation' in event && event.operation.direction === 'undo');
   const undoBegins = undos(before).length === 0 && undos(after).length > 0;
-  return turns || undoBegins || (decision.kind === 'ignored' && decision.reason === 'unknown-operation');
+  const isOfUndoByHand = event.type === 'reported' && event.operation.direction === 'undo';
+  const mayBeLate = event.type === 'completed' && before.operations.get(operationKey(event.operation))?.state === 'unknown';
+  const ofRounds = event.type === 'compensate' && before.attention;
+  return (
+    turns ||
+    undoBegins ||
+    isOfUndoByHand ||
+    mayBeLate ||
+    ofRounds ||
+    (decision.kind === 'ignored' && decision.reason === 'unknown-operation')
+  );
 }
 
 function dispatched(effects: readonly SagaEffect[]): readonly { readonly key: OperationKey; readonly inMs: number }[] {
@@ -315,7 +368,7 @@ function ancestors(plan: Plan, step: number): ReadonlySet<number> {
 /** Claims everything that can be claimed and completes it; a stuck saga is asked to try again. */
 function driven(plan: Plan, from: SagaValue): SagaValue {
   let saga = from;
-  for (let left = 10 * (plan.steps.length + 1); left > 0 && !isTerminal(saga.state); left--) {
+  for (let left = 10 * (plan.steps.length + 1); left > 0 && (!isTerminal(saga.state) || saga.attention); left--) {
     const event = nextGoodEvent(plan, saga);
     assert.ok(event, `nothing can happen any more in ${saga.state}`);
     const decision = transition(plan, saga, event);
@@ -326,11 +379,11 @@ function driven(plan: Plan, from: SagaValue): SagaValue {
 }
 
 function nextGoodEvent(plan: Plan, saga: SagaValue): SagaEvent | undefined {
-  if (saga.state === 'stuck') return { type: 'compensate', reason: null, actor: null };
   const operations = [...saga.operations.values()];
   const running = operations.find(isRunning);
   if (running !== undefined)
     return { type: 'completed', operation: refOf(running), fence: running.fence, claimId: running.claimId ?? '', output: null };
   const ready = operations.find((operation) => claimable(plan, saga, operation));
-  return ready && { type: 'claim', operation: refOf(ready), claimId: `driven-${saga.rev}`, due: true };
+  if (ready !== undefined) return { type: 'claim', operation: refOf(ready), claimId: `driven-${saga.rev}`, due: true };
+  return saga.state === 'stuck' || saga.attention ? { type: 'compensate', reason: null, actor: null } : undefined;
 }

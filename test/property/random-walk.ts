@@ -12,7 +12,7 @@ import { transition } from '../../lib/core/transition';
 export type Move =
   | { readonly kind: 'claim-ready' | 'claim-any'; readonly pick: number; readonly due: boolean }
   | ({ readonly kind: 'end' | 'end-stale' } & Ending)
-  | { readonly kind: 'again'; readonly pick: number }
+  | { readonly kind: 'again' | 'late'; readonly pick: number }
   | { readonly kind: 'report'; readonly pick: number; readonly completed: boolean }
   | { readonly kind: 'deadline' | 'compensate' };
 
@@ -44,6 +44,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   { weight: 4, arbitrary: ending(anyHow).map((how) => ({ kind: 'end' as const, ...how })) },
   { weight: 2, arbitrary: ending(anyHow).map((how) => ({ kind: 'end-stale' as const, ...how })) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('again' as const), pick }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('late' as const), pick }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('report' as const), pick, completed: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('deadline' as const, 'compensate' as const, 'compensate' as const) }) },
 );
@@ -110,6 +111,16 @@ function eventOf(
       if (operation === null) return null;
       const other = next.pick % 2 === 0 ? { ...operation, fence: operation.fence - 1 } : { ...operation, claimId: 'of-somebody-else' };
       return { before: saga, event: ended(next, other) };
+    }
+    case 'late': {
+      const operation = chosen(
+        operations.filter(({ direction, state }) => direction === 'action' && state === 'unknown'),
+        next.pick,
+      );
+      if (operation === null) return null;
+      const { fence, claimId } = operation;
+      const of = { operation: refOf(operation), fence: fence - 1, claimId: claimId ?? 'none' };
+      return { before: saga, event: { type: 'completed', ...of, output: { late: operation.step } } };
     }
     case 'again': {
       const old = chosen(past, next.pick);

@@ -38,7 +38,7 @@ describe('on every plan and in every order of events', () => {
 });
 
 describe('the random walks', () => {
-  const sample = fc.sample(fc.tuple(randomPlan, randomMoves), { numRuns: 400, seed: 1 }).map(([plan, moves]) => walk(plan, moves));
+  const sample = fc.sample(fc.tuple(randomPlan, randomMoves), { numRuns: 2_000, seed: 1 }).map(([plan, moves]) => walk(plan, moves));
   const paces = sample.flatMap((one) => one.paces);
 
   it('reach every state of a saga and of an operation', () => {
@@ -49,6 +49,18 @@ describe('the random walks', () => {
     const states = ['pending', 'started', 'running', 'retrying', 'completed', 'failed', 'unknown'];
     expect(new Set(operations)).toEqual(
       new Set([...states.map((state) => `action ${state}`), 'action skipped', ...states.map((state) => `undo ${state}`)]),
+    );
+  });
+
+  it('come to late effects: another round before the end, and attention that is raised, kept and cleared after it', () => {
+    const told = paces.flatMap(({ decision }) => (decision.kind === 'moved' ? decision.effects : []));
+    const attention = told.flatMap((effect) => (effect.type === 'attention' ? [effect.raised] : []));
+    expect(new Set(attention)).toEqual(new Set([true, false]));
+    const rounds = paces.flatMap(({ after }) =>
+      [...after.operations.values()].filter(({ round }) => round > 1).map(({ state }) => `${after.state} ${state}`),
+    );
+    expect(rounds).toEqual(
+      expect.arrayContaining(['compensating pending', 'compensated started', 'compensated failed', 'compensated completed']),
     );
   });
 

@@ -17,6 +17,11 @@ export class NestLogObserver implements SagaObserver {
           this.logger.error(`saga ${signal.sagaId} (${signal.name}) is stuck: a compensation was given up, and a person must act`);
         else this.logger.debug(`saga ${signal.sagaId} (${signal.name}) ${signal.state}`);
         return;
+      case 'saga.attention':
+        if (signal.raised)
+          this.logger.error(`an effect of saga ${signal.sagaId} (${signal.name}) came after the saga had ended; it is being undone`);
+        else this.logger.log(`the late effect of saga ${signal.sagaId} (${signal.name}) is undone`);
+        return;
       case 'operation.failed': {
         const next = signal.willRetry ? 'will be tried again' : 'was the last attempt';
         this.logger.warn(`${signal.key} of saga ${signal.sagaId} failed and ${next}: ${signal.code} ${oneLine(signal.message)}`);

@@ -1,3 +1,4 @@
+import { goesTheWayOf } from '../../core/claim';
 import type { SagaEffect } from '../../core/effect';
 import type { SagaEvent } from '../../core/event';
 import type { HandlerDeclaration } from '../../core/handler-declaration';
@@ -159,7 +160,7 @@ export class InMemorySagaStore implements SagaStore {
       record.saga = { ...record.saga, operations };
     }
     setTimes(record, operation, { leaseUntil: beat.timedOut ? now : now + beat.leaseMs });
-    return { held: true, wanted: record.saga.state === (operation.direction === 'action' ? 'started' : 'compensating') };
+    return { held: true, wanted: goesTheWayOf(operation, record.saga) };
   }
 
   async sweep(request: SweepRequest): Promise<SweepResult> {
@@ -176,6 +177,7 @@ export class InMemorySagaStore implements SagaStore {
     return [...this.records.values()]
       .filter((record) => record.seq < before)
       .filter((record) => query.states === undefined || query.states.includes(record.saga.state))
+      .filter((record) => query.attention === undefined || query.attention === record.saga.attention)
       .filter((record) => query.name === undefined || query.name === record.saga.name)
       .sort((a, b) => b.seq - a.seq)
       .slice(0, query.limit)
@@ -190,10 +192,11 @@ export class InMemorySagaStore implements SagaStore {
     return new Map(found);
   }
 
-  async delete(sagaId: string): Promise<'deleted' | 'missing' | { readonly active: SagaState }> {
+  async delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }> {
     const record = this.records.get(sagaId);
     if (record === undefined) return 'missing';
     if (!isTerminal(record.saga.state)) return { active: record.saga.state };
+    if (record.saga.attention) return 'attention';
     const owned = record.businessKey === null ? undefined : this.keys.get(keyOf(record.saga.name, record.businessKey));
     if (owned !== undefined) owned.state = record.saga.state;
     this.records.delete(sagaId);
@@ -203,7 +206,7 @@ export class InMemorySagaStore implements SagaStore {
   async purge({ finishedMs, quarantinedMs, limit }: PurgeRequest): Promise<PurgeResult> {
     const now = this.now();
     const old = [...this.records.values()].filter(
-      ({ completedAt }) => finishedMs !== null && completedAt !== null && completedAt <= now - finishedMs,
+      ({ completedAt, saga }) => finishedMs !== null && completedAt !== null && completedAt <= now - finishedMs && !saga.attention,
     );
     const sagas = old.slice(0, limit);
     for (const { saga } of sagas) await this.delete(saga.id);

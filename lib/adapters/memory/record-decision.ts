@@ -26,7 +26,7 @@ export function recordDecision(record: SagaRecord, saga: SagaValue, effects: rea
   }
   record.saga = withoutOutputs(saga);
   record.updatedAt = now;
-  if (isTerminal(saga.state)) record.completedAt = now;
+  if (isTerminal(saga.state)) record.completedAt ??= now;
 }
 
 function recordTimes(record: SagaRecord, previous: Operation | undefined, operation: Operation, now: number): void {

@@ -28,8 +28,8 @@ export function applyStatement(schema: string, move: Move): Statement {
         SELECT s.id FROM ${s}.sagas s WHERE s.id = $1 AND s.rev = $2 FOR NO KEY UPDATE SKIP LOCKED
       ), saga AS (
         UPDATE ${s}.sagas s
-           SET rev = s.rev + 1, state = $3, open_actions = $4, open_undos = $5, cause = $6::jsonb, updated_at = clock_timestamp(),
-               wake_at = CASE WHEN $7 THEN NULL ELSE least(s.wake_at, ${inMs('$8::float8')}) END,
+           SET rev = s.rev + 1, state = $3, open_actions = $4, open_undos = $5, cause = $6::jsonb, attention = $17, updated_at = clock_timestamp(),
+               wake_at = CASE WHEN $7 AND s.completed_at IS NULL THEN NULL ELSE least(s.wake_at, ${inMs('$8::float8')}) END,
                completed_at = CASE WHEN $7 THEN coalesce(s.completed_at, clock_timestamp()) END
           FROM locked WHERE s.id = locked.id
         RETURNING s.id, s.rev
@@ -48,7 +48,7 @@ export function applyStatement(schema: string, move: Move): Statement {
       ...[isTerminal(after.state), earliestMs(move)],
       ...[[...new Set(changed.map(({ direction }) => direction))], [...new Set(changed.map(({ step }) => step))]],
       ...[JSON.stringify(changes), move.leaseGraceMs === null ? null : delayMs(move.leaseGraceMs), timedOutBefore(move)],
-      ...[JSON.stringify(additions), historyParameter(historyEntryOf(move.effects)), changed.length],
+      ...[JSON.stringify(additions), historyParameter(historyEntryOf(move.effects)), changed.length, after.attention],
     ],
   };
 }
@@ -60,7 +60,7 @@ export function applyStatement(schema: string, move: Move): Statement {
 function updateOperations(s: string): string {
   return `UPDATE ${s}.operations o
            SET state = c.state, waits = c.waits, ord = c.ord, fence = c.fence, claim_id = c.claim_id, claims = c.claims, losses = c.losses,
-               blamed = c.blamed, had_unknown = c.had_unknown, timed_out = c.timed_out, error = c.error,
+               blamed = c.blamed, had_unknown = c.had_unknown, timed_out = c.timed_out, late_fence = c.late_fence, error = c.error,
                output = CASE WHEN c.has_output THEN coalesce(c.output, 'null') ELSE o.output END,
                due_at = ${inMs('c.due_ms')}, send_at = ${inMs('c.send_ms')}, resends = 0,
                lease_until = CASE WHEN c.state = 'running' THEN o.lease_until END,

@@ -3,7 +3,7 @@ import type { OperationRef } from '../../core/operation';
 import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
 import type { Claim, ClaimRequest } from '../../ports/saga-store';
-import { operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
+import { goesTheWayOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
 import { delayMs, inMs, type Statement } from './sql';
 
 /**
@@ -21,7 +21,7 @@ export function claimStatement(schema: string, request: ClaimRequest): Statement
           FROM ${s}.sagas s JOIN ${s}.operations o ON o.saga_id = s.id
          WHERE s.id = $1 AND o.saga_id = $1 AND o.direction = $2 AND o.step = $3 AND o.round = $4
            AND s.plan_format <= $8
-           AND s.state = CASE o.direction WHEN 'action' THEN 'started' ELSE 'compensating' END
+           AND ${goesTheWayOf('s', 'o')}
            AND (o.state = 'started' OR (o.state = 'retrying' AND o.due_at <= clock_timestamp()))
            AND o.claims - o.losses < o.attempt_limit AND o.blamed < o.loss_limit
       ), locked AS MATERIALIZED (

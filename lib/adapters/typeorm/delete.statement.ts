@@ -4,6 +4,7 @@ import { delayMs, inMs, type Statement } from './sql';
 
 export interface DeleteRow {
   readonly state: SagaState;
+  readonly attention: boolean;
   readonly deleted: boolean;
 }
 
@@ -13,9 +14,9 @@ export function deleteStatement(schema: string, sagaId: string): Statement {
   return {
     text: `WITH locked AS MATERIALIZED (
         SELECT s.id FROM ${s}.sagas s
-         WHERE s.id = $1 AND s.state IN ('completed', 'compensated', 'failed') FOR UPDATE SKIP LOCKED
+         WHERE s.id = $1 AND s.state IN ('completed', 'compensated', 'failed') AND NOT s.attention FOR UPDATE SKIP LOCKED
       ), ${removeLocked(s)}
-      SELECT s.state, EXISTS (SELECT FROM gone) AS deleted FROM ${s}.sagas s WHERE s.id = $1`,
+      SELECT s.state, s.attention, EXISTS (SELECT FROM gone) AS deleted FROM ${s}.sagas s WHERE s.id = $1`,
     values: [sagaId],
   };
 }
@@ -32,7 +33,7 @@ export function purgeStatement(schema: string, { finishedMs, quarantinedMs, limi
   return {
     text: `WITH locked AS MATERIALIZED (
         SELECT s.id FROM ${s}.sagas s
-         WHERE s.completed_at <= ${inMs('$1::float8')} AND s.state IN ('completed', 'compensated', 'failed')
+         WHERE s.completed_at <= ${inMs('$1::float8')} AND s.state IN ('completed', 'compensated', 'failed') AND NOT s.attention
          ORDER BY s.completed_at LIMIT $3 FOR UPDATE SKIP LOCKED
       ), ${removeLocked(s)}, messages AS (
         DELETE FROM ${s}.quarantine q WHERE q.id = ANY (ARRAY(

@@ -28,6 +28,7 @@ export function listStatement(schema: string, query: SagaQuery): Statement {
              FROM (SELECT * FROM ${s}.sagas s
                     WHERE ($1::text[] IS NULL OR s.state = ANY ($1::text[])) AND ($2::text IS NULL OR s.name = $2)
                       ${onlyActive ? `AND s.state IN ('started', 'compensating', 'stuck')` : ''}
+                      ${query.attention === undefined ? '' : `AND ${query.attention ? '' : 'NOT '}s.attention`}
                       ${query.before === undefined ? '' : `AND s.seq < (SELECT b.seq FROM ${s}.sagas b WHERE b.id = $4)`}
                     ORDER BY s.seq DESC LIMIT $3) s
             ORDER BY s.seq DESC`,

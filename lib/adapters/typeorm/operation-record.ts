@@ -11,7 +11,7 @@ export type OperationRecord = Readonly<Record<string, unknown>>;
 /** The type of those elements. */
 export const OPERATION_RECORD = `(
   direction text, step int, round int, key text, state text, waits int, ord bigint, fence bigint, fence_before bigint, claim_id text,
-  claims int, losses int, blamed int, attempt_limit int, loss_limit int, had_unknown boolean, timed_out boolean, action_outcome text,
+  claims int, losses int, blamed int, attempt_limit int, loss_limit int, had_unknown boolean, timed_out boolean, action_outcome text, late_fence bigint,
   dependents int[], error jsonb, output jsonb, has_output boolean, due_ms float8, send_ms float8, settled boolean)`;
 
 export interface Recording {
@@ -61,6 +61,7 @@ export function changedRecords(
       blamed: operation.blamed,
       had_unknown: operation.hadUnknown,
       timed_out: operation.timedOut,
+      late_fence: operation.lateFence,
       error: operation.error,
       output: operation.output ?? null,
       has_output: operation.output !== undefined,

@@ -19,11 +19,12 @@ type OperationRow = readonly [
   timedOut: boolean,
   actionOutcome: 'completed' | 'unknown' | null,
   error: StepFailure | null,
+  lateFence: number,
 ];
 
 const COLUMNS: readonly string[] = [
   ...['step', 'direction', 'round', 'state', 'waits', 'ord', 'fence', 'claim_id', 'claims', 'losses', 'blamed'],
-  ...['had_unknown', 'timed_out', 'action_outcome', 'error'],
+  ...['had_unknown', 'timed_out', 'action_outcome', 'error', 'late_fence'],
 ];
 
 /** What a decision needs of an operation, as one JSON array: a saga and its operations are read by one statement, at one instant. */
@@ -34,17 +35,33 @@ export function operationJson(alias: string): string {
 export type { OperationRow };
 
 export function toOperation(row: OperationRow): Operation {
-  const [step, direction, round, state, waits, order, fence, claimId, claims, losses, blamed, hadUnknown, timedOut, actionOutcome, error] =
-    row;
+  const [
+    step,
+    direction,
+    round,
+    state,
+    waits,
+    order,
+    fence,
+    claimId,
+    claims,
+    losses,
+    blamed,
+    hadUnknown,
+    timedOut,
+    actionOutcome,
+    error,
+    lateFence,
+  ] = row;
   return {
     ...{ step, direction, round, state, waits, order, fence, claimId, claims, losses, blamed },
-    ...{ hadUnknown, timedOut, actionOutcome, error },
+    ...{ hadUnknown, timedOut, actionOutcome, error, lateFence },
   };
 }
 
 /** The columns of a saga that every read of one returns. */
 export function sagaColumns(alias: string): string {
-  const columns = ['id', 'name', 'state', 'rev', 'open_actions', 'open_undos', 'cause', 'plan_hash'];
+  const columns = ['id', 'name', 'state', 'rev', 'open_actions', 'open_undos', 'cause', 'attention', 'plan_hash'];
   return [...columns.map((column) => `${alias}.${column}`), `${epochMs(`${alias}.created_at`)} AS created_at`].join(', ');
 }
 
@@ -56,6 +73,7 @@ export interface SagaRow {
   readonly open_actions: number;
   readonly open_undos: number;
   readonly cause: TurnCause | null;
+  readonly attention: boolean;
   readonly plan_hash: string;
   readonly created_at: number;
 }
@@ -71,7 +89,14 @@ export function toSaga(row: SagaRow, operations: readonly OperationRow[], whole:
     openActions: row.open_actions,
     openUndos: row.open_undos,
     cause: row.cause,
+    attention: row.attention,
     operations: byKey,
     whole,
   };
+}
+
+/** The rule of the same name in the core: whether a saga still wants an operation. */
+export function goesTheWayOf(saga: string, operation: string): string {
+  return `CASE ${operation}.direction WHEN 'action' THEN ${saga}.state = 'started'
+    ELSE ${saga}.state = 'compensating' OR (${operation}.round > 1 AND ${saga}.state IN ('completed', 'compensated', 'failed')) END`;
 }

@@ -20,6 +20,7 @@ export function schemaVersion1(schema: string): readonly string[] {
       open_actions int         NOT NULL,
       open_undos   int         NOT NULL,
       cause        jsonb,
+      attention    boolean     NOT NULL DEFAULT false,
       deadline_at  timestamptz,
       wake_at      timestamptz,
       created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -33,6 +34,7 @@ export function schemaVersion1(schema: string): readonly string[] {
     // once or twice a saga, and the last time wake_at changes as well.
     `CREATE INDEX IF NOT EXISTS sagas_active ON ${s}.sagas (seq) WHERE state IN ('started', 'compensating', 'stuck')`,
 
+    `CREATE INDEX IF NOT EXISTS sagas_attention ON ${s}.sagas (seq) WHERE attention`,
     // For the purge. completed_at is set once, by the update that ends the saga.
     `CREATE INDEX IF NOT EXISTS sagas_completed_at ON ${s}.sagas (completed_at) WHERE completed_at IS NOT NULL`,
 
@@ -66,6 +68,7 @@ export function schemaVersion1(schema: string): readonly string[] {
       had_unknown    boolean     NOT NULL,
       timed_out      boolean     NOT NULL,
       action_outcome text,
+      late_fence     bigint      NOT NULL DEFAULT 0,
       dependents     int[],
       due_at         timestamptz,
       send_at        timestamptz,

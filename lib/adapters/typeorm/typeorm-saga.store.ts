@@ -123,12 +123,13 @@ export class TypeOrmSagaStore implements SagaStore {
     return new Map(rows.map(({ id, state }) => [id, state]));
   }
 
-  async delete(sagaId: string): Promise<'deleted' | 'missing' | { readonly active: SagaState }> {
+  async delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }> {
     for (const delay of [10, 50, 200, 1_000]) {
       const [row] = await this.query<DeleteRow>(deleteStatement(this.schema, sagaId));
       if (row === undefined) return 'missing';
       if (row.deleted) return 'deleted';
       if (!isTerminal(row.state)) return { active: row.state };
+      if (row.attention) return 'attention';
       await pause(delay);
     }
     throw new SagaBusyError(`saga ${sagaId}`);

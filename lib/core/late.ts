@@ -1,0 +1,39 @@
+import { ignored, NEED_ALL, type Decision } from './decision';
+import { dispatch, draft, finish, type Draft } from './draft';
+import type { CompletedEvent } from './event';
+import { newOperation, type Operation } from './operation';
+import type { Plan } from './plan';
+import { isTerminal, withOperations, type SagaValue } from './saga-value';
+
+/**
+ * An attempt that was given up as unknown reports after all that it took effect (PROTOCOL D3). If its undo has not been tried yet,
+ * that will do. If it has, the undo may have come before the effect, so there is another round of it, under the same idempotency
+ * key. A saga that has ended keeps its state and raises `attention` until that round is done.
+ */
+export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, event: CompletedEvent): Decision {
+  if (action.state !== 'unknown' || event.fence >= action.fence || event.fence <= action.lateFence) return ignored('stale');
+  if (plan.steps[action.step]?.compensation == null) return ignored('stale');
+  if (!saga.whole) return NEED_ALL;
+  const undos = [...saga.operations.values()].filter((operation) => operation.direction === 'undo');
+  const last = undos.filter((undo) => undo.step === action.step).sort((a, b) => b.round - a.round)[0];
+  if (last === undefined || (last.claims === 0 && last.state !== 'completed')) return ignored('stale');
+  const heard: Operation = { ...action, lateFence: event.fence, output: event.output };
+  const order = Math.max(...undos.map((undo) => undo.order)) + 1;
+  return finish(event, anotherRound(plan, saga, heard, last.round + 1, order), 'late');
+}
+
+function anotherRound(plan: Plan, saga: SagaValue, action: Operation, round: number, order: number): Draft {
+  const atOnce = isTerminal(saga.state);
+  const ref = { step: action.step, direction: 'undo', round } as const;
+  const undo = newOperation(ref, { order, actionOutcome: 'completed', waits: atOnce ? 0 : 1, state: atOnce ? 'started' : 'pending' });
+  const asked: SagaValue = { ...withOperations(saga, [action, undo]), openUndos: saga.openUndos + 1, attention: atOnce };
+  return draft(asked, action, atOnce ? [dispatch(plan, undo), { type: 'attention', raised: true }] : []);
+}
+
+/** A round that an ended saga asked for is over: the last one that completes clears the attention, one that is given up keeps it. */
+export function settleLateRound(saga: SagaValue, undo: Operation): Draft {
+  const settled = withOperations(saga, [undo]);
+  if (undo.state !== 'completed') return draft(settled, undo);
+  const openUndos = saga.openUndos - 1;
+  return draft({ ...settled, openUndos, attention: openUndos > 0 }, undo, openUndos > 0 ? [] : [{ type: 'attention', raised: false }]);
+}

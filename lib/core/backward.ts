@@ -8,7 +8,7 @@ import { actionsOf, isTerminal, withOperations, type SagaState, type SagaValue, 
 import { undoOrder } from './undo-order';
 
 /**
- * The saga turns back (PROTOCOL D1). What never began is skipped, what is between two attempts settles, and what is running is
+ * The saga turns back. What never began is skipped, what is between two attempts settles, and what is running is
  * told and waited for: the undo begins when everything has settled.
  */
 export function turnBack(plan: Plan, saga: SagaValue, cause: TurnCause): Draft {

@@ -6,7 +6,7 @@ import type { Plan } from './plan';
 import { isTerminal, withOperations, type SagaValue } from './saga-value';
 
 /**
- * An attempt that was given up as unknown reports after all that it took effect (PROTOCOL D3). If its undo has not been tried yet,
+ * An attempt that was given up as unknown reports after all that it took effect. If its undo has not been tried yet,
  * that will do. If it has, the undo may have come before the effect, so there is another round of it, under the same idempotency
  * key. A saga that has ended keeps its state and raises `attention` until that round is done.
  */

@@ -5,7 +5,13 @@ export function isValidName(name: unknown): name is string {
   return typeof name === 'string' && KEY.test(name);
 }
 
-export const NAME_RULE = 'a letter, then up to 127 letters, digits, "_", "." or "-"';
+export const NAME_RULE = 'a valid name (a letter, then up to 127 letters, digits, "_", "." or "-")';
+
+/** What is wrong with a name, or null. */
+export function nameProblem(what: string, name: unknown): string | null {
+  if (isValidName(name)) return null;
+  return name === undefined || name === null || name === '' ? `${what} is missing` : `${what} ${quoted(name)} is not ${NAME_RULE}`;
+}
 
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 

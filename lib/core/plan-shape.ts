@@ -1,4 +1,4 @@
-import { isValidName, NAME_RULE, quoted } from './names';
+import { nameProblem, quoted } from './names';
 import type { StepList, StepSpec } from './step-spec';
 import { didYouMean } from './suggestion';
 
@@ -16,10 +16,15 @@ export function placeSteps(list: StepList, problems: string[]): readonly PlacedS
     problems.push('it has no steps; pass an array of { name, action, … }');
     return [];
   }
+  if (list.length > MAX_STEPS) {
+    problems.push(`${list.length} steps are more than ${MAX_STEPS}`);
+    return [];
+  }
   const placed: PlacedStep[] = [];
   let after: readonly string[] = [];
-  (list as readonly unknown[]).forEach((element, place) => {
-    const group: readonly unknown[] = Array.isArray(element) ? element : [element];
+  // Array.from, here and below: forEach and filter pass over the holes of an array, and a plan of holes would have no steps.
+  Array.from(list as readonly unknown[]).forEach((element, place) => {
+    const group: readonly unknown[] = Array.isArray(element) ? Array.from(element.slice(0, MAX_STEPS + 1)) : [element];
     if (group.length === 0) problems.push(`element ${place} is an empty group`);
     const specs = group.filter((spec): spec is StepSpec => isStep(spec, place, problems));
     placed.push(...specs.map((spec) => ({ spec, after })));
@@ -43,10 +48,9 @@ function isStep(spec: unknown, place: number, problems: string[]): spec is StepS
   const { name, action, compensation, dependsOn } = spec as Partial<Record<keyof StepSpec, unknown>>;
   const where = typeof name === 'string' ? `step ${quoted(name)}` : `element ${place}`;
   const before = problems.length;
-  if (!isValidName(name)) problems.push(`${where}: the name ${quoted(name)} is not ${NAME_RULE}`);
-  if (!isValidName(action)) problems.push(`${where}: the action ${quoted(action)} is not ${NAME_RULE}`);
-  if (compensation != null && !isValidName(compensation))
-    problems.push(`${where}: the compensation ${quoted(compensation)} is not ${NAME_RULE}`);
+  const names = [nameProblem('the name', name), nameProblem('the action', action)];
+  if (compensation != null) names.push(nameProblem('the compensation', compensation));
+  for (const problem of names) if (problem !== null) problems.push(`${where}: ${problem}`);
   if (dependsOn !== undefined && !(Array.isArray(dependsOn) && dependsOn.every((other) => typeof other === 'string'))) {
     problems.push(`${where}: dependsOn must be an array of step names`);
   }

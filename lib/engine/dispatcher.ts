@@ -30,6 +30,9 @@ export class Dispatcher {
 
   /** The broker has been out of reach for so long that waiting for it costs more than claiming here. */
   get inFallback(): boolean {
+    const { connected, blocked } = this.transport.status();
+    if (connected && !blocked) this.unreachableSince = null;
+    else this.unreachableSince ??= performance.now();
     return this.unreachableSince !== null && performance.now() - this.unreachableSince >= this.brokerFallbackMs;
   }
 
@@ -52,8 +55,6 @@ export class Dispatcher {
       this.observer.notify({ type: 'wake-up.sent', sagaId: wakeUp.sagaId, operation: wakeUp.operation, result });
       if (result === 'unavailable') this.sendLater(wakeUp, pauseMs, Math.min(pauseMs * 2, LONGEST_PAUSE_MS));
     });
-    if (results.includes('sent')) this.unreachableSince = null;
-    else this.unreachableSince ??= performance.now();
   }
 
   private sendLater(wakeUp: WakeUp, inMs: number, pauseMs = FIRST_PAUSE_MS): void {

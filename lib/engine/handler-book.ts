@@ -2,9 +2,10 @@ import { SagaConfigurationError } from '../errors';
 import { catalogOf, type HandlerCatalog, type HandlerDeclaration } from '../core/handler-declaration';
 import type { SagaStore, StoredHandler } from '../ports/saga-store';
 
-/** Rows of a group that no process has confirmed for this long are the past, not a neighbour. */
-const NEIGHBOUR_MS = 3 * 3_600_000;
-const CONFIRM_EVERY_MS = 3_600_000;
+/** A process says this often that it is there. */
+const CONFIRM_EVERY_MS = 30_000;
+/** Rows of a group that nobody has confirmed for this long are the past, not a neighbour. */
+const NEIGHBOUR_MS = 90_000;
 
 /** Which handlers exist anywhere: this process's own, and those that others have written into the store. */
 export class HandlerBook {
@@ -32,8 +33,11 @@ export class HandlerBook {
     this.learn(stored);
   }
 
-  close(): void {
+  /** Makes way for the next version at once; without this it would be taken for another service for a while. */
+  async close(): Promise<void> {
+    if (this.timer === undefined) return;
     clearInterval(this.timer);
+    await this.store.leaveHandlers(this.group).catch(() => undefined); // then it only takes longer
   }
 
   /** The catalog, read again from the store when it does not hold what is asked for. */
@@ -49,26 +53,26 @@ export class HandlerBook {
   }
 
   private async confirm(): Promise<void> {
-    await this.store.writeHandlers(this.group, this.own).catch(() => undefined); // the next hour is soon enough
+    await this.store.writeHandlers(this.group, this.own).catch(() => undefined); // the next time is soon enough
   }
 
   /**
    * Processes of one group take each other's wake-ups from one queue. Versions of one service may differ, as long as one has all that
-   * the other has; two services would starve each other (PROTOCOL M2).
+   * the other has; two services would starve each other.
    */
   private refuseStrangers(stored: readonly StoredHandler[]): void {
     const name = ({ direction, key }: HandlerDeclaration): string =>
       direction === 'action' ? `@SagaStep('${key}')` : `@Compensate('${key}')`;
     const mine = new Set(this.own.map(name));
     const theirs = new Set(
-      stored.filter((row) => row.group === this.group && row.unseenMs < NEIGHBOUR_MS).map((row) => name(row.declaration)),
+      stored.filter((row) => row.group === this.group && !row.left && row.unseenMs < NEIGHBOUR_MS).map((row) => name(row.declaration)),
     );
     const onlyMine = [...mine].filter((key) => !theirs.has(key));
     const onlyTheirs = [...theirs].filter((key) => !mine.has(key));
     if (theirs.size === 0 || onlyMine.length === 0 || onlyTheirs.length === 0) return;
-    throw new SagaConfigurationError([
-      `another service uses the same group "${this.group}": it has ${onlyTheirs.join(', ')}, which this one has not, and this one has ${onlyMine.join(', ')}. ` +
-        `Give each service a group of its own: SagaModule.forRoot({ group: 'payments' })`,
-    ]);
+    const has = `it has ${onlyTheirs.join(', ')}, which this one has not, and this one has ${onlyMine.join(', ')}`;
+    const remedy = `Give each service a group of its own: SagaModule.forRoot({ group: 'payments' })`;
+    const earlier = `If it is an earlier version of this one, stop it first, or deploy the added and the removed handlers one after the other`;
+    throw new SagaConfigurationError([`another process uses the same group "${this.group}": ${has}. ${remedy}. ${earlier}`]);
   }
 }

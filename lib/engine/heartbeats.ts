@@ -15,7 +15,7 @@ export interface RunningAttempt {
 export class Heartbeats {
   private readonly attempts = new Map<string, RunningAttempt>();
   private timer: NodeJS.Timeout | undefined;
-  private beating = false;
+  private beating: Promise<void> | undefined;
 
   constructor(
     private readonly store: SagaStore,
@@ -25,7 +25,7 @@ export class Heartbeats {
 
   add(attempt: RunningAttempt): void {
     this.attempts.set(attempt.claim.claimId, attempt);
-    this.timer ??= setInterval(() => void this.beat(), this.times.heartbeatMs);
+    this.timer ??= setInterval(() => this.beat(), this.times.heartbeatMs);
   }
 
   remove(claimId: string): void {
@@ -55,6 +55,7 @@ export class Heartbeats {
   /** The last beat of an attempt that reached its timeout: its lease ends now, and only the grace is left. */
   async timeOut(attempt: RunningAttempt): Promise<void> {
     this.remove(attempt.claim.claimId);
+    await this.beating; // a beat under way holds the row, and this one would be skipped
     try {
       await this.store.heartbeat([beatOf(attempt, this.times.leaseMs, true)]);
     } catch (error) {
@@ -62,9 +63,13 @@ export class Heartbeats {
     }
   }
 
-  private async beat(): Promise<void> {
-    if (this.beating) return;
-    this.beating = true;
+  private beat(): void {
+    this.beating ??= this.beatAll().finally(() => {
+      this.beating = undefined;
+    });
+  }
+
+  private async beatAll(): Promise<void> {
     const attempts = [...this.attempts.values()];
     const sentAt = performance.now();
     try {
@@ -79,8 +84,6 @@ export class Heartbeats {
     } catch (error) {
       this.observer.notify({ type: 'engine.trouble', where: 'heartbeat', error: toError(error) });
       for (const attempt of attempts) if (performance.now() > attempt.trustedUntil) this.lose(attempt);
-    } finally {
-      this.beating = false;
     }
   }
 

@@ -42,6 +42,7 @@ interface Setup {
   readonly retry?: RetryPolicy;
   readonly store?: InMemorySagaStore;
   readonly transport?: MessageTransport;
+  readonly slotWaitMs?: number;
 }
 
 async function engineWith({
@@ -50,6 +51,7 @@ async function engineWith({
   retry,
   store = new InMemorySagaStore(),
   transport = new InProcessTransport(new InProcessExchange()),
+  slotWaitMs = 5_000,
 }: Setup) {
   const signals: SagaSignal[] = [];
   const resolved = resolveSagaOptions(options);
@@ -57,7 +59,7 @@ async function engineWith({
   const observer = { notify: (signal: SagaSignal) => void signals.push(signal) };
   const engine = new SagaEngine(
     { store, transport, invoker: invokerOf(handlers, retry), observer, identity: new NodeIdentity() },
-    resolved.engine,
+    { ...resolved.engine, slotWaitMs },
   );
   open.push(engine);
   await engine.run();
@@ -205,5 +207,64 @@ describe('SagaEngine', () => {
     const { id } = await engine.start('s', [{ name: 'a', action: 'a', timeoutMs: 20 }], {}, {});
     expect((await engine.waitFor(id, 5_000)).state).toBe('compensated');
     expect(undone).toEqual([[undefined, 'unknown']]);
+  });
+
+  it('closes after what runs has ended, however often and from wherever it is asked to stop', async () => {
+    let settle: () => void = () => undefined;
+    const { engine, store, signals } = await engineWith({ handlers: { a: () => new Promise<void>((resolve) => (settle = resolve)) } });
+    const { id } = await engine.start('s', [{ name: 'a', action: 'a' }], {}, {});
+    while (!signals.some(({ type }) => type === 'operation.claimed')) await new Promise(setImmediate);
+    const closings = [engine.stop(), engine.close(), engine.close()];
+    settle();
+    await Promise.all(closings);
+    expect((await store.find(id))?.saga.state).toBe('completed');
+  });
+
+  it('does not come to life when it is closed while it opens', async () => {
+    let opened: () => void = () => undefined;
+    const store = new InMemorySagaStore();
+    store.open = async () => new Promise<void>((resolve) => (opened = resolve));
+    const resolved = resolveSagaOptions({});
+    const transport = new InProcessTransport(new InProcessExchange());
+    const engine = new SagaEngine(
+      { store, transport, invoker: invokerOf({}), observer: { notify: () => undefined }, identity: new NodeIdentity() },
+      resolved.engine,
+    );
+    const running = engine.run();
+    const closing = engine.close();
+    opened();
+    await expect(running).rejects.toThrow('closed');
+    await closing;
+    expect(engine.trouble).toBe('the engine is closed');
+  });
+
+  it('gives a free slot to a wake-up that was turned away for want of one', async () => {
+    const gates: (() => void)[] = [];
+    const { engine, signals } = await engineWith({
+      options: { workers: { steps: 1 }, resendMs: 60_000, sweepMs: 60_000 },
+      slotWaitMs: 10,
+      handlers: { a: () => new Promise<void>((resolve) => void gates.push(resolve)) },
+    });
+    const [first, second] = [
+      await engine.start('s', [{ name: 'a', action: 'a' }], {}, {}),
+      await engine.start('s', [{ name: 'a', action: 'a' }], {}, {}),
+    ];
+    const turnedAway = () => signals.some((signal) => signal.type === 'operation.refused' && signal.reason === 'no-slot');
+    while (!turnedAway()) await new Promise(setImmediate);
+    gates.shift()?.();
+    await engine.waitFor(first.id, 5_000);
+    while (gates.length === 0) await new Promise(setImmediate);
+    gates.shift()?.();
+    expect((await engine.waitFor(second.id, 5_000)).state).toBe('completed');
+  });
+
+  it('turns back soon after the deadline, not at the next sweep', async () => {
+    const { engine } = await engineWith({
+      options: { sweepMs: 60_000 },
+      handlers: { a: (_input, { signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve('stopped'))) },
+    });
+    const { id } = await engine.start('s', [{ name: 'a', action: 'a' }], {}, { deadlineMs: 50 });
+    const saga = await engine.waitFor(id, 5_000);
+    expect([saga.state, saga.cause]).toEqual(['failed', { kind: 'deadline' }]);
   });
 });

@@ -46,12 +46,19 @@ export interface CompensateOptions {
   readonly actor?: string;
 }
 
+/** Handlers that were told to stop get this long to say so. */
+const LAST_WORDS_MS = 1_000;
+/** Closing waits this long for a broker or a database that does not answer. */
+const CLOSE_MS = 5_000;
+
 type Phase = 'new' | 'open' | 'running' | 'stopped' | 'closed';
 
 /** The engine of one process: wires its parts together and owns their life. */
 export class SagaEngine {
   private phase: Phase = 'new';
   private opening: Promise<void> | undefined;
+  private stopping: Promise<void> | undefined;
+  private closing: Promise<void> | undefined;
   private readonly heartbeats: Heartbeats;
   private readonly waiters: Waiters;
   private readonly dispatcher: Dispatcher;
@@ -113,7 +120,7 @@ export class SagaEngine {
   async run(): Promise<void> {
     await this.open();
     if (this.phase === 'running') return;
-    if (this.phase !== 'open') throw new SagaClosedError('run');
+    if (this.phase !== 'open' || this.closing !== undefined) throw new SagaClosedError('run');
     this.phase = 'running';
     this.consume('action', 'step');
     this.consume('undo', 'compensation');
@@ -139,41 +146,46 @@ export class SagaEngine {
 
   /** Takes no more work and waits for what runs, up to the drain time; then its handlers are told to stop and left to others. */
   async stop(): Promise<void> {
-    if (this.phase !== 'running') return;
+    if (this.phase === 'running') this.stopping = this.stopParts();
+    await this.stopping;
+  }
+
+  private async stopParts(): Promise<void> {
     this.phase = 'stopped';
     this.runner.drain();
     const drained = this.workers.drain();
-    await this.parts.transport.stop();
-    await this.sweeper.stop();
-    await this.janitor.stop();
-    await this.withinDrainTime(drained); // what they complete is still dispatched: the next step should not wait for a sweep
-  }
-
-  private async withinDrainTime(drained: Promise<void>): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.options.drainMs);
-    });
-    await Promise.race([drained, deadline]);
-    clearTimeout(timer);
+    const { sweeper, janitor } = this;
+    const quiet = Promise.all([drained, this.parts.transport.stop(), sweeper.stop(), janitor.stop()]);
+    await settledWithin(quiet, this.options.drainMs); // what they complete is still dispatched: the next step should not wait for a sweep
     this.heartbeats.abortAll('the process is shutting down');
+    await settledWithin(drained, LAST_WORDS_MS);
     this.committer.hurry();
   }
 
+  /** Stops, then closes the connections. A call while another is under way waits for that one. */
   async close(): Promise<void> {
-    if (this.phase === 'closed' || this.phase === 'new') return;
+    this.closing ??= this.closeParts();
+    await this.closing;
+  }
+
+  private async closeParts(): Promise<void> {
+    await this.opening?.catch(() => undefined); // a process that does not get to start must still be closed
     await this.stop();
+    const wasOpen = this.phase !== 'new';
     this.phase = 'closed';
-    this.book.close();
     this.dispatcher.stop();
     this.waiters.close();
-    await this.parts.transport.close();
-    await this.parts.store.close();
+    if (!wasOpen) return;
+    await settledWithin(this.book.close(), CLOSE_MS);
+    await settledWithin(this.parts.transport.close(), CLOSE_MS);
+    await settledWithin(this.parts.store.close(), CLOSE_MS);
   }
 
   async start(name: string, steps: StepList, context: unknown, options: StartOptions): Promise<StartedSaga> {
     this.refuseWhenClosed('start a saga');
-    return this.starter.start(name, steps, context, options);
+    const started = await this.starter.start(name, steps, context, options);
+    if (options.deadlineMs !== undefined && started.created) this.sweeper.hurry(options.deadlineMs);
+    return started;
   }
 
   async find(sagaId: string): Promise<Saga | null> {
@@ -233,6 +245,16 @@ export class SagaEngine {
   private refuseWhenClosed(verb: string): void {
     if (this.phase === 'closed' || this.phase === 'new') throw new SagaClosedError(verb);
   }
+}
+
+/** Resolves when the work has settled or the time is over. */
+async function settledWithin(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work.catch(() => undefined), deadline]);
+  clearTimeout(timer);
 }
 
 /** @throws SagaInputError */

@@ -1,4 +1,4 @@
-import { SagaConflictError, SagaInputError } from '../errors';
+import { SagaConflictError } from '../errors';
 import { startSaga } from '../core/forward';
 import { canonicalJson, toJson, type Json } from '../core/json';
 import { compilePlan, type CompiledPlan, type PlanDefaults } from '../core/plan-compiler';
@@ -9,6 +9,7 @@ import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, StartRequest } from '../ports/saga-store';
 import type { Committer } from './committer';
 import type { HandlerBook } from './handler-book';
+import { checkStartOptions } from './start-options';
 
 export interface StartOptions {
   /** The same key never starts the same saga twice; with the same input the saga it started is returned. Up to 200 characters. */
@@ -31,8 +32,6 @@ export interface StartedSaga {
   readonly purged: boolean;
 }
 
-const LONGEST_KEY = 200;
-
 /** Everything that happens before a saga exists: nothing is stored until all of it is known to be right. */
 export class Starter {
   constructor(
@@ -45,7 +44,7 @@ export class Starter {
   ) {}
 
   async start(name: string, steps: StepList, context: unknown, options: StartOptions): Promise<StartedSaga> {
-    checkOptions(options);
+    checkStartOptions(options);
     const { limits } = this.options.plan;
     const given = toJson(context ?? {}, 'context', limits);
     const metadata = toJson(options.metadata ?? {}, 'options.metadata', limits);
@@ -104,17 +103,4 @@ export class Starter {
   private fingerprint({ inputs }: CompiledPlan, context: Json): string {
     return this.identity.digest(canonicalJson({ inputs: inputs as unknown as Json, context }));
   }
-}
-
-function checkOptions({ businessKey, deadlineMs }: StartOptions): void {
-  const refuse = (path: string, reason: string): never => {
-    throw new SagaInputError('options', path, reason);
-  };
-  if (businessKey !== undefined) {
-    if (typeof businessKey !== 'string' || businessKey === '') refuse('/businessKey', 'must be a text with at least one character');
-    if (businessKey.length > LONGEST_KEY) refuse('/businessKey', `${businessKey.length} characters are more than ${LONGEST_KEY}`);
-    toJson(businessKey, 'options.businessKey', { maxBytes: Infinity });
-  }
-  if (deadlineMs !== undefined && !(Number.isFinite(deadlineMs) && deadlineMs > 0))
-    refuse('/deadlineMs', 'must be a number of milliseconds above 0');
 }

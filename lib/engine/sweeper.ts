@@ -7,6 +7,11 @@ import { RESEND_MAX_MS } from '../options/engine-options';
 import { toError } from './to-error';
 
 const BATCH = 100;
+/** What is due later than this, or is one too many to remember, is left to the sweeps that come anyway. */
+const LONGEST_HURRY_MS = 600_000;
+const MOST_HURRIES = 10_000;
+/** The store's clock is another one; a look that comes a moment early finds nothing. */
+const HURRY_SLACK_MS = 20;
 /** While the broker is out of reach new work is looked for this often. */
 const FALLBACK_POLL_MS = 500;
 /** A full batch means that more is due; the pause caps what one process sends. */
@@ -24,6 +29,8 @@ export interface SweepTimes {
  */
 export class Sweeper {
   private stopped = false;
+  private hurries = 0;
+  private isHurried = false;
   private wakeUp: (() => void) | undefined;
   private loop: Promise<void> | undefined;
 
@@ -42,7 +49,13 @@ export class Sweeper {
 
   /** Looks again after `ms`, if the next look was planned for later. */
   hurry(ms: number): void {
-    setTimeout(() => this.wakeUp?.(), ms).unref();
+    if (ms > LONGEST_HURRY_MS || this.hurries >= MOST_HURRIES) return;
+    this.hurries++;
+    setTimeout(() => {
+      this.hurries--;
+      this.isHurried = true;
+      this.wakeUp?.();
+    }, ms + HURRY_SLACK_MS).unref();
   }
 
   async stop(): Promise<void> {
@@ -87,7 +100,10 @@ export class Sweeper {
   }
 
   private async sleep(ms: number): Promise<void> {
-    if (this.stopped) return;
+    if (this.stopped || this.isHurried) {
+      this.isHurried = false;
+      return;
+    }
     const jittered = ms * (1 + Math.random() / 10);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, jittered);
@@ -97,5 +113,6 @@ export class Sweeper {
       };
     });
     this.wakeUp = undefined;
+    this.isHurried = false;
   }
 }

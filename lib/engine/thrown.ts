@@ -22,6 +22,7 @@ const UNKNOWN_HTTP = new Set([408, 502, 504]);
 const MESSAGE_LENGTH = 2_048;
 const CODE_LENGTH = 128;
 const CAUSE_DEPTH = 4;
+const MOST_TEXTS = 50;
 
 /** What a handler's throw means. Anything can be thrown, getters that throw included, so every look at it is guarded. */
 export function verdictOn(thrown: unknown): ThrownVerdict {
@@ -68,8 +69,20 @@ function statusOf(carrier: unknown): number {
 
 function failureOf(thrown: unknown): StepFailure {
   const code = read(thrown, 'code', isString) ?? read(thrown, 'name', isString) ?? 'STEP_FAILED';
-  const message = typeof thrown === 'string' ? thrown : (read(thrown, 'message', isString) ?? `the handler threw ${describe(thrown)}`);
+  const message = typeof thrown === 'string' ? thrown : (messageOf(thrown) ?? `the handler threw ${describe(thrown)}`);
   return { code: storable(code, CODE_LENGTH), message: storable(message, MESSAGE_LENGTH) };
+}
+
+/** With what an HttpException tells its client: a ValidationPipe says only there what is wrong. */
+function messageOf(thrown: unknown): string | undefined {
+  const message = read(thrown, 'message', isString);
+  if (read(thrown, 'getResponse', isFunction) === undefined) return message;
+  const told = read(read(thrown, 'response', isAnything), 'message', isAnything);
+  const texts = (
+    Array.isArray(told) ? Array.from({ length: MOST_TEXTS }, (_, place) => read(told, String(place), isString)) : [told]
+  ).filter(isString);
+  const details = texts.filter((text) => text !== message).join('; ');
+  return details === '' ? message : message === undefined ? details : `${message}: ${details}`;
 }
 
 /** A Proxy may throw even here. */
@@ -109,4 +122,5 @@ const isString = (value: unknown): value is string => typeof value === 'string' 
 const isNumber = (value: unknown): value is number => typeof value === 'number';
 const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean';
 const isDelay = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value >= 0;
+const isFunction = (value: unknown): value is object => typeof value === 'function';
 const isAnything = (value: unknown): value is unknown => value != null;

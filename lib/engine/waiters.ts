@@ -17,6 +17,7 @@ const POLL_MS = 250;
 export class Waiters {
   private readonly waiting = new Set<Waiter>();
   private timer: NodeJS.Timeout | undefined;
+  private polling = false;
 
   constructor(
     private readonly store: SagaStore,
@@ -37,8 +38,8 @@ export class Waiters {
       };
       const timer = startTimer(timeoutMs, () => waiter.done(new SagaWaitTimeoutError(sagaId, timeoutMs)));
       this.waiting.add(waiter);
-      this.timer ??= setInterval(() => void this.poll(), POLL_MS);
-      void this.poll();
+      this.timer ??= setInterval(() => void this.poll([...this.waiting]), POLL_MS);
+      void this.poll([waiter]); // it may have ended since the caller looked
     });
   }
 
@@ -50,12 +51,16 @@ export class Waiters {
     for (const waiter of this.waiting) waiter.done(new SagaClosedError('wait for a saga'));
   }
 
-  private async poll(): Promise<void> {
+  private async poll(waiters: readonly Waiter[]): Promise<void> {
+    if (waiters.length > 1 && this.polling) return;
+    this.polling ||= waiters.length > 1;
     try {
-      const states = await this.store.states([...new Set([...this.waiting].map((waiter) => waiter.sagaId))]);
+      const states = await this.store.states([...new Set(waiters.map((waiter) => waiter.sagaId))]);
       for (const [sagaId, state] of states) if (returnsOn(state)) this.ended(sagaId);
     } catch (error) {
       this.observer.notify({ type: 'engine.trouble', where: 'poll for waiters', error: toError(error) });
+    } finally {
+      if (waiters.length > 1) this.polling = false;
     }
   }
 

@@ -11,12 +11,15 @@ import { SLOT_WAIT_MS } from '../options/engine-options';
 import { Slots } from './slots';
 import { toError } from './to-error';
 
+const MOST_TURNED_AWAY = 1_000;
+
 /**
  * The short walk of a message: wake-up → slot → claim → acknowledge → user code → report. The acknowledgement follows the claim, not
  * the outcome: from the claim on the lease owns the work, and a redelivery cannot claim what is running.
  */
 export class Workers {
   private readonly slots: Readonly<Record<Direction, Slots>>;
+  private readonly turnedAway: Readonly<Record<Direction, WakeUp[]>> = { action: [], undo: [] };
   private draining = false;
 
   constructor(
@@ -25,7 +28,11 @@ export class Workers {
     private readonly runner: AttemptRunner,
     private readonly observer: SagaObserver,
     private readonly identity: Identity,
-    private readonly options: { readonly workers: Readonly<Record<Direction, number>>; readonly leaseMs: number },
+    private readonly options: {
+      readonly workers: Readonly<Record<Direction, number>>;
+      readonly leaseMs: number;
+      readonly slotWaitMs?: number;
+    },
   ) {
     this.slots = { action: new Slots(options.workers.action), undo: new Slots(options.workers.undo) };
   }
@@ -51,8 +58,9 @@ export class Workers {
 
   private async work(wakeUp: WakeUp, ack: () => void): Promise<void> {
     const slots = this.slots[wakeUp.operation.direction];
-    if (!(await slots.take(SLOT_WAIT_MS))) {
+    if (!(await slots.take(this.options.slotWaitMs ?? SLOT_WAIT_MS))) {
       ack();
+      this.turnAway(wakeUp);
       return;
     }
     try {
@@ -64,7 +72,21 @@ export class Workers {
       this.observer.notify({ type: 'engine.trouble', where: 'worker', error: toError(error) });
     } finally {
       slots.release();
+      this.welcomeBack(wakeUp.operation.direction);
     }
+  }
+
+  /** Remembered, up to a bound, so that a slot that becomes free is not empty until a sweeper comes by. */
+  private turnAway(wakeUp: WakeUp): void {
+    const { sagaId, operation } = wakeUp;
+    this.observer.notify({ type: 'operation.refused', sagaId, operation, reason: 'no-slot' });
+    const waiting = this.turnedAway[operation.direction];
+    if (waiting.length < MOST_TURNED_AWAY) waiting.push(wakeUp);
+  }
+
+  private welcomeBack(direction: Direction): void {
+    const wakeUp = this.turnedAway[direction].shift();
+    if (wakeUp !== undefined) this.wake(wakeUp);
   }
 
   private async claim({ sagaId, operation, key }: WakeUp): Promise<Claim | null> {

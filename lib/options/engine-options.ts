@@ -19,6 +19,8 @@ export interface EngineOptions {
   readonly resendMs: number;
   /** How long finished sagas and quarantined messages are kept; null: for ever. */
   readonly retention: { readonly finishedMs: number | null; readonly quarantinedMs: number | null };
+  /** A delivery without a free slot for this long is acknowledged unclaimed; its row is still due. */
+  readonly slotWaitMs?: number;
   /** After this long without a confirmed wake-up, work is claimed straight from the store. */
   readonly brokerFallbackMs: number;
 }
@@ -26,5 +28,5 @@ export interface EngineOptions {
 /** The longest time between two wake-ups for the same operation. */
 export const RESEND_MAX_MS = 300_000;
 
-/** A delivery without a free slot for this long is given up; its row is still due. */
+/** `slotWaitMs`, unless a test is in a hurry. */
 export const SLOT_WAIT_MS = 5_000;

@@ -54,6 +54,8 @@ export interface SagaStore {
 
   /** Says which handlers a group of processes has, so that other processes can plan with them. */
   writeHandlers(group: string, declarations: readonly HandlerDeclaration[]): Promise<void>;
+  /** Says that a process of the group has gone. Plans may still name its handlers; others that are still there write them again. */
+  leaveHandlers(group: string): Promise<void>;
   readHandlers(): Promise<readonly StoredHandler[]>;
 
   /** Keeps a message that nobody could understand. */
@@ -269,6 +271,8 @@ export interface StoredHandler {
   readonly declaration: HandlerDeclaration;
   /** Milliseconds since a process last said that it has it. */
   readonly unseenMs: number;
+  /** The process that last said so has gone since. */
+  readonly left: boolean;
 }
 
 export interface QuarantinedMessage {

@@ -159,6 +159,11 @@ export const queryCases: readonly StoreCase[] = [
     assert.ok(unseenMs('b') >= 100 * SECOND);
     const fresh = stored.find(({ declaration }) => declaration.policy.timeoutMs === 2)?.unseenMs ?? -1;
     assert.ok(fresh >= 0 && fresh < 50 * SECOND);
+    const left = async (): Promise<readonly string[]> => (await store.readHandlers()).filter((row) => row.left).map(({ group }) => group);
+    await store.leaveHandlers('one');
+    same(await left(), ['one', 'one', 'one']);
+    await store.writeHandlers('one', [handler('a', 2), handler('b', 1)]);
+    same(await left(), ['one']);
   }),
 
   promise('any message that nobody understood can be kept', async ({ store }) => {

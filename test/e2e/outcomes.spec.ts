@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Compensate, type CompensationContext, SagaStep, type StepContext, StepError, UnknownOutcomeError } from 'nest-saga';
+import {
+  Compensate,
+  type CompensationContext,
+  type SagaModuleOptions,
+  SagaStep,
+  type StepContext,
+  StepError,
+  UnknownOutcomeError,
+} from 'nest-saga';
 import { bootSagaApp, closeApps } from './saga-app';
 
 afterEach(closeApps);
@@ -29,8 +37,8 @@ class Bank {
   }
 }
 
-async function bank(answer: (ctx: StepContext) => unknown) {
-  const app = await bootSagaApp({ providers: [Bank] });
+async function bank(answer: (ctx: StepContext) => unknown, options: Partial<SagaModuleOptions> = {}) {
+  const app = await bootSagaApp({ providers: [Bank], options });
   const provider = app.context.get(Bank);
   provider.answer = answer;
   return { ...app, bank: provider };
@@ -77,6 +85,12 @@ describe('Outcomes', () => {
     expect((await sagas.waitFor(id)).state).toBe('compensated');
     expect(it.signal?.aborted).toBe(true);
     expect(it.undone[0]?.outcome).toBe('unknown');
+  });
+
+  it('notices a timeout when it passes, not when the lease would have ended', async () => {
+    const { sagas } = await bank(() => new Promise(() => undefined), { leaseMs: 60_000, sweepMs: 60_000, resendMs: 60_000 });
+    const { id } = await sagas.start('s', [{ name: 'charge', action: 'charge', timeoutMs: 50 }]);
+    expect((await sagas.waitFor(id, { timeoutMs: 10_000 })).state).toBe('compensated');
   });
 
   it('undoes an effect again that came after its undo, and keeps attention on the saga until that is done', async () => {

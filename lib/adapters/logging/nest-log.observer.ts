@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { OperationRef } from '../../core/operation';
 import type { SagaObserver, SagaSignal } from '../../ports/saga-observer';
 
 /** The same trouble is logged once in this many milliseconds: an outage is one line a second, not a flood. */
@@ -24,17 +25,17 @@ export class NestLogObserver implements SagaObserver {
         return;
       case 'operation.failed': {
         const next = signal.willRetry ? 'will be tried again' : 'was the last attempt';
-        this.logger.warn(`${signal.key} of saga ${signal.sagaId} failed and ${next}: ${signal.code} ${oneLine(signal.message)}`);
+        this.logger.warn(`${whatOf(signal)} of saga ${signal.sagaId} failed and ${next}: ${signal.code} ${oneLine(signal.message)}`);
         return;
       }
       case 'operation.lost':
-        this.logger.warn(`${signal.key} of saga ${signal.sagaId} ended without a report that counts (${signal.why})`);
+        this.logger.warn(`${whatOf(signal)} of saga ${signal.sagaId} ended without a report that counts (${signal.why})`);
         return;
       case 'message.quarantined':
         this.logger.warn(`a message from ${signal.source} is no wake-up and was quarantined: ${oneLine(signal.reason)}`);
         return;
       case 'engine.trouble':
-        if (this.isNews(signal.where)) this.logger.error(`${signal.where}: ${oneLine(signal.error.message)}`);
+        if (this.isNews(signal.where)) this.logger.error(`${signal.where}: ${oneLine(signal.error.message)}${remedyFor(signal.where)}`);
         return;
       default:
         return;
@@ -47,6 +48,15 @@ export class NestLogObserver implements SagaObserver {
     this.lastAt.set(where, now);
     return true;
   }
+}
+
+/** An action and its undo may have the same key. */
+function whatOf({ operation, key }: { readonly operation: OperationRef; readonly key: string }): string {
+  return operation.direction === 'undo' ? `the compensation ${key}` : key;
+}
+
+function remedyFor(where: string): string {
+  return where === 'transport' ? ' (it is tried again; meanwhile sagas go on from the database)' : '';
 }
 
 /** A log line is a line, whatever a handler put into its error. */

@@ -36,6 +36,13 @@ interface OwnedKey {
   state: SagaState | null;
 }
 
+interface KnownHandler {
+  readonly group: string;
+  readonly declaration: HandlerDeclaration;
+  readonly seenAt: number;
+  left: boolean;
+}
+
 /**
  * Keeps sagas in this process: for tests, and for trying things out. It keeps every promise but durability, and hands out copies
  * only, so that nobody can change a saga without a transition.
@@ -44,10 +51,7 @@ export class InMemorySagaStore implements SagaStore {
   readonly description = 'memory (lost when the process ends)';
   private readonly records = new Map<string, SagaRecord>();
   private readonly keys = new Map<string, OwnedKey>();
-  private readonly handlers = new Map<
-    string,
-    { readonly group: string; readonly declaration: HandlerDeclaration; readonly seenAt: number }
-  >();
+  private readonly handlers = new Map<string, KnownHandler>();
   private readonly quarantined: { readonly message: QuarantinedMessage; readonly at: number }[] = [];
   private seq = 0;
 
@@ -225,16 +229,22 @@ export class InMemorySagaStore implements SagaStore {
         group,
         declaration: structuredClone(declaration),
         seenAt: this.now(),
+        left: false,
       });
     }
   }
 
+  async leaveHandlers(group: string): Promise<void> {
+    for (const handler of this.handlers.values()) if (handler.group === group) handler.left = true;
+  }
+
   async readHandlers(): Promise<readonly StoredHandler[]> {
     const now = this.now();
-    return [...this.handlers.values()].map(({ group, declaration, seenAt }) => ({
+    return [...this.handlers.values()].map(({ group, declaration, seenAt, left }) => ({
       group,
       declaration: structuredClone(declaration),
       unseenMs: now - seenAt,
+      left,
     }));
   }
 

@@ -1,10 +1,9 @@
-import { isValidName } from '../../core/names';
+import { isSagaId, isValidName } from '../../core/names';
 import type { WakeUp } from '../../ports/message-transport';
 
 export const CONTENT_TYPE = 'application/json';
 const VERSION = 1;
 const MAX_BYTES = 4_096;
-const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 const FIELDS = ['v', 'saga', 'step', 'direction', 'round', 'key'];
 
 /** A message as it came, before anybody trusts it. */
@@ -42,7 +41,7 @@ function wakeUpOf(envelope: Record<string, unknown>): Decoded {
   const { v, saga, step, direction, round, key } = envelope;
   if (v !== VERSION) return { unreadable: `envelope version is not ${VERSION}` };
   if (Object.keys(envelope).some((field) => !FIELDS.includes(field))) return { unreadable: 'envelope has a field that is not known' };
-  if (typeof saga !== 'string' || !ULID.test(saga)) return { unreadable: 'envelope field "saga" is not a ULID' };
+  if (!isSagaId(saga)) return { unreadable: 'envelope field "saga" is not a ULID' };
   if (!isCount(step)) return { unreadable: 'envelope field "step" is not a place' };
   if (!isCount(round)) return { unreadable: 'envelope field "round" is not a number of a round' };
   if (direction !== 'action' && direction !== 'undo') return { unreadable: 'envelope field "direction" is not action or undo' };

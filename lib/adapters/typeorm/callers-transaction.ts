@@ -1,18 +1,9 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { SagaError } from '../../errors';
 import type { CommitWatch } from './commit.subscriber';
 import { redacted } from './database.error';
+import { SagaManagerError } from './manager.error';
 import { isSameDatabase } from './same-database';
 import type { Sql, Statement } from './sql';
-
-/** Thrown by `start()` when its `manager` cannot carry the saga. Nothing was changed. */
-export class SagaManagerError extends SagaError {
-  readonly code = 'SAGA_MANAGER';
-
-  constructor(why: string) {
-    super(`start({ manager }): ${why}`);
-  }
-}
 
 export interface CallersTransaction {
   readonly sql: Sql;
@@ -22,7 +13,7 @@ export interface CallersTransaction {
 
 /** @throws SagaManagerError when the manager has no open transaction or belongs to another database */
 export function joinTransaction(manager: unknown, application: DataSource, commits: CommitWatch): CallersTransaction {
-  const { queryRunner, dataSource } = manager as Partial<EntityManager>;
+  const { queryRunner, dataSource } = (manager ?? {}) as Partial<EntityManager>;
   if (dataSource === undefined)
     throw new SagaManagerError('this is not a TypeORM EntityManager; pass the one that dataSource.transaction() gives you');
   if (queryRunner === undefined || !queryRunner.isTransactionActive) {

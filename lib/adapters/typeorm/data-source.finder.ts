@@ -1,12 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { AdapterEnvironment } from '../../ports/store-definition';
+import type { ApplicationDataSource } from './application-data-source';
 import { loadTypeOrm } from './vendor';
-
-/** A TypeORM `DataSource`, by what is looked at: published types must not need TypeORM's. */
-export interface ApplicationDataSource {
-  readonly options: object;
-  readonly isInitialized: boolean;
-}
 
 /** The DataSource itself, or the name under which the application registered it with `TypeOrmModule`. */
 export type DataSourceChoice = ApplicationDataSource | string | undefined;
@@ -20,6 +15,7 @@ export function findDataSource(choice: DataSourceChoice, env: AdapterEnvironment
 
 /** What keeps this DataSource from holding sagas. */
 export function dataSourceProblems(choice: DataSourceChoice, env: AdapterEnvironment): readonly string[] {
+  if (!isChoice(choice)) return ['typeOrmStore(): dataSource must be a TypeORM DataSource, or the name it has in the application'];
   const dataSource = findDataSource(choice, env);
   if (dataSource === undefined) {
     const name = typeof choice === 'string' && choice !== 'default' ? ` named "${choice}"` : '';
@@ -39,4 +35,9 @@ export function dataSourceProblems(choice: DataSourceChoice, env: AdapterEnviron
     );
   }
   return problems;
+}
+
+function isChoice(choice: unknown): choice is DataSourceChoice {
+  if (choice === undefined || typeof choice === 'string') return true;
+  return typeof (choice as { options?: unknown } | null)?.options === 'object';
 }

@@ -1,9 +1,12 @@
 import type { DataSource, DataSourceOptions } from 'typeorm';
 import { SagaClosedError } from '../../errors';
-import { redacted } from './database.error';
+import { isConnectionLost, redacted } from './database.error';
 import { engineOptions } from './engine-options';
 import { OWN_TYPES, type Sql, type Statement } from './sql';
-import { loadTypeOrm, poolOf, type PgClient, type PgPool, type PgResult } from './vendor';
+import { loadTypeOrm, poolOf, type PgClient, type PgPool, type PgQuery, type PgResult } from './vendor';
+
+/** Longer than any statement of the engine takes that is not lost; the slow lane has a limit of its own, in the server. */
+const ANSWER_MS = 15_000;
 
 export interface EnginePoolInit {
   /** Those of the application's DataSource. */
@@ -91,10 +94,38 @@ const isolationQuery: Statement = { text: `SELECT current_setting('default_trans
 
 async function run<Row>(dataSource: DataSource, statement: Statement, named: boolean): Promise<readonly Row[]> {
   try {
-    const { rows } = await requirePool(dataSource).query(toQuery(statement, named));
+    const client = await requirePool(dataSource).connect();
+    const { rows } = await answeredInTime(client, toQuery(statement, named));
     return rows as readonly Row[];
   } catch (error) {
     throw redacted(error);
+  }
+}
+
+/**
+ * A network that fell silent gives no error for a quarter of an hour, and whoever waits for such an answer stops sweeping and
+ * beating. So the connection is given up: destroyed, not returned, because nobody knows what it will say.
+ */
+async function answeredInTime(client: PgClient, query: PgQuery): Promise<PgResult> {
+  const ignore = (): void => undefined; // what a broken connection says besides, nobody listens to
+  client.on('error', ignore);
+  let broken: Error | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      broken = Object.assign(new Error(`no answer within ${ANSWER_MS} ms`), { code: 'ETIMEDOUT' });
+      reject(broken);
+    }, ANSWER_MS);
+  });
+  try {
+    return await Promise.race([client.query(query), silence]);
+  } catch (error) {
+    if (isConnectionLost(error)) broken ??= redacted(error);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    if (broken === undefined) client.off('error', ignore);
+    client.release(broken);
   }
 }
 

@@ -8,7 +8,7 @@ import { epochMs, type Statement } from './sql';
 
 export interface StoredSagaRow extends SagaRow {
   readonly operations: readonly OperationRow[];
-  readonly given: { readonly context: Json; readonly metadata: Json; readonly businessKey: string | null };
+  readonly given: { readonly context: Json; readonly metadata: Json; readonly businessKey: string | null } | null;
   readonly steps: readonly (readonly [stepId: string, input: Json, output: Json, settledAt: number | null])[];
   readonly updated_at: number;
   readonly completed_at: number | null;
@@ -45,19 +45,21 @@ function storedColumns(schema: string): string {
   return `${sagaColumns('s')}, ${epochMs('s.updated_at')} AS updated_at, ${epochMs('s.completed_at')} AS completed_at,
         ${wholeOperations(schema, 's.id')} AS operations,
         (SELECT g.input FROM ${s}.inputs g WHERE g.saga_id = s.id AND g.step = -1) AS given,
-        (SELECT json_agg(json_build_array(i.step_id, i.input, a.output, ${epochMs('a.settled_at')}) ORDER BY i.step)
+        coalesce((SELECT json_agg(json_build_array(i.step_id, i.input, a.output, ${epochMs('a.settled_at')}) ORDER BY i.step)
            FROM ${s}.inputs i
            LEFT JOIN ${s}.operations a ON a.saga_id = i.saga_id AND a.direction = 'action' AND a.step = i.step AND a.round = 1
-          WHERE i.saga_id = s.id AND i.step >= 0) AS steps`;
+          WHERE i.saga_id = s.id AND i.step >= 0), '[]'::json) AS steps`;
 }
 
+/** A saga that lost rows is shown with what it has: one broken saga must not hide all the others from a list. */
 export function toStoredSaga(row: StoredSagaRow, plan: Plan): StoredSaga {
+  const { context = null, metadata = {}, businessKey = null } = row.given ?? {};
   return {
     plan,
     saga: toSaga(row, row.operations, true),
-    context: row.given.context,
-    metadata: row.given.metadata,
-    businessKey: row.given.businessKey,
+    context,
+    metadata,
+    businessKey,
     steps: row.steps.map(([stepId, input, output, settledAt]): StoredStep => {
       return { stepId, input, output, executedAt: settledAt === null ? null : new Date(settledAt) };
     }),

@@ -57,3 +57,11 @@ export function toHeartbeatResults(rows: readonly HeartbeatRow[], beats: readonl
     return { held, wanted: held && (row?.wanted ?? false) };
   });
 }
+
+/** Makes the next sweep look at these sagas. */
+export function wakeStatement(schema: string, sagaIds: readonly string[]): Statement {
+  return {
+    text: `UPDATE "${schema}".sagas SET wake_at = least(wake_at, clock_timestamp()) WHERE id = ANY ($1::text[]) AND completed_at IS NULL`,
+    values: [sagaIds],
+  };
+}

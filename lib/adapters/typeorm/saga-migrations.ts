@@ -1,4 +1,5 @@
 import { SagaConfigurationError } from '../../errors';
+import { optionsProblems } from '../../core/known-fields';
 import { DEFAULT_SCHEMA, schemaProblem } from './schema-name';
 import { runSchemaStep, SCHEMA_STEPS, type SchemaStep } from './schema.version';
 
@@ -25,9 +26,11 @@ export interface MigrationQueryRunner {
  * new DataSource({ type: 'postgres', …, migrations: [...sagaMigrations(), ...mine] })
  */
 export function sagaMigrations(options: SagaMigrationsOptions = {}): (new () => SagaMigration)[] {
-  const schema = options.schema ?? DEFAULT_SCHEMA;
+  const problems = optionsProblems('sagaMigrations()', options, ['schema']);
+  const { schema = DEFAULT_SCHEMA } = options ?? {};
   const problem = schemaProblem(schema);
-  if (problem !== null) throw new SagaConfigurationError([problem]);
+  if (problem !== null) problems.push(`sagaMigrations(): ${problem}`);
+  if (problems.length > 0) throw new SagaConfigurationError(problems);
   return SCHEMA_STEPS.map((step) => migrationOf(schema, step));
 }
 

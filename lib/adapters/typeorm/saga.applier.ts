@@ -11,6 +11,7 @@ import { readBasis } from './read.statement';
 import { wasAppliedStatement } from './history.statement';
 import { retrying } from './retrying';
 import type { Sql } from './sql';
+import type { Turns } from './turns';
 
 type Applied = Extract<ApplyResult, { kind: 'applied' }>;
 type Outcome = ApplyResult | { readonly kind: 'refused' } | { readonly kind: 'need' };
@@ -35,6 +36,7 @@ export class SagaApplier {
     private readonly pool: EnginePool,
     private readonly schema: string,
     private readonly plans: PlanShelf,
+    private readonly turns: Turns,
   ) {}
 
   async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
@@ -44,7 +46,10 @@ export class SagaApplier {
     // Events of one saga in the order they came; sagas beside each other.
     await Promise.all(
       [...ofSaga.values()].map(async (places) => {
-        for (const place of places) results[place] = await this.applyOne(requests[place] as ApplyRequest, decide);
+        for (const place of places) {
+          const request = requests[place] as ApplyRequest;
+          results[place] = await this.turns.take(request.sagaId, () => this.applyOne(request, decide));
+        }
       }),
     );
     return results;

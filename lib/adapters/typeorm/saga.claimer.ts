@@ -1,31 +1,66 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { transition } from '../../core/transition';
 import type { ClaimRequest, ClaimResult } from '../../ports/saga-store';
 import { claimedStatement, claimStatement, refusedStatement, toClaim, type ClaimRow, type RefusedRow } from './claim.statement';
+import { sqlStateOf } from './database.error';
+import type { EnginePool } from './engine.pool';
+import { Lane } from './lane';
 import type { PlanShelf } from './plan.shelf';
 import { retrying } from './retrying';
 import { toSaga } from './rows';
 import type { Sql } from './sql';
 
-/** Claims: one statement when it succeeds; a refusal is looked into afterwards, for its reason. */
+/** Somebody else had the saga's row: the pauses before it is tried again, and then the slow lane. */
+const PAUSES_MS: readonly number[] = [3, 10, 30];
+
+/**
+ * Claims: one statement when it succeeds; a refusal is looked into afterwards, for its reason. Branches of one saga meet at its row,
+ * and a claim that gave up there would wait for a sweeper.
+ */
 export class SagaClaimer {
+  private readonly slowLane = new Lane();
+
   constructor(
-    private readonly sql: Sql,
+    private readonly sql: EnginePool,
     private readonly schema: string,
     private readonly plans: PlanShelf,
   ) {}
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
-    const row = await retrying((attempt) => this.take(request, attempt > 0));
-    if (row === undefined) return this.refusal(request);
+    for (const pauseMs of [0, ...PAUSES_MS]) {
+      if (pauseMs > 0) await pause(pauseMs * (1 + Math.random()));
+      const row = await retrying((attempt) => this.take(this.sql, request, attempt > 0));
+      if (row !== undefined) return this.claimed(row, request);
+      const refused = await this.refusal(request);
+      if (refused.kind === 'refused' && refused.reason !== 'busy') return refused;
+    }
+    const row = await this.slowLane.run(() => retrying((attempt) => this.underLock(request, attempt > 0)));
+    return row === undefined ? this.refusal(request) : this.claimed(row, request);
+  }
+
+  private async claimed(row: ClaimRow, request: ClaimRequest): Promise<ClaimResult> {
     return { kind: 'claimed', claim: toClaim(row, await this.plans.load(this.sql, row.plan_hash), request.claimId) };
   }
 
-  private async take(request: ClaimRequest, again: boolean): Promise<ClaimRow | undefined> {
+  /** Waits for whoever holds the saga. */
+  private async underLock(request: ClaimRequest, again: boolean): Promise<ClaimRow | undefined> {
+    try {
+      return await this.sql.transaction(async (sql) => {
+        await sql.query({ text: `SELECT 1 FROM "${this.schema}".sagas WHERE id = $1 FOR NO KEY UPDATE`, values: [request.sagaId] });
+        return this.take(sql, request, again);
+      });
+    } catch (error) {
+      if (sqlStateOf(error) === '55P03') return undefined;
+      throw error;
+    }
+  }
+
+  private async take(sql: Sql, request: ClaimRequest, again: boolean): Promise<ClaimRow | undefined> {
     if (again) {
-      const [mine] = await this.sql.query<ClaimRow>(claimedStatement(this.schema, request));
+      const [mine] = await sql.query<ClaimRow>(claimedStatement(this.schema, request));
       if (mine !== undefined) return mine;
     }
-    const [row] = await this.sql.query<ClaimRow>(claimStatement(this.schema, request));
+    const [row] = await sql.query<ClaimRow>(claimStatement(this.schema, request));
     return row;
   }
 

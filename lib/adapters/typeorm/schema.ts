@@ -91,6 +91,7 @@ export function schemaVersion1(schema: string): readonly string[] {
       key         text        NOT NULL,
       declaration jsonb       NOT NULL,
       last_seen   timestamptz NOT NULL,
+      has_left    boolean     NOT NULL DEFAULT false,
       PRIMARY KEY (group_name, direction, key)
     )`,
     `CREATE TABLE IF NOT EXISTS ${s}.business_keys (

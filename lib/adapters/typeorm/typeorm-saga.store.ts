@@ -27,8 +27,14 @@ import type {
 import { deleteStatement, purgeStatement, type DeleteRow, type PurgeRow } from './delete.statement';
 import { EnginePool } from './engine.pool';
 import { findStatement, listStatement, statesStatement, toStoredSaga, type StoredSagaRow } from './find.statement';
-import { readHandlersStatement, toStoredHandler, writeHandlersStatement, type HandlerRow } from './handlers.statement';
-import { heartbeatStatement, toHeartbeatResults, type HeartbeatRow } from './heartbeat.statement';
+import {
+  leaveHandlersStatement,
+  readHandlersStatement,
+  toStoredHandler,
+  writeHandlersStatement,
+  type HandlerRow,
+} from './handlers.statement';
+import { heartbeatStatement, toHeartbeatResults, wakeStatement, type HeartbeatRow } from './heartbeat.statement';
 import { historyStatement, toHistoryEntry, type HistoryRow } from './history.statement';
 import { PlanShelf } from './plan.shelf';
 import { quarantineStatement } from './quarantine.statement';
@@ -39,6 +45,7 @@ import { SagaStarter } from './saga.starter';
 import { checkSchema } from './schema.version';
 import { autoMigrate } from './auto-migrate';
 import type { Statement } from './sql';
+import { Turns } from './turns';
 import { sweepStatement, toSweepResult, type SweepRow } from './sweep.statement';
 
 export interface TypeOrmSagaStoreInit {
@@ -60,6 +67,7 @@ export class TypeOrmSagaStore implements SagaStore {
   private readonly starter: SagaStarter;
   private readonly claimer: SagaClaimer;
   private readonly applier: SagaApplier;
+  private readonly turns = new Turns();
 
   constructor(private readonly init: TypeOrmSagaStoreInit) {
     const { dataSource, schema, poolSize, namedStatements } = init;
@@ -69,7 +77,7 @@ export class TypeOrmSagaStore implements SagaStore {
     this.plans = new PlanShelf(schema);
     this.starter = new SagaStarter(this.pool, schema, this.plans, dataSource);
     this.claimer = new SagaClaimer(this.pool, schema, this.plans);
-    this.applier = new SagaApplier(this.pool, schema, this.plans);
+    this.applier = new SagaApplier(this.pool, schema, this.plans, this.turns);
   }
 
   async open(): Promise<void> {
@@ -92,7 +100,7 @@ export class TypeOrmSagaStore implements SagaStore {
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
-    return this.claimer.claim(request);
+    return this.turns.take(request.sagaId, () => this.claimer.claim(request));
   }
 
   async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
@@ -101,7 +109,12 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async heartbeat(beats: readonly Heartbeat[]): Promise<readonly HeartbeatResult[]> {
     if (beats.length === 0) return [];
-    return toHeartbeatResults(await this.query<HeartbeatRow>(heartbeatStatement(this.schema, beats)), beats);
+    const results = toHeartbeatResults(await this.query<HeartbeatRow>(heartbeatStatement(this.schema, beats)), beats);
+    // A lease that ends now ends earlier than anybody knew: the next sweep must look. Not in the same statement, which holds
+    // operations, and whoever holds the saga may wait for those.
+    const timedOut = beats.filter((beat) => beat.timedOut).map((beat) => beat.sagaId);
+    if (timedOut.length > 0) await this.query(wakeStatement(this.schema, timedOut));
+    return results;
   }
 
   async sweep(request: SweepRequest): Promise<SweepResult> {
@@ -150,6 +163,10 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async writeHandlers(group: string, declarations: readonly HandlerDeclaration[]): Promise<void> {
     await this.query(writeHandlersStatement(this.schema, group, declarations));
+  }
+
+  async leaveHandlers(group: string): Promise<void> {
+    await this.query(leaveHandlersStatement(this.schema, group));
   }
 
   async readHandlers(): Promise<readonly StoredHandler[]> {

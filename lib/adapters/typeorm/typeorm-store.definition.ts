@@ -1,6 +1,8 @@
 import { SagaConfigurationError } from '../../errors';
+import { optionsProblems } from '../../core/known-fields';
 import type { AdapterEnvironment, StoreDefinition } from '../../ports/store-definition';
-import { dataSourceProblems, findDataSource, type ApplicationDataSource } from './data-source.finder';
+import type { ApplicationDataSource } from './application-data-source';
+import { dataSourceProblems, findDataSource } from './data-source.finder';
 import { schemaOf, schemaProblem } from './schema-name';
 import { TypeOrmSagaStore } from './typeorm-saga.store';
 
@@ -30,9 +32,10 @@ export function typeOrmStore(options: TypeOrmStoreOptions = {}): StoreDefinition
     kind: 'typeorm',
     problems: (env) => problemsOf(options, env),
     create: (env) => {
-      const dataSource = findDataSource(options.dataSource, env);
       const problems = problemsOf(options, env);
-      if (dataSource === undefined || problems.length > 0) throw new SagaConfigurationError(problems);
+      if (problems.length > 0) throw new SagaConfigurationError(problems);
+      const dataSource = findDataSource(options.dataSource, env);
+      if (dataSource === undefined) throw new SagaConfigurationError(problems);
       return new TypeOrmSagaStore({
         dataSource,
         schema: options.schema ?? schemaOf(env.instance),
@@ -47,9 +50,11 @@ export function typeOrmStore(options: TypeOrmStoreOptions = {}): StoreDefinition
 const DEFAULT_POOL_SIZE = 4;
 
 function problemsOf(options: TypeOrmStoreOptions, env: AdapterEnvironment): readonly string[] {
-  const problems = Object.keys(options)
-    .filter((name) => !OPTIONS.includes(name))
-    .map((name) => `typeOrmStore() has no option ${JSON.stringify(name)}; it has ${OPTIONS.join(', ')}`);
+  const problems = optionsProblems('typeOrmStore()', options, OPTIONS);
+  if (typeof options !== 'object' || options === null) return problems;
+  for (const option of ['autoMigrate', 'namedStatements'] as const) {
+    if (!['boolean', 'undefined'].includes(typeof options[option])) problems.push(`typeOrmStore(): ${option} must be true or false`);
+  }
   const schema = schemaProblem(options.schema ?? schemaOf(env.instance));
   if (schema !== null) problems.push(`typeOrmStore(): ${schema}`);
   const poolSize = options.poolSize ?? DEFAULT_POOL_SIZE;

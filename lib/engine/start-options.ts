@@ -1,0 +1,43 @@
+import { SagaInputError } from '../errors';
+import { toJson } from '../core/json';
+import { isRecord, knownFields } from '../core/known-fields';
+import type { StartOptions } from './starter';
+
+const FIELDS = Object.keys({ businessKey: true, deadlineMs: true, metadata: true, manager: true } satisfies Record<
+  keyof StartOptions,
+  true
+>);
+const LONGEST_KEY = 200;
+
+/** @throws SagaInputError: an option that is overlooked can cost a caller its idempotency, or its transaction */
+export function checkStartOptions(options: unknown): StartOptions {
+  const { businessKey, deadlineMs, metadata, manager } = knownFields(options, 'options', FIELDS);
+  if (businessKey !== undefined) checkBusinessKey(businessKey);
+  if (deadlineMs !== undefined && !(typeof deadlineMs === 'number' && Number.isFinite(deadlineMs) && deadlineMs > 0))
+    refuse('/deadlineMs', 'must be a number of milliseconds above 0');
+  if (metadata !== undefined && !isPlain(metadata)) refuse('/metadata', 'must be a plain object');
+  if (manager !== undefined && !isRecord(manager))
+    refuse('/manager', 'must be the EntityManager of an open transaction; leave it out to start the saga in a transaction of its own');
+  return options as StartOptions;
+}
+
+/** @throws SagaInputError */
+export function checkContext(context: unknown): void {
+  if (context != null && typeof context !== 'object') throw new SagaInputError('context', '', 'must be an object');
+}
+
+function checkBusinessKey(key: unknown): void {
+  if (typeof key !== 'string' || key === '') return refuse('/businessKey', 'must be a text with at least one character');
+  if (key.length > LONGEST_KEY) refuse('/businessKey', `${key.length} characters are more than ${LONGEST_KEY}`);
+  toJson(key, 'options.businessKey', { maxBytes: Infinity });
+}
+
+function isPlain(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function refuse(path: string, reason: string): never {
+  throw new SagaInputError('options', path, reason);
+}

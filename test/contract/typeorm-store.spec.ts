@@ -10,6 +10,7 @@ import { sweepStatement } from '../../lib/adapters/typeorm/sweep.statement';
 import { SagaBusyError, SagaConfigurationError, SagaSchemaError } from '../../lib/errors';
 import { transition } from '../../lib/core/transition';
 import { action, completed, plan, RESEND_MS, Scenario, startRequest, step, TWO_STEPS } from '../../lib/testing/store-contract.scenario';
+import { Proxy } from './transport-proxy';
 import { application, databaseUrl, freshSchema, NO_CONTAINER, postgresFixture, type PostgresFixture } from './typeorm-store.fixture';
 
 async function within<T>(keep: (fixture: PostgresFixture) => Promise<T>): Promise<T> {
@@ -617,5 +618,28 @@ describe('typeOrmStore()', () => {
       );
     });
     expect(built).toBe('0');
+  });
+});
+
+describe('a network that falls silent', () => {
+  it('costs a statement its answer after a while, and the next one has a connection that works', async () => {
+    const wire = await Proxy.for(databaseUrl()).reserve();
+    await wire.plugIn();
+    const { username, password, pathname } = new URL(databaseUrl());
+    const url = `postgres://${username}:${password}@127.0.0.1:${wire.port}${pathname}`;
+    const pool = new EnginePool({ application: { type: 'postgres', url }, poolSize: 2, namedStatements: true, answerMs: 200 });
+    await pool.open();
+    const ask = () => pool.query<{ readonly one: number }>({ text: 'SELECT 1 AS one', values: [] });
+    try {
+      expect(await ask()).toEqual([{ one: 1 }]);
+      wire.blackhole();
+      const error = await rejection(ask());
+      expect(error.message).toContain('no answer within 200 ms');
+      wire.pass();
+      expect(await ask()).toEqual([{ one: 1 }]);
+    } finally {
+      await pool.close();
+      await wire.plugOut();
+    }
   });
 });

@@ -13,6 +13,8 @@ export interface EnginePoolInit {
   readonly application: DataSourceOptions;
   readonly poolSize: number;
   readonly namedStatements: boolean;
+  /** A connection that says nothing for this long is given up. Default: 15,000. */
+  readonly answerMs?: number;
 }
 
 /**
@@ -45,7 +47,7 @@ export class EnginePool implements Sql {
   }
 
   async query<Row>(statement: Statement): Promise<readonly Row[]> {
-    return run<Row>(this.opened(), statement, this.init.namedStatements);
+    return run<Row>(this.opened(), statement, this.init.namedStatements, this.init.answerMs);
   }
 
   /** One transaction on one connection. Resolves only when PostgreSQL answered COMMIT to the COMMIT. */
@@ -92,10 +94,10 @@ export class EnginePool implements Sql {
 
 const isolationQuery: Statement = { text: `SELECT current_setting('default_transaction_isolation') AS isolation`, values: [] };
 
-async function run<Row>(dataSource: DataSource, statement: Statement, named: boolean): Promise<readonly Row[]> {
+async function run<Row>(dataSource: DataSource, statement: Statement, named: boolean, answerMs = ANSWER_MS): Promise<readonly Row[]> {
   try {
     const client = await requirePool(dataSource).connect();
-    const { rows } = await answeredInTime(client, toQuery(statement, named));
+    const { rows } = await answeredInTime(client, toQuery(statement, named), answerMs);
     return rows as readonly Row[];
   } catch (error) {
     throw redacted(error);
@@ -106,16 +108,16 @@ async function run<Row>(dataSource: DataSource, statement: Statement, named: boo
  * A network that fell silent gives no error for a quarter of an hour, and whoever waits for such an answer stops sweeping and
  * beating. So the connection is given up: destroyed, not returned, because nobody knows what it will say.
  */
-async function answeredInTime(client: PgClient, query: PgQuery): Promise<PgResult> {
+async function answeredInTime(client: PgClient, query: PgQuery, answerMs: number): Promise<PgResult> {
   const ignore = (): void => undefined; // what a broken connection says besides, nobody listens to
   client.on('error', ignore);
   let broken: Error | undefined;
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      broken = Object.assign(new Error(`no answer within ${ANSWER_MS} ms`), { code: 'ETIMEDOUT' });
+      broken = Object.assign(new Error(`no answer within ${answerMs} ms`), { code: 'ETIMEDOUT' });
       reject(broken);
-    }, ANSWER_MS);
+    }, answerMs);
   });
   try {
     return await Promise.race([client.query(query), silence]);

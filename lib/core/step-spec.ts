@@ -6,7 +6,10 @@ export interface StepSpec {
   readonly name: string;
   /** Key of the handler that runs it: `@SagaStep(key)`. */
   readonly action: string;
-  /** Key of the handler that undoes it. Left out: the one declared `@Compensate(…, { for: action })`. null: nothing to undo, on purpose. */
+  /**
+   * Key of the handler that undoes it. null: nothing to undo, on purpose. Left out: the one declared `@Compensate(…, { for: action })`; if
+   * there is none, the step is never undone.
+   */
   readonly compensation?: string | null;
   /** Anything that JSON can hold, with `ref()` where a value comes from an earlier step. Default null. */
   readonly input?: unknown;

@@ -63,7 +63,7 @@ export class Saga {
     return this.state === 'completed';
   }
 
-  /** It ended without effect and without an undo: nothing had to be undone. */
+  /** It turned back and no step that may have taken effect has a compensation: nothing was undone. */
   get isFailed(): boolean {
     return this.state === 'failed';
   }

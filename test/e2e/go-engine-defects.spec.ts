@@ -1,4 +1,5 @@
-// The engine that the first source document describes does not do what its text says. Each of its defects is a promise here.
+// The saga engine of github.com/cloudresty/go-rabbitmq, whose documentation this package set out from, does not do what its text says.
+// Each of its defects is a promise here.
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {

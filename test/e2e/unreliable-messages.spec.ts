@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
   Compensate,
   inProcessTransport,
@@ -90,5 +90,22 @@ describe('RabbitMQ that is down at boot', () => {
     const app = await bootSagaApp({ namespace, providers: [Steps], options: { transport, brokerFallbackMs: 300 } });
     const { id } = await app.sagas.start('s', GOOD);
     expect((await app.sagas.waitFor(id)).state).toBe('completed');
+  });
+});
+
+describe('A process whose clock is two hours off', () => {
+  it.each([[-2], [2]])("(%i) runs, retries and undoes sagas as any other: times are the database's", async (hours) => {
+    const namespace = freshName();
+    const real = Date.now;
+    jest.spyOn(Date, 'now').mockImplementation(() => real() + hours * 3_600_000);
+    try {
+      const app = await bootSagaApp({ namespace, providers: [Steps], options: { sweepMs: 600_000 } });
+      const started = await Promise.all([GOOD, BAD].map((steps) => app.sagas.start('s', steps, {}, { deadlineMs: 60_000 })));
+      const ended = await Promise.all(started.map(({ id }) => app.sagas.waitFor(id)));
+      expect(ended.map((saga) => saga.state)).toEqual(['completed', 'compensated']);
+      for (const saga of ended) expect(Math.abs(saga.createdAt.getTime() - real())).toBeLessThan(60_000);
+    } finally {
+      jest.restoreAllMocks();
+    }
   });
 });

@@ -31,7 +31,7 @@ for (const problem of problems) console.error(`package: ${problem}`);
 process.exitCode = problems.length > 0 ? 1 : 0;
 
 function checkFiles(files) {
-  const expected = /^package\/(dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/;
+  const expected = /^package\/(dist\/|docs\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/;
   for (const file of files)
     if (!expected.test(file) || /\.spec\.|tsbuildinfo/.test(file)) problems.push(`${file} should not be in the package`);
   for (const file of ['package/LICENSE', 'package/README.md', 'package/CHANGELOG.md'])

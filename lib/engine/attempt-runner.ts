@@ -8,7 +8,7 @@ import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim } from '../ports/saga-store';
 import type { StepInvoker } from '../ports/step-invoker';
 import { callOf, type Call } from './attempt-context';
-import type { Committer } from './committer';
+import type { Applied, Committer } from './committer';
 import { runAsHandler } from './handler-scope';
 import type { Heartbeats, RunningAttempt } from './heartbeats';
 import { startTimer } from './long-timer';
@@ -120,16 +120,18 @@ export class AttemptRunner {
 
   private async report(claim: Claim, event: Report): Promise<void> {
     const until = performance.now() + this.times.leaseMs + this.times.graceMs;
-    const result = await this.committer.commitPatiently(claim.sagaId, event, claim.basis, until);
-    if (result.kind !== 'applied') {
-      this.lost(claim, 'stale');
-      return;
-    }
+    const result = await this.committer.commitPatiently(claim.sagaId, event, claim.basis, until, (applied) =>
+      this.announce(claim, event, applied),
+    );
+    if (result.kind !== 'applied') this.lost(claim, 'stale');
+  }
+
+  private announce(claim: Claim, event: Report, { saga }: Applied): void {
     const { step, direction, round } = claim.operation;
     const about = { sagaId: claim.sagaId, operation: { step, direction, round }, key: keyOf(claim.basis.plan, claim.operation) };
     if (event.type === 'completed') this.observer.notify({ type: 'operation.completed', ...about });
     if (event.type !== 'failed') return;
-    const state = operationOf(result.saga, claim.operation)?.state;
+    const state = operationOf(saga, claim.operation)?.state;
     this.observer.notify({ type: 'operation.failed', ...about, ...event.error, willRetry: state === 'retrying' || state === 'started' });
   }
 

@@ -8,6 +8,8 @@ import type { Heartbeats } from './heartbeats';
 import { toError } from './to-error';
 import type { Waiters } from './waiters';
 
+export type Applied = Extract<ApplyResult, { readonly kind: 'applied' }>;
+
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 
@@ -31,17 +33,25 @@ export class Committer {
   ) {}
 
   /** One try. The result says what became of the event; errors of the store are a result too. */
-  async commit(sagaId: string, event: SagaEvent, basis?: Basis): Promise<ApplyResult> {
+  async commit(sagaId: string, event: SagaEvent, basis?: Basis, announce?: (applied: Applied) => void): Promise<ApplyResult> {
     const request: ApplyRequest = { sagaId, event, ...this.times, ...(basis === undefined ? {} : { basis }) };
     const result = await this.apply(request);
-    if (result.kind === 'applied') this.perform(sagaId, result.saga.name, result.effects);
+    if (result.kind !== 'applied') return result;
+    announce?.(result); // first what happened, then what follows from it
+    this.perform(sagaId, result.saga.name, result.effects);
     return result;
   }
 
   /** Tries until the store answers or `until` (by `performance.now()`) has passed: the outcome of user code is not given up lightly. */
-  async commitPatiently(sagaId: string, event: SagaEvent, basis: Basis, until: number): Promise<ApplyResult> {
+  async commitPatiently(
+    sagaId: string,
+    event: SagaEvent,
+    basis: Basis,
+    until: number,
+    announce: (applied: Applied) => void,
+  ): Promise<ApplyResult> {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-      const result = await this.commit(sagaId, event, basis);
+      const result = await this.commit(sagaId, event, basis, announce);
       if (result.kind !== 'failed') return result;
       this.observer.notify({ type: 'engine.trouble', where: `commit of ${event.type}`, error: result.error });
       if (this.impatient || performance.now() + pauseMs > until) return result;

@@ -77,11 +77,11 @@ function failureOf(thrown: unknown): StepFailure {
 function messageOf(thrown: unknown): string | undefined {
   const message = read(thrown, 'message', isString);
   if (read(thrown, 'getResponse', isFunction) === undefined) return message;
-  const told = read(read(thrown, 'response', isAnything), 'message', isAnything);
-  const texts = (
-    Array.isArray(told) ? Array.from({ length: MOST_TEXTS }, (_, place) => read(told, String(place), isString)) : [told]
-  ).filter(isString);
-  const details = texts.filter((text) => text !== message).join('; ');
+  const response = read(thrown, 'response', isAnything);
+  const list = read(response, 'message', Array.isArray);
+  const texts = Array.from({ length: MOST_TEXTS }, (_, i) => read(list, String(i), isString));
+  const told = [read(response, 'message', isString), ...texts].filter((text) => text !== undefined && text !== message);
+  const details = told.join('; ');
   return details === '' ? message : message === undefined ? details : `${message}: ${details}`;
 }
 

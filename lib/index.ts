@@ -14,9 +14,10 @@ export type { CompensationContext, HandlerContext, StepContext } from './ports/s
 export { Saga } from './engine/saga';
 export type { SagaStepView, StepStatus } from './engine/saga';
 export { SagaRepository } from './engine/saga-repository';
-export type { StepUpdate } from './engine/saga-repository';
+export type { StepUpdate } from './engine/step-update';
 export type { CompensateOptions as CompensateSagaOptions } from './engine/saga-engine';
-export type { StartedSaga, StartOptions } from './engine/starter';
+export type { StartOptions } from './engine/start-options';
+export type { StartedSaga } from './engine/starter';
 
 export { contextRef, ref, Reference } from './core/reference';
 export type { ReferenceSource } from './core/reference';

@@ -4,15 +4,17 @@ import { NestLogObserver } from './adapters/logging/nest-log.observer';
 import { NodeIdentity } from './adapters/node/node-identity';
 import { rabbitMqTransport } from './adapters/rabbitmq/rabbitmq-transport.definition';
 import { typeOrmStore } from './adapters/typeorm';
-import { describeDiscovered, warnAboutGlobals } from './discovery/boot-report';
+import { describeDiscovered, warnAboutDiscovered, warnAboutGlobals } from './discovery/boot-report';
 import { HandlerRegistry } from './discovery/handler-registry';
 import { MethodCaller } from './discovery/method-caller';
-import { SagaExplorer } from './discovery/saga.explorer';
+import { SagaExplorer, type Discovered } from './discovery/saga.explorer';
 import { ObserverFan } from './engine/observer-fan';
 import { SagaEngine } from './engine/saga-engine';
 import { SagaRepository } from './engine/saga-repository';
 import { SagaConfigurationError } from './errors';
 import { getSagaRepositoryToken, getSagaServiceToken } from './inject-saga.decorator';
+import { definitionProblems } from './options/definition-problems';
+import type { EngineOptions } from './options/engine-options';
 import { resolveSagaOptions } from './options/resolve-saga-options';
 import type { SagaModuleOptions } from './options/saga-module-options';
 import type { TransportEnvironment } from './ports/transport-definition';
@@ -38,13 +40,20 @@ export class SagaAssembler {
   /** @throws SagaConfigurationError */
   assemble(): void {
     const resolved = resolveSagaOptions(this.options);
-    const discovered = this.explorer.explore(this.instance);
-    const observer = new ObserverFan([new NestLogObserver(), ...(this.options.observers ?? [])]);
+    const instances = this.modules.get<string>(SAGA_INSTANCE, { strict: false, each: true });
+    const discovered = this.explorer.explore(this.instance, [...new Set(instances)]);
+    const observer = new ObserverFan([new NestLogObserver(), ...resolved.observers]);
     const environment = this.environment(resolved.engine.group, (error) =>
       observer.notify({ type: 'engine.trouble', where: 'transport', error }),
     );
-    const { store = typeOrmStore(), transport = rabbitMqTransport() } = this.options;
-    const problems = [...resolved.problems, ...store.problems(environment), ...transport.problems(environment), ...discovered.problems];
+    const { store = typeOrmStore(), transport = rabbitMqTransport() } = (this.options as SagaModuleOptions | null) ?? {};
+    const problems = [
+      ...twins(this.instance, instances),
+      ...resolved.problems,
+      ...definitionProblems('store', store, environment),
+      ...definitionProblems('transport', transport, environment),
+      ...discovered.problems,
+    ];
     if (problems.length > 0) throw new SagaConfigurationError(problems);
 
     const parts = {
@@ -56,18 +65,20 @@ export class SagaAssembler {
     };
     this.autoStart = resolved.autoStart;
     this.runtime.assemble(new SagaEngine(parts, resolved.engine), discovered.definitions);
-    this.report(discovered.handlers.length > 0, describeDiscovered(discovered, resolved.engine.plan), parts);
+    this.report(discovered, resolved.engine, parts);
   }
 
   private report(
-    hasHandlers: boolean,
-    lines: readonly string[],
+    discovered: Discovered,
+    { group, plan, workers }: EngineOptions,
     on: { readonly store: { readonly description: string }; readonly transport: { readonly description: string } },
   ): void {
     const name = this.instance === 'default' ? '' : ` "${this.instance}"`;
-    this.logger.log(`saga engine${name} on ${on.store.description} and ${on.transport.description}`);
-    for (const line of lines) this.logger.log(line);
-    if (hasHandlers) for (const warning of warnAboutGlobals(this.application)) this.logger.warn(warning);
+    const inGroup = group === '' ? '' : ` (group "${group}")`;
+    this.logger.log(`saga engine${name}${inGroup} on ${on.store.description} and ${on.transport.description}`);
+    for (const line of describeDiscovered(discovered, plan, workers)) this.logger.log(line);
+    const ofGlobals = discovered.handlers.length > 0 ? warnAboutGlobals(this.application) : [];
+    for (const warning of [...warnAboutDiscovered(discovered, workers), ...ofGlobals]) this.logger.warn(warning);
   }
 
   private environment(group: string, trouble: (error: Error) => void): TransportEnvironment & { warn(message: string): void } {
@@ -85,6 +96,12 @@ export class SagaAssembler {
       },
     };
   }
+}
+
+/** Two engines of one name would share their tables and queues, and each would have the handlers of both. */
+function twins(instance: string, instances: readonly string[]): readonly string[] {
+  const isTwin = instances.filter((name) => name === instance).length > 1;
+  return isTwin ? [`two SagaModules are called "${instance}"; give one a name: SagaModule.forRoot({ name: 'billing', … })`] : [];
 }
 
 /** The providers of one `SagaModule`. */

@@ -1,11 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import { SagaInputError } from './errors';
-import { isSagaId, isValidName, NAME_RULE } from './core/names';
+import { knownFields } from './core/known-fields';
 import { ACTIVE_STATES, type SagaState } from './core/saga-value';
 import type { StepList } from './core/step-spec';
 import type { Saga } from './engine/saga';
 import type { CompensateOptions } from './engine/saga-engine';
-import type { StartedSaga, StartOptions } from './engine/starter';
+import { sagaIdOf } from './engine/saga-id';
+import { checkContext, checkStartOptions } from './engine/start-options';
+import type { StartOptions } from './engine/start-options';
+import type { StartedSaga } from './engine/starter';
+import { listQueryOf } from './options/list-query';
+import { waitTimeoutOf } from './options/wait-timeout';
 import type { StoredHistoryEntry } from './ports/saga-store';
 import { SagaRuntime } from './saga.runtime';
 
@@ -57,15 +61,18 @@ export class SagaService {
   start<D>(definition: SagaDefinitionType<D>, input: InputOf<D>, options?: StartOptions): Promise<StartedSaga>;
   async start(what: string | SagaDefinitionType, second: unknown, third?: unknown, fourth?: StartOptions): Promise<StartedSaga> {
     const engine = await this.runtime.engine();
-    if (typeof what !== 'function') return engine.start(what, second as StepList, third, fourth ?? {});
+    if (typeof what !== 'function') {
+      checkContext(third);
+      return engine.start(what, second as StepList, third, fourth === undefined ? {} : fourth);
+    }
     const { name, steps, deadlineMs } = this.runtime.definitionOf(what);
-    const options = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(third as StartOptions | undefined) };
+    const options = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(third === undefined ? {} : checkStartOptions(third)) };
     return engine.start(name, steps, second, options);
   }
 
   /** @throws SagaNotFoundError */
   async get(sagaId: string): Promise<Saga> {
-    return (await this.runtime.engine()).get(sagaId);
+    return (await this.runtime.engine()).get(sagaIdOf(sagaId));
   }
 
   /** The saga, or null when there is none with this id. */
@@ -75,27 +82,12 @@ export class SagaService {
 
   /** The newest first. */
   async list(options: ListOptions = {}): Promise<readonly Saga[]> {
-    const { state, name, attention, limit = 100, before } = options;
-    const refuse = (path: string, reason: string): never => {
-      throw new SagaInputError('list options', path, reason);
-    };
-    if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) refuse('/limit', 'must be a whole number from 1 to 1,000');
-    if (name !== undefined && !isValidName(name)) refuse('/name', `is not ${NAME_RULE}`);
-    if (before !== undefined && !isSagaId(before)) refuse('/before', 'is not the id of a saga');
-    const states = state === undefined ? undefined : [state].flat();
-    const query = {
-      limit,
-      ...(states && { states }),
-      ...(name === undefined ? {} : { name }),
-      ...(attention === undefined ? {} : { attention }),
-      ...(before === undefined ? {} : { before }),
-    };
-    return (await this.runtime.engine()).list(query);
+    return (await this.runtime.engine()).list(listQueryOf(options));
   }
 
   /** Sagas that are started, compensating or stuck. */
   async listActive(options: Omit<ListOptions, 'state'> = {}): Promise<readonly Saga[]> {
-    return this.list({ ...options, state: ACTIVE_STATES });
+    return this.list({ ...knownFields(options, 'list options', ['name', 'attention', 'limit', 'before']), state: ACTIVE_STATES });
   }
 
   /**
@@ -104,8 +96,8 @@ export class SagaService {
    * @throws SagaNotFoundError, SagaWaitTimeoutError
    * @throws SagaWaitInHandlerError when called by a handler
    */
-  async waitFor(sagaId: string, { timeoutMs = 30_000 }: WaitOptions = {}): Promise<Saga> {
-    return (await this.runtime.engine()).waitFor(sagaId, timeoutMs);
+  async waitFor(sagaId: string, options: WaitOptions = {}): Promise<Saga> {
+    return (await this.runtime.engine()).waitFor(sagaIdOf(sagaId), waitTimeoutOf(options));
   }
 
   /**
@@ -115,7 +107,8 @@ export class SagaService {
    * @throws SagaNotFoundError, SagaTerminalError
    */
   async compensate(sagaId: string, options: CompensateOptions = {}): Promise<Saga> {
-    return (await this.runtime.engine()).compensate(sagaId, options);
+    knownFields(options, 'options', ['reason', 'actor']);
+    return (await this.runtime.engine()).compensate(sagaIdOf(sagaId), options);
   }
 
   /** Everything that happened to a saga, in order. */
@@ -129,7 +122,7 @@ export class SagaService {
    * @throws SagaNotFoundError, SagaActiveError, SagaAttentionError
    */
   async delete(sagaId: string): Promise<void> {
-    await (await this.runtime.engine()).delete(sagaId);
+    await (await this.runtime.engine()).delete(sagaIdOf(sagaId));
   }
 
   /** Begins to work, with `autoStart: false`. */

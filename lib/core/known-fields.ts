@@ -19,8 +19,12 @@ export function knownFields(value: unknown, what: string, known: readonly string
 /** The same for options that are read at boot, where every problem is wanted at once. */
 export function optionsProblems(what: string, options: unknown, known: readonly string[]): string[] {
   if (!isRecord(options)) return [`${what} takes an object with ${known.join(', ')}, not ${quoted(options)}`];
+  return unknownFieldProblems(options, known).map((problem) => `${what}: ${problem}`);
+}
+
+export function unknownFieldProblems(options: object, known: readonly string[]): string[] {
   const unknown = Object.keys(options).filter((field) => !known.includes(field));
-  return unknown.map((field) => `${what} has no option ${quoted(field)}${didYouMean(field, known)}`);
+  return unknown.map((field) => `there is no option ${quoted(field)}${didYouMean(field, known)}`);
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -147,7 +147,7 @@ describe('a plan that cannot run', () => {
   it('has names that are no names', () => {
     const problems = problemsOf([{ name: '1', action: 'a b', compensation: 'x\n' }]);
     expect(problems).toEqual([
-      expect.stringContaining('the name "1" is not a letter'),
+      expect.stringContaining('the name "1" is not a valid name (a letter'),
       expect.stringContaining('the action "a b" is not'),
       expect.stringContaining('the compensation "x?" is not'),
     ]);

@@ -43,3 +43,10 @@ export interface StepMetadata extends SagaStepOptions {
 export interface CompensateMetadata extends CompensateOptions {
   readonly key: string;
 }
+
+const HANDLER_FIELDS = ['key', 'timeoutMs', 'retry', 'instance'];
+
+/** Everything that the metadata of a decorator may hold. Anything else was misspelt. */
+export const STEP_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'after', 'input', 'use'];
+export const COMPENSATE_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'for'];
+export const DEFINITION_FIELDS: readonly string[] = ['name', 'deadlineMs', 'instance'];

@@ -14,5 +14,5 @@ import { DEFINITION_METADATA, type SagaDefinitionOptions } from './metadata';
  * }
  */
 export function SagaDefinition(options: SagaDefinitionOptions): ClassDecorator {
-  return SetMetadata(DEFINITION_METADATA as unknown as string, options);
+  return SetMetadata(DEFINITION_METADATA as unknown as string, { ...options });
 }

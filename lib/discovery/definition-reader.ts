@@ -1,8 +1,9 @@
-import { isValidName, NAME_RULE, quoted } from '../core/names';
+import { unknownFieldProblems } from '../core/known-fields';
+import { nameProblem, quoted } from '../core/names';
 import { contextRef } from '../core/reference';
 import type { StepSpec } from '../core/step-spec';
 import { didYouMean } from '../core/suggestion';
-import type { CompensateMetadata, SagaDefinitionOptions, StepMetadata } from '../decorators/metadata';
+import { DEFINITION_FIELDS, type CompensateMetadata, type SagaDefinitionOptions, type StepMetadata } from '../decorators/metadata';
 import type { Definition } from './definition';
 
 export interface DefinitionMethods {
@@ -21,9 +22,12 @@ export function definitionKey(saga: string, step: string): string {
 /** Turns the methods of a definition class into steps; every problem is added to `problems`. */
 export function readDefinition({ className, options, steps, compensations }: DefinitionMethods, problems: string[]): Definition {
   const where = `@SagaDefinition ${className}`;
-  if (!isValidName(options.name)) problems.push(`${where}: the name ${quoted(options.name)} is not ${NAME_RULE}`);
+  const ofName = nameProblem('the name', options.name);
+  const ofOptions = [...(ofName === null ? [] : [ofName]), ...unknownFieldProblems(options, DEFINITION_FIELDS)];
+  problems.push(...ofOptions.map((problem) => `${where}: ${problem}`));
   if (steps.length === 0) problems.push(`${where}: it has no steps; add @SagaStep('name') to a method`);
-  if (options.deadlineMs !== undefined && !(options.deadlineMs > 0)) problems.push(`${where}: deadlineMs must be above 0`);
+  if (options.deadlineMs !== undefined && !(Number.isFinite(options.deadlineMs) && options.deadlineMs > 0))
+    problems.push(`${where}: deadlineMs must be above 0`);
   const names = steps.map((step) => step.key);
   for (const { key } of compensations) {
     if (!names.includes(key)) problems.push(`${where}: @Compensate(${quoted(key)}) undoes no step of it${didYouMean(key, names)}`);

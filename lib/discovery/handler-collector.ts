@@ -1,8 +1,9 @@
 import type { HandlerDeclaration } from '../core/handler-declaration';
 import type { Direction } from '../core/operation';
-import { isValidName, NAME_RULE, quoted } from '../core/names';
+import { isValidName, nameProblem, NAME_RULE, quoted } from '../core/names';
 import { retryPolicyOf, retryPolicyProblems } from '../core/retry-policy';
-import type { HandlerOptions } from '../decorators/metadata';
+import { unknownFieldProblems } from '../core/known-fields';
+import { COMPENSATE_FIELDS, STEP_FIELDS, type HandlerOptions } from '../decorators/metadata';
 import type { MethodCaller } from './method-caller';
 import type { MethodHandler } from './method-handler';
 
@@ -33,7 +34,8 @@ export class HandlerCollector {
   }
 
   private add(at: HostMethod, direction: Direction, key: string, undoes: string | null, options: HandlerOptions): void {
-    const problems = problemsOf(key, undoes, options);
+    const fields = direction === 'action' ? STEP_FIELDS : COMPENSATE_FIELDS;
+    const problems = [...problemsOf(key, undoes, options), ...unknownFieldProblems(options, fields)];
     for (const problem of problems) this.refuse(direction, at, problem);
     if (problems.length > 0) return;
     const { timeoutMs, retry } = options;
@@ -57,7 +59,8 @@ export class HandlerCollector {
 
 function problemsOf(key: string, undoes: string | null, { retry, timeoutMs }: HandlerOptions): readonly string[] {
   const problems = retry === undefined ? [] : retryPolicyProblems(retry);
-  if (!isValidName(key)) problems.push(`the key ${quoted(key)} is not ${NAME_RULE}`);
+  const keyProblem = nameProblem('the key', key);
+  if (keyProblem !== null) problems.push(keyProblem);
   if (undoes !== null && !isValidName(undoes)) problems.push(`"for" ${quoted(undoes)} is not ${NAME_RULE}`);
   if (timeoutMs !== undefined && !(Number.isFinite(timeoutMs) && timeoutMs > 0)) problems.push('timeoutMs must be a number above 0');
   return problems;

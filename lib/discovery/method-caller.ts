@@ -3,6 +3,9 @@ import { Injectable } from '@nestjs/common';
 import { ExternalContextCreator } from '@nestjs/core';
 
 const ARGUMENTS = 'nest-saga:arguments';
+/** Kinds of parameters in Nest's own numbers (`RouteParamtypes`, which it does not export). */
+const BODY = 3;
+const CUSTOM = 1;
 /** The kind of execution context that guards, interceptors and pipes see: `context.getType() === 'saga'`. */
 export const SAGA_CONTEXT_TYPE = 'saga';
 
@@ -21,7 +24,9 @@ export class MethodCaller {
     const callback = (instance as Record<string, Method>)[method];
     if (callback === undefined) throw new TypeError(`no method "${method}"`);
     this.describeArguments(instance, method);
-    const parameters = { exchangeKeyForValue: (place: number, _data: unknown, args: unknown[]): unknown => args[place] };
+    const parameters = {
+      exchangeKeyForValue: (type: number, _data: unknown, args: unknown[]): unknown => args[type === BODY ? 0 : 1],
+    };
     const options = { guards: true, interceptors: true, filters: false };
     return this.contexts.create(
       instance,
@@ -36,9 +41,15 @@ export class MethodCaller {
     ) as Caller;
   }
 
-  /** Nest runs pipes only on parameters it knows of; a handler has two, the payload and the context. */
+  /**
+   * Nest runs pipes only on parameters it knows of; a handler has two, the payload and the context. The payload is a body to them, for a
+   * ValidationPipe looks at nothing else; the context is of a type that it leaves alone.
+   */
   private describeArguments(instance: object, method: string): void {
-    const parameters = { '0:0': { index: 0, data: undefined, pipes: [] }, '1:1': { index: 1, data: undefined, pipes: [] } };
+    const parameters = {
+      [`${BODY}:0`]: { index: 0, data: undefined, pipes: [] },
+      [`${CUSTOM}:1`]: { index: 1, data: undefined, pipes: [] },
+    };
     Reflect.defineMetadata(ARGUMENTS, parameters, instance.constructor, method);
   }
 }

@@ -7,6 +7,7 @@ import { definitionKey, readDefinition } from './definition-reader';
 import { HandlerCollector, type HostMethod } from './handler-collector';
 import { MethodCaller } from './method-caller';
 import type { MethodHandler } from './method-handler';
+import { strayProblems } from './stray-instances';
 
 /** What an application has for one saga engine. */
 export interface Discovered {
@@ -23,7 +24,8 @@ export class SagaExplorer {
     private readonly caller: MethodCaller,
   ) {}
 
-  explore(instance: string): Discovered {
+  /** @param instances names of all the application's engines, this one among them */
+  explore(instance: string, instances: readonly string[]): Discovered {
     const found = new HandlerCollector(this.caller);
     const definitions = new Map<DefinitionClass, Definition>();
     const seen = new Set<unknown>();
@@ -35,6 +37,7 @@ export class SagaExplorer {
       if (host === null || seen.has(host)) continue; // an alias, or a provider that two modules share
       seen.add(host);
       const className = classNameOf(wrapper);
+      found.problems.push(...strayProblems(className, methods, options, instances));
       if (options === undefined) readHandlers(host, className, instance, methods, found);
       else if (isFor(instance, options)) definitions.set(host.constructor, readSaga(host, className, options, methods, found));
     }

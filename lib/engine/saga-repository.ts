@@ -9,7 +9,8 @@ import type { Saga } from './saga';
 import type { SagaEngine } from './saga-engine';
 import { sagaIdOf } from './saga-id';
 import { checkContext } from './start-options';
-import type { StartedSaga, StartOptions } from './starter';
+import type { StartOptions } from './start-options';
+import type { StartedSaga } from './starter';
 import { readStepUpdate, type StepUpdate } from './step-update';
 
 /**

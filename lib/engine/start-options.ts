@@ -1,7 +1,17 @@
 import { SagaInputError } from '../errors';
 import { toJson } from '../core/json';
 import { isRecord, knownFields } from '../core/known-fields';
-import type { StartOptions } from './starter';
+
+export interface StartOptions {
+  /** The same key never starts the same saga twice; with the same input the saga it started is returned. Up to 200 characters. */
+  readonly businessKey?: string;
+  /** The saga turns back when it has not completed within this many milliseconds. Default: never. */
+  readonly deadlineMs?: number;
+  /** Seen by every handler as `ctx.saga.metadata`; no part of what makes two starts equal. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** The caller's transaction (TypeORM: its EntityManager): the saga starts if and only if that commits. */
+  readonly manager?: unknown;
+}
 
 const FIELDS = Object.keys({ businessKey: true, deadlineMs: true, metadata: true, manager: true } satisfies Record<
   keyof StartOptions,

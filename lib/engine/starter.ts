@@ -9,18 +9,7 @@ import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, StartRequest } from '../ports/saga-store';
 import type { Committer } from './committer';
 import type { HandlerBook } from './handler-book';
-import { checkStartOptions } from './start-options';
-
-export interface StartOptions {
-  /** The same key never starts the same saga twice; with the same input the saga it started is returned. Up to 200 characters. */
-  readonly businessKey?: string;
-  /** The saga turns back when it has not completed within this many milliseconds. Default: never. */
-  readonly deadlineMs?: number;
-  /** Seen by every handler as `ctx.saga.metadata`; no part of what makes two starts equal. */
-  readonly metadata?: Readonly<Record<string, unknown>>;
-  /** The caller's transaction (TypeORM: its EntityManager): the saga starts if and only if that commits. */
-  readonly manager?: unknown;
-}
+import { checkStartOptions, type StartOptions } from './start-options';
 
 export interface StartedSaga {
   readonly id: string;
@@ -31,6 +20,8 @@ export interface StartedSaga {
   /** Its rows are gone; only the key is remembered. */
   readonly purged: boolean;
 }
+
+const MOST_LOOKED_AT = 10_000;
 
 /** Everything that happens before a saga exists: nothing is stored until all of it is known to be right. */
 export class Starter {
@@ -89,7 +80,9 @@ export class Starter {
   }
 
   private async compile(name: string, steps: StepList): Promise<CompiledPlan> {
-    const specs = (Array.isArray(steps) ? steps.flat() : []) as readonly (Partial<StepSpec> | null | undefined)[];
+    // No further than a plan may reach: an array can claim a length of four thousand million.
+    const some = (list: unknown): readonly unknown[] => (Array.isArray(list) ? (list.slice(0, MOST_LOOKED_AT) as unknown[]) : [list]);
+    const specs = (Array.isArray(steps) ? some(steps).flatMap(some) : []) as readonly (Partial<StepSpec> | null | undefined)[];
     const keys = (pick: (spec: Partial<StepSpec>) => unknown): readonly string[] =>
       specs.flatMap((spec) => (typeof spec === 'object' && spec !== null ? [pick(spec)] : [])).filter((key) => typeof key === 'string');
     const catalog = await this.book.catalogWith(

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Compensate, SagaStep, SagaStepRefusedError } from 'nest-saga';
+import { Compensate, SagaInputError, SagaStep, SagaStepRefusedError } from 'nest-saga';
 import { bootSagaApp, closeApps } from './saga-app';
 
 afterEach(closeApps);
@@ -77,5 +77,43 @@ describe('SagaRepository', () => {
       await app.repository.updateSagaStep(id, second.id, { status: 'failed', error: { message: 'given up' } });
     expect((await app.sagas.waitFor(id)).state).toBe('compensated');
     expect(app.context.get(Steps).undone).toEqual(['by hand']);
+  });
+
+  it.each<[string, unknown, string]>([
+    [
+      'a status in capitals',
+      { status: 'Failed' },
+      "\"/status\": must be 'completed', 'failed' or 'compensated' (did you mean \"failed\"?)",
+    ],
+    ['no status', {}, '"/status"'],
+    ['a name of every object', { status: 'constructor' }, '"/status"'],
+    ['no object', 'completed', 'must be an object'],
+    ['null', null, 'must be an object'],
+    ['a misspelt output', { status: 'completed', ouput: 1 }, '(did you mean "output"?)'],
+    ['an error of a completed step', { status: 'completed', error: { message: 'x' } }, '"/error": there is no such field'],
+    ['no error', { status: 'failed' }, 'must be an object'],
+    ['no message', { status: 'failed', error: {} }, '"/error/message": must be a text'],
+    ['a long message', { status: 'failed', error: { message: 'x'.repeat(2_049) } }, '2049 characters are more than 2048'],
+    ['a long code', { status: 'failed', error: { message: 'x', code: 'x'.repeat(129) } }, '129 characters are more than 128'],
+    ['a message that cannot be stored', { status: 'failed', error: { message: 'a\u0000b' } }, 'NUL'],
+  ])('refuses an update that is none, and the step goes on: %s', async (_what, update, message) => {
+    const app = await bootSagaApp({ providers: [Steps] });
+    const { id } = await app.repository.saveSaga('s', STEPS);
+    const step = (await app.sagas.get(id)).steps[0]!;
+    const refused = app.repository.updateSagaStep(id, step.id, update as never);
+    await expect(refused).rejects.toThrow(SagaInputError);
+    await expect(refused).rejects.toThrow(message);
+    expect((await app.sagas.get(id)).state).toBe('started');
+  });
+
+  it('refuses actors, states and limits that are none', async () => {
+    const { repository, sagas } = await bootSagaApp({ providers: [Steps] });
+    const { id } = await repository.saveSaga('s', STEPS);
+    const step = (await sagas.get(id)).steps[0]!;
+    await expect(repository.updateSagaStep(id, step.id, { status: 'completed' }, 5 as never)).rejects.toThrow(SagaInputError);
+    await expect(repository.updateSagaState(id, 'compensating', 'x'.repeat(1_001))).rejects.toThrow(SagaInputError);
+    await expect(repository.updateSagaState(id, 'complete' as never)).rejects.toThrow('(did you mean "completed"?)');
+    for (const limit of [0, 1.5, 1_001, '5', null] as never[])
+      await expect(repository.listActiveSagas(limit)).rejects.toThrow(SagaInputError);
   });
 });

@@ -1,4 +1,5 @@
 import { SagaConfigurationError } from '../../errors';
+import { isRecord } from '../../core/known-fields';
 import type { TransportDefinition, TransportEnvironment } from '../../ports/transport-definition';
 import { findConnection } from './find-connection';
 import { loadGolevelup } from './golevelup.loader';
@@ -18,7 +19,10 @@ import { secretsOf } from './redact';
 export function rabbitMqTransport(options: RabbitMqTransportOptions = {}): TransportDefinition {
   return {
     kind: 'rabbitmq',
-    problems: (environment) => [...problemsOfOptions(options, environment), ...problemsOfVendor(options, environment)],
+    problems: (environment) => {
+      const problems = problemsOfOptions(options, environment);
+      return isRecord(options) ? [...problems, ...problemsOfVendor(options, environment)] : problems;
+    },
     create: (environment) => {
       const settings = resolveRabbitMqSettings(options, environment);
       return new RabbitMqTransport(settings, connectionsOf(options, environment), (error) => environment.trouble(error));
@@ -42,6 +46,7 @@ function problemsOfVendor({ connection }: RabbitMqTransportOptions, environment:
   try {
     loadGolevelup();
     if (connection === undefined) return [];
+    if (typeof connection !== 'string' && !isRecord(connection)) return []; // said of the options already
     const found = findConnection(connection, environment);
     if (found === null) return [noSuchConnection(connection)];
     // Set by `init()`, which RabbitMQModule calls; a connection that was only constructed never connects.

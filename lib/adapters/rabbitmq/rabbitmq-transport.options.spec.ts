@@ -48,7 +48,7 @@ describe('the options of rabbitMqTransport', () => {
     [{ uri: 'amqp://a', connection: 'default' }, /exclude each other/],
     [{ connection: 'default', heartbeatSeconds: 5 }, /owner of "connection"/],
     [{ exchange: 'amq.topic' }, /"amq\."/],
-    [{ exchange: '' }, /"exchange" must be a letter/],
+    [{ exchange: '' }, /"exchange" must be a valid name/],
     [{ stepQueue: 'q', compensateQueue: 'q' }, /must differ/],
     [{ confirmTimeoutMs: 0 }, /"confirmTimeoutMs"/],
     [{ heartbeatSeconds: Number.NaN }, /"heartbeatSeconds"/],

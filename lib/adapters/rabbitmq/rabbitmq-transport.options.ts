@@ -65,5 +65,5 @@ export function resolveRabbitMqSettings(options: RabbitMqTransportOptions, { ins
 export function urisOf(options: RabbitMqTransportOptions): readonly string[] {
   const { uri = process.env['AMQP_URL'] } = options;
   if (uri === undefined || uri === '') return [];
-  return typeof uri === 'string' ? [uri] : uri;
+  return [uri].flat();
 }

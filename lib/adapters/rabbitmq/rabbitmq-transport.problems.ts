@@ -1,4 +1,5 @@
-import { isValidName, NAME_RULE } from '../../core/names';
+import { isRecord } from '../../core/known-fields';
+import { isValidName, NAME_RULE, quoted } from '../../core/names';
 import { didYouMean } from '../../core/suggestion';
 import { resolveRabbitMqSettings, urisOf, type EngineName, type RabbitMqTransportOptions } from './rabbitmq-transport.options';
 import { parseUrl } from './redact';
@@ -17,6 +18,7 @@ const KNOWN: Record<keyof RabbitMqTransportOptions, true> = {
 
 /** What is wrong with the options themselves, one sentence each. Never repeats an address. */
 export function problemsOfOptions(options: RabbitMqTransportOptions, engine: EngineName): readonly string[] {
+  if (!isRecord(options)) return [`rabbitMqTransport: it takes an object with ${Object.keys(KNOWN).join(', ')}, not ${quoted(options)}`];
   return [
     ...problemsOfKeys(options),
     ...(options.connection === undefined ? problemsOfUris(options) : problemsOfConnection(options)),
@@ -55,6 +57,8 @@ function problemOfUri(uri: unknown): string | null {
 
 function problemsOfConnection(options: RabbitMqTransportOptions): readonly string[] {
   if (options.uri !== undefined) return ['"uri" and "connection" exclude each other; leave one out'];
+  if (typeof options.connection !== 'string' && !isRecord(options.connection))
+    return ['"connection" must be an AmqpConnection, or the name of one given to RabbitMQModule'];
   return options.heartbeatSeconds === undefined ? [] : ['"heartbeatSeconds" is decided by the owner of "connection"; set it there'];
 }
 

@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { isRecord } from '../../core/known-fields';
 import type { AdapterEnvironment } from '../../ports/store-definition';
 import type { ApplicationDataSource } from './application-data-source';
 import { loadTypeOrm } from './vendor';
@@ -39,5 +40,5 @@ export function dataSourceProblems(choice: DataSourceChoice, env: AdapterEnviron
 
 function isChoice(choice: unknown): choice is DataSourceChoice {
   if (choice === undefined || typeof choice === 'string') return true;
-  return typeof (choice as { options?: unknown } | null)?.options === 'object';
+  return isRecord(choice) && typeof choice['options'] === 'object';
 }

@@ -26,11 +26,11 @@ export interface MigrationQueryRunner {
  * new DataSource({ type: 'postgres', …, migrations: [...sagaMigrations(), ...mine] })
  */
 export function sagaMigrations(options: SagaMigrationsOptions = {}): (new () => SagaMigration)[] {
-  const problems = optionsProblems('sagaMigrations()', options, ['schema']);
-  const { schema = DEFAULT_SCHEMA } = options ?? {};
-  const problem = schemaProblem(schema);
-  if (problem !== null) problems.push(`sagaMigrations(): ${problem}`);
+  const problems: readonly string[] = optionsProblems('sagaMigrations()', options, ['schema']);
   if (problems.length > 0) throw new SagaConfigurationError(problems);
+  const { schema = DEFAULT_SCHEMA } = options;
+  const problem = schemaProblem(schema);
+  if (problem !== null) throw new SagaConfigurationError([`sagaMigrations(): ${problem}`]);
   return SCHEMA_STEPS.map((step) => migrationOf(schema, step));
 }
 

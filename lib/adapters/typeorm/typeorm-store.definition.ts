@@ -1,5 +1,5 @@
 import { SagaConfigurationError } from '../../errors';
-import { optionsProblems } from '../../core/known-fields';
+import { isRecord, optionsProblems } from '../../core/known-fields';
 import type { AdapterEnvironment, StoreDefinition } from '../../ports/store-definition';
 import type { ApplicationDataSource } from './application-data-source';
 import { dataSourceProblems, findDataSource } from './data-source.finder';
@@ -51,7 +51,8 @@ const DEFAULT_POOL_SIZE = 4;
 
 function problemsOf(options: TypeOrmStoreOptions, env: AdapterEnvironment): readonly string[] {
   const problems = optionsProblems('typeOrmStore()', options, OPTIONS);
-  if (typeof options !== 'object' || options === null) return problems;
+  const given: unknown = options;
+  if (!isRecord(given)) return problems;
   for (const option of ['autoMigrate', 'namedStatements'] as const) {
     if (!['boolean', 'undefined'].includes(typeof options[option])) problems.push(`typeOrmStore(): ${option} must be true or false`);
   }

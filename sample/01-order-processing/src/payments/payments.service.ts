@@ -90,7 +90,7 @@ async function addPayment(
   const [added] = await tx.query<{ readonly id: string }[]>(
     `INSERT INTO shop.payments (action_key, saga_id, order_id, customer_id, amount_cents, payment_method, status, request_id)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-     ON CONFLICT (action_key) DO NOTHING RETURNING id`,
+     ON CONFLICT DO NOTHING RETURNING id`,
     [actionKey, ctx.saga.id, orderId, ctx.saga.context.customerId, amountCents, paymentMethod, status, requestIdOf(ctx)],
   );
   return added?.id;

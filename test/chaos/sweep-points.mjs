@@ -1,0 +1,39 @@
+// Which points a sweep visits: (scenario, mode, message), written `B:kill-after:512`.
+import { SCENARIOS } from './sweep-scenarios.mjs';
+
+export const MODES = ['kill-before', 'kill-after', 'cut-before', 'cut-after', 'freeze'];
+
+/** Kills twice as often as the rest; a quarter of the messages from the boot, which is long and does little. */
+const SAMPLE_MODES = ['kill-before', 'kill-after', 'freeze', 'kill-before', 'kill-after', 'cut-before', 'cut-after', 'freeze'];
+const BOOT_SHARE = 4;
+/** A standby takes about half of the work, and so of the messages. */
+const STANDBY_SHARE = 0.6;
+
+/** @param dry by scenario: `{ ready, total }`, how many messages a run without faults had when it was booted and at its end */
+export function pointsOf(count, dry, random, modes = SAMPLE_MODES) {
+  const scenarios = Object.keys(SCENARIOS);
+  if (count === 'all') {
+    return scenarios.flatMap((scenario) =>
+      MODES.flatMap((mode) => Array.from({ length: dry[scenario].total }, (_, at) => ({ scenario, mode, at: at + 1 }))),
+    );
+  }
+  return Array.from({ length: Number(count) }, (_, number) => {
+    const scenario = scenarios[number % scenarios.length];
+    const mode = modes[Math.floor(number / scenarios.length) % modes.length];
+    const { ready, total } = dry[scenario];
+    // A process that is frozen before it has claimed anything is only slow.
+    const inBoot = mode !== 'freeze' && random.below(BOOT_SHARE) === 0;
+    const standby = !mode.startsWith('cut') && random.chance(0.5);
+    const last = standby ? ready + Math.ceil((total - ready) * STANDBY_SHARE) : total;
+    return { scenario, mode, at: inBoot ? random.between(1, ready) : random.between(ready + 1, last), standby };
+  });
+}
+
+export const nameOf = ({ scenario, mode, at, standby }) => `${scenario}:${mode}:${at}${standby ? ':standby' : ''}`;
+
+export function parsePoint(text) {
+  const [scenario, mode, at, standby] = text.split(':');
+  if (!(scenario in SCENARIOS) || !MODES.includes(mode) || !(Number(at) > 0))
+    throw new Error(`not a point: ${text} (for example B:kill-after:512)`);
+  return { scenario, mode, at: Number(at), standby: standby === 'standby' };
+}

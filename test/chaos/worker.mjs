@@ -1,0 +1,65 @@
+// A Nest application with the engine in it, in a process that may be killed at any moment. Everything is loaded first and booted on
+// demand (over IPC), so that a test need not wait for Node, and one process can be several workers one after the other.
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import '@golevelup/nestjs-rabbitmq';
+import 'pg';
+import { rabbitMqTransport, SagaModule, SagaService, typeOrmStore } from 'nest-saga';
+import { handlersClass } from './handlers.mjs';
+
+let app;
+
+const commands = {
+  async boot({ databaseUrl, amqpUrl, effectsUrl, schema, queues, times, autoStart = true }) {
+    const Handlers = handlersClass(effectsUrl);
+    class Worker {}
+    Module({
+      imports: [
+        TypeOrmModule.forRoot({ type: 'postgres', url: databaseUrl, retryAttempts: 0, extra: { max: 2 } }),
+        SagaModule.forRoot({
+          store: typeOrmStore({ autoMigrate: true, schema }),
+          transport: rabbitMqTransport({ uri: amqpUrl, ...queues }),
+          autoStart,
+          ...times,
+          observers: [{ notify: told }],
+        }),
+      ],
+      providers: [Handlers],
+    })(Worker);
+    app = await NestFactory.createApplicationContext(Worker, { logger: false, abortOnError: false });
+  },
+  async run() {
+    await app.get(SagaService).run();
+  },
+  async start({ name, steps, businessKey }) {
+    const { id, state, created } = await app.get(SagaService).start(name, steps, {}, { businessKey });
+    return { id, state, created };
+  },
+  async compensate({ id }) {
+    await app.get(SagaService).compensate(id);
+  },
+  async memory() {
+    return process.memoryUsage().rss;
+  },
+  async close() {
+    await app?.close();
+    app = undefined;
+  },
+};
+
+function told(event) {
+  if (process.env.CHAOS_TROUBLE && event.type === 'engine.trouble') console.error(process.pid, event.where, event.error.message);
+}
+
+process.on('message', async ({ number, command, ...options }) => {
+  try {
+    const value = await commands[command](options);
+    process.send({ number, value });
+  } catch (error) {
+    process.send({ number, error: `${error.name}: ${error.message}` });
+  }
+});
+process.once('disconnect', () => process.exit(0));
+process.send({ loaded: true });

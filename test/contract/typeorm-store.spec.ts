@@ -38,6 +38,16 @@ async function withApplication<T>(use: (app: DataSource) => Promise<T>, options:
   }
 }
 
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise(setImmediate);
+}
+
+/** Until a statement on this schema waits, for a lock or in its sleep. */
+async function untilWaiting(app: DataSource, schema: string, what: 'Lock' | 'PgSleep'): Promise<void> {
+  const text = `SELECT 1 FROM pg_stat_activity WHERE $1 IN (wait_event, wait_event_type) AND position($2 in query) > 0`;
+  await until(async () => (await app.query<unknown[]>(text, [what, schema])).length > 0);
+}
+
 @Entity('contract_orders')
 class Order {
   @PrimaryColumn()
@@ -293,7 +303,7 @@ describe('under other people’s locks', () => {
       const event = { type: 'lease-expired', operation: action(0), fence: operation.fence, claimId, seed: 0 } as const;
       const [result] = await Promise.all([
         scenario.apply(sagaId, event, { graceMs: 1_000 }),
-        new Promise((resolve) => setTimeout(resolve, 300)).then(() => runner.commitTransaction()),
+        untilWaiting(app, schema, 'Lock').then(() => runner.commitTransaction()),
       ]);
       await runner.release();
       expect(result).toEqual({ kind: 'ignored', reason: 'lease-renewed', state: 'started' });
@@ -318,7 +328,7 @@ describe('when a saga changes between the snapshot of a statement and its lock',
       const { text, values } = slowly(claimStatement(schema, request));
       expect(text).toContain('pg_sleep');
       const late = app.query(text, [...values]);
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await untilWaiting(app, schema, 'PgSleep');
       await scenario.claim(sagaId, action(0), { claimId: 'early' });
       expect(await late).toEqual([]);
       expect(await scenario.operation(sagaId, action(0))).toMatchObject({ claimId: 'early', fence: 1, claims: 1 });
@@ -335,7 +345,7 @@ describe('when a saga changes between the snapshot of a statement and its lock',
       );
       expect(text).toContain('pg_sleep');
       const late: Promise<readonly { readonly wake_ups: readonly (readonly string[])[] }[]> = app.query(text, [...values]);
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await untilWaiting(app, schema, 'PgSleep');
       await scenario.perform(moved, action(0));
       expect((await late)[0]?.wake_ups.map(([sagaId]) => sagaId)).toEqual([stays]);
       await advance(RESEND_MS + 1_000);
@@ -351,7 +361,7 @@ describe('when a saga changes between the snapshot of a statement and its lock',
       await advance(RESEND_MS + 1_000);
       const { text, values } = slowly(sweepStatement(schema, { limit: 10, graceMs: 0, resendMs: 1_000, resendMaxMs: 1_000 }));
       const late: Promise<readonly { readonly wake_ups: readonly unknown[] }[]> = app.query(text, [...values]);
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await untilWaiting(app, schema, 'PgSleep');
       expect((await scenario.sweep()).wakeUps).toHaveLength(1);
       expect((await late)[0]?.wake_ups).toEqual([]);
     });
@@ -382,11 +392,16 @@ describe('when the connection breaks', () => {
         const claim = await scenario.claim(sagaId, action(0));
         // A trigger of the test ends its own backend in the middle of each statement, until it is dropped.
         await app.query(`CREATE OR REPLACE FUNCTION "${schema}".cut() RETURNS trigger LANGUAGE plpgsql AS $$
-          BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$`);
+          BEGIN PERFORM nextval('"${schema}".cuts'); PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$`);
         await app.query(`CREATE TRIGGER cut AFTER UPDATE ON "${schema}".sagas FOR EACH STATEMENT EXECUTE FUNCTION "${schema}".cut()`);
+        await app.query(`CREATE SEQUENCE "${schema}".cuts`);
         const report = scenario.complete(claim);
-        await new Promise((resolve) => setTimeout(resolve, 30));
+        // A sequence is not rolled back: it tells that a statement was cut.
+        await until(
+          async () => (await app.query<{ is_called: boolean }[]>(`SELECT is_called FROM "${schema}".cuts`))[0]?.is_called === true,
+        );
         await app.query(`DROP TRIGGER cut ON "${schema}".sagas`);
+        await app.query(`DROP SEQUENCE "${schema}".cuts`);
         expect((await report).kind).toBe('applied');
         expect((await scenario.find(sagaId)).saga.rev).toBe(3);
       }

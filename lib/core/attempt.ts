@@ -1,15 +1,15 @@
-import { settledBetweenAttempts } from './backward';
+import { mayStillRun } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, policyOf, type Draft } from './draft';
-import type { CompletedEvent, FailedEvent, LeaseExpiredEvent, ReleasedEvent } from './event';
+import type { CompletedEvent, FailedEvent, LeaseExpiredEvent, LostEvent, ReleasedEvent, VerifiedEvent } from './event';
 import { lateOutcome } from './late';
 import { attemptsOf, type Operation } from './operation';
 import type { Plan } from './plan';
-import { nextRetryMs } from './retry-policy';
+import { lossDelayMs, nextRetryMs } from './retry-policy';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
-import { settle } from './settle';
+import { settle, settleBetweenAttempts, settleUnknown } from './settle';
 
-type AttemptEnd = CompletedEvent | FailedEvent | LeaseExpiredEvent | ReleasedEvent;
+type AttemptEnd = CompletedEvent | FailedEvent | VerifiedEvent | LostEvent | LeaseExpiredEvent | ReleasedEvent;
 
 /** One attempt is over: by its worker's word, or because nothing was heard of it. */
 export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): Decision {
@@ -24,52 +24,78 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
 function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptEnd): Draft {
   switch (event.type) {
     case 'released':
-      return startAgain(
-        plan,
-        saga,
-        { ...operation, claims: operation.claims - 1, hadUnknown: operation.hadUnknown || event.interrupted },
-        0,
-      );
+      return released(plan, saga, operation, event.interrupted);
     case 'completed':
       return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null });
+    case 'verified':
+      return verified(plan, saga, operation, event);
     case 'failed': {
       const failed = { ...operation, error: event.error, hadUnknown: operation.hadUnknown || event.outcome === 'unknown' };
       return retryOrSettle(plan, saga, failed, event);
     }
+    case 'lost':
+      return lost(plan, saga, { ...operation, error: event.error, blamed: operation.blamed + 1 }, event.seed);
     case 'lease-expired':
-      return leaseExpired(plan, saga, operation, event.seed);
+      return leaseExpired(plan, saga, operation, event);
   }
 }
 
-/** The attempt may have taken effect and may still do so: from now on its outcome is unknown and its fence is too old. */
-function leaseExpired(plan: Plan, saga: SagaValue, operation: Operation, seed: number): Draft {
-  const taken = { ...operation, fence: operation.fence + 1, hadUnknown: true };
+function released(plan: Plan, saga: SagaValue, operation: Operation, interrupted: boolean): Draft {
+  const mayHaveHappened = interrupted && policyOf(plan, operation).transactional !== true;
+  return startAgain(plan, saga, { ...operation, claims: operation.claims - 1, hadUnknown: operation.hadUnknown || mayHaveHappened }, 0);
+}
+
+function verified(plan: Plan, saga: SagaValue, operation: Operation, event: VerifiedEvent): Draft {
+  switch (event.found.kind) {
+    case 'done':
+      return settle(plan, saga, { ...operation, state: 'completed', output: event.found.output, error: null });
+    case 'not-done':
+      return settle(plan, saga, { ...operation, state: 'failed' });
+    case 'unknown':
+      return retryOrSettle(plan, saga, operation, { ...event, retryable: undefined, retryAfterMs: undefined });
+  }
+}
+
+/**
+ * From now on the fence of the attempt is too old. It may have taken effect and may still do so, unless it was to commit together
+ * with its outcome.
+ */
+function leaseExpired(plan: Plan, saga: SagaValue, operation: Operation, event: LeaseExpiredEvent): Draft {
   const policy = policyOf(plan, operation);
+  const taken = { ...operation, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || policy.transactional !== true };
   if (operation.timedOut) {
     const error = { code: 'STEP_TIMEOUT', message: `no outcome within ${policy.timeoutMs} ms` };
-    return retryOrSettle(plan, saga, { ...taken, error }, { retryable: undefined, retryAfterMs: undefined, seed });
+    return retryOrSettle(plan, saga, { ...taken, error }, { ...event, retryable: undefined, retryAfterMs: undefined });
   }
-  const losses = operation.losses + 1;
-  const error = { code: 'WORKER_LOST', message: `the process that ran it stopped reporting (${losses} so far)` };
-  const lost = { ...taken, error, losses, blamed: operation.blamed + 1 };
-  return lost.blamed >= policy.losses ? settle(plan, saga, { ...lost, state: 'unknown' }) : startAgain(plan, saga, lost, 0);
+  const error = { code: 'WORKER_LOST', message: `the process that ran it stopped reporting (${operation.losses + 1} so far)` };
+  // Beside others it may have been one of them that ended the process.
+  const blamed = operation.blamed + (operation.alone ? 1 : 0);
+  return lost(plan, saga, { ...taken, error, blamed }, null);
 }
 
-type RetryWish = Pick<FailedEvent, 'retryable' | 'retryAfterMs' | 'seed'>;
+/** @param seed of the pause before the next attempt; null: none, the lease was pause enough */
+function lost(plan: Plan, saga: SagaValue, operation: Operation, seed: number | null): Draft {
+  const counted = { ...operation, losses: operation.losses + 1 };
+  if (counted.blamed >= policyOf(plan, operation).losses) return giveUp(plan, saga, counted);
+  return startAgain(plan, saga, counted, seed === null ? 0 : lossDelayMs(counted.losses, seed));
+}
+
+type RetryWish = Pick<FailedEvent, 'retryable' | 'retryAfterMs' | 'elapsedMs' | 'seed'>;
 
 function retryOrSettle(plan: Plan, saga: SagaValue, operation: Operation, wish: RetryWish): Draft {
-  const { retryable, retryAfterMs, seed } = wish;
+  const { retryable, retryAfterMs, elapsedMs, seed } = wish;
   const { retry } = policyOf(plan, operation);
-  const inMs = nextRetryMs({ policy: retry, attempts: attemptsOf(operation), retryable, retryAfterMs, seed });
-  if (inMs !== null) return startAgain(plan, saga, operation, inMs);
-  return settle(plan, saga, { ...operation, state: operation.hadUnknown ? 'unknown' : 'failed' });
+  const inMs = nextRetryMs({ policy: retry, attempts: attemptsOf(operation), retryable, retryAfterMs, elapsedMs, seed });
+  return inMs === null ? giveUp(plan, saga, operation) : startAgain(plan, saga, operation, inMs);
+}
+
+function giveUp(plan: Plan, saga: SagaValue, operation: Operation): Draft {
+  return operation.hadUnknown ? settleUnknown(plan, saga, operation) : settle(plan, saga, { ...operation, state: 'failed' });
 }
 
 /** Another attempt, unless it is an action and the saga has turned back: then it settles where it is. */
 function startAgain(plan: Plan, saga: SagaValue, operation: Operation, inMs: number): Draft {
-  if (operation.direction === 'action' && saga.state !== 'started') {
-    return settle(plan, saga, { ...operation, state: settledBetweenAttempts(operation) });
-  }
+  if (!mayStillRun(operation, saga)) return settleBetweenAttempts(plan, saga, operation);
   const again: Operation = { ...operation, state: inMs > 0 ? 'retrying' : 'started' };
   return draft(withOperations(saga, [again]), again, [dispatch(plan, again, inMs)]);
 }

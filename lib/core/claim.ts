@@ -13,7 +13,7 @@ import { isTerminal, operationOf, withOperations, type SagaValue } from './saga-
 export function claim(plan: Plan, saga: SagaValue, event: ClaimEvent): Decision {
   const operation = operationOf(saga, event.operation);
   if (operation === undefined) return ignored('unknown-operation');
-  const refusal = refusalOf(plan, saga, operation, event.due);
+  const refusal = refusalOf(plan, saga, operation, event);
   if (refusal !== null) return ignored(refusal);
   const rev = saga.rev + 1;
   const claimed: Operation = {
@@ -23,22 +23,29 @@ export function claim(plan: Plan, saga: SagaValue, event: ClaimEvent): Decision 
     claimId: event.claimId,
     claims: operation.claims + 1,
     order: operation.direction === 'action' && operation.order === 0 ? rev : operation.order,
+    // The first loss may be a neighbour's fault; from the second on it runs alone, and a loss is its own.
+    alone: event.alone === true && operation.losses >= 2,
     timedOut: false,
   };
   return finish(event, draft(withOperations(saga, [claimed]), claimed));
 }
 
-function refusalOf(plan: Plan, saga: SagaValue, operation: Operation, due: boolean): IgnoredReason | null {
+function refusalOf(plan: Plan, saga: SagaValue, operation: Operation, event: ClaimEvent): IgnoredReason | null {
   if (!goesTheWayOf(operation, saga)) return 'wrong-direction';
-  const ready = operation.state === 'started' || (operation.state === 'retrying' && due);
+  const ready = operation.state === 'started' || (operation.state === 'retrying' && event.due);
   if (!ready) return 'not-claimable';
+  const isAction = operation.direction === 'action' && !operation.verifying;
+  if (saga.paused || (isAction && event.actionPaused === true)) return 'paused';
+  if (isAction && event.pastDeadline === true) return 'past-deadline';
+  if (operation.verifying && event.canVerify === false) return 'no-verifier';
+  if (operation.losses > (event.maxLosses ?? Infinity)) return 'suspect';
   const policy = policyOf(plan, operation);
   const exhausted = attemptsOf(operation) >= attemptLimit(policy.retry) || operation.blamed >= policy.losses;
   return exhausted ? 'exhausted' : null;
 }
 
 /** Whether the saga still wants this operation. A later round of an undo is wanted even after the end. */
-export function goesTheWayOf(operation: OperationRef, saga: Pick<SagaValue, 'state'>): boolean {
-  if (operation.direction === 'action') return saga.state === 'started';
+export function goesTheWayOf(operation: OperationRef & Pick<Operation, 'verifying'>, saga: Pick<SagaValue, 'state'>): boolean {
+  if (operation.direction === 'action') return saga.state === 'started' || (operation.verifying && saga.state === 'compensating');
   return saga.state === 'compensating' || (isTerminal(saga.state) && operation.round > 1);
 }

@@ -18,9 +18,15 @@ export type IgnoredReason =
   | 'unknown-operation' // the saga has no such operation
   | 'not-claimable' // not due, claimed by somebody else, or settled
   | 'exhausted' // its attempts or its losses are used up
+  | 'paused' // the saga, or this action everywhere
+  | 'past-deadline' // the saga's deadline has passed, and it will turn back
+  | 'suspect' // its processes died too often for this one to run it beside others
+  | 'no-verifier' // it waits for a process that can ask whether it took effect
   | 'wrong-direction' // an action of a saga that turned back, or an undo of one that did not
   | 'stale' // the report of a claim that is over
-  | 'already-compensating';
+  | 'already-compensating'
+  | 'already-paused'
+  | 'not-paused';
 
 export const NEED_ALL: NeedAll = { kind: 'need', need: 'all' };
 

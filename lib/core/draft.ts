@@ -42,7 +42,7 @@ function entryOf(event: SagaEvent, saga: SagaValue, subject: Operation | null): 
     fence: subject?.fence ?? null,
     attempt: subject === null ? null : attemptsOf(subject),
     actor: 'actor' in event ? event.actor : null,
-    reason: 'reason' in event ? event.reason : null,
+    reason: 'reason' in event ? (event.reason ?? null) : null,
     error: subject?.error ?? null,
   };
 }
@@ -61,8 +61,10 @@ export function keyOf(plan: Plan, operation: OperationRef): string {
   return key;
 }
 
-export function policyOf(plan: Plan, operation: OperationRef): OperationPolicy {
+/** The policy of what the next attempt of an operation runs. */
+export function policyOf(plan: Plan, operation: OperationRef & Partial<Pick<Operation, 'verifying'>>): OperationPolicy {
   const step = plan.steps[operation.step];
   if (step === undefined) throw new TypeError(`plan "${plan.name}" has no step ${operation.step}`);
+  if (operation.verifying === true && step.verifyPolicy !== undefined) return step.verifyPolicy;
   return operation.direction === 'action' ? step.actionPolicy : step.undoPolicy;
 }

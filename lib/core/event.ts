@@ -3,7 +3,17 @@ import type { OperationRef, StepFailure } from './operation';
 
 /** Everything that can happen to a saga. Times never come in: whoever holds the clock says what is due. */
 export type SagaEvent =
-  ClaimEvent | ReleasedEvent | CompletedEvent | FailedEvent | LeaseExpiredEvent | DeadlineEvent | CompensateEvent | ReportedEvent;
+  | ClaimEvent
+  | ReleasedEvent
+  | CompletedEvent
+  | FailedEvent
+  | VerifiedEvent
+  | LostEvent
+  | LeaseExpiredEvent
+  | DeadlineEvent
+  | ReportedEvent
+  | SagaOrder
+  | StepOrder;
 
 export type SagaEventType = SagaEvent['type'];
 
@@ -14,6 +24,16 @@ export interface ClaimEvent {
   readonly claimId: string;
   /** The operation's time has come, by the store's clock. Asked of a retrying one only. */
   readonly due: boolean;
+  /** The saga's deadline has passed, by the store's clock. Default: false. */
+  readonly pastDeadline?: boolean;
+  /** Somebody paused this action everywhere. Default: false. */
+  readonly actionPaused?: boolean;
+  /** The worker's process has a `@Verify` handler for this action. Default: true. */
+  readonly canVerify?: boolean;
+  /** An operation that was lost more often than this is refused. Default: none. */
+  readonly maxLosses?: number;
+  /** The worker's process runs nothing else until this attempt is over. Default: false. */
+  readonly alone?: boolean;
 }
 
 /** Says which claim a report belongs to; any other is stale. */
@@ -42,13 +62,31 @@ export interface FailedEvent extends OfClaim {
   readonly outcome: 'failed' | 'unknown';
   readonly retryable: boolean | undefined;
   readonly retryAfterMs: number | undefined;
+  /** Since the first attempt began, by the store's clock. Default: 0. */
+  readonly elapsedMs?: number;
   /** Uniform in [0, 1), for the jitter. */
+  readonly seed: number;
+}
+
+/** What a `@Verify` handler found out about an action. */
+export interface VerifiedEvent extends OfClaim {
+  readonly type: 'verified';
+  readonly found: { readonly kind: 'done'; readonly output: Json } | { readonly kind: 'not-done' } | { readonly kind: 'unknown' };
+  readonly elapsedMs?: number;
+  readonly seed: number;
+}
+
+/** The attempt's own process says that what it ran on broke, and that nothing of it took effect. */
+export interface LostEvent extends OfClaim {
+  readonly type: 'lost';
+  readonly error: StepFailure;
   readonly seed: number;
 }
 
 /** The lease and the grace after it ended without a report. */
 export interface LeaseExpiredEvent extends OfClaim {
   readonly type: 'lease-expired';
+  readonly elapsedMs?: number;
   readonly seed: number;
 }
 
@@ -57,9 +95,22 @@ export interface DeadlineEvent {
   readonly type: 'deadline';
 }
 
-/** Somebody asks that what was done be undone; on a stuck saga: that the undo be tried again. */
-export interface CompensateEvent {
-  readonly type: 'compensate';
+/** A person's word about a whole saga. */
+export interface SagaOrder {
+  /**
+   * `compensate`: undo what was done; on a stuck saga, try the undo again. `cancel`: the same, but only for one that goes forward.
+   * `terminate`: end it as it is. `pause`: claim nothing more; `resume`: go on.
+   */
+  readonly type: 'compensate' | 'cancel' | 'terminate' | 'pause' | 'resume';
+  readonly reason: string | null;
+  readonly actor: string | null;
+}
+
+/** A person's word about one step. */
+export interface StepOrder {
+  /** `retry-step`: do not wait for its time, or try again what was given up. `skip-step`: go on without it. */
+  readonly type: 'retry-step' | 'skip-step';
+  readonly step: number;
   readonly reason: string | null;
   readonly actor: string | null;
 }
@@ -70,5 +121,6 @@ export interface ReportedEvent {
   /** Of an undo, the last round is meant. */
   readonly operation: OperationRef;
   readonly result: { readonly kind: 'completed'; readonly output: Json } | { readonly kind: 'failed'; readonly error: StepFailure };
+  readonly reason?: string | null;
   readonly actor: string | null;
 }

@@ -10,26 +10,36 @@ import { operationOf, withOperations, type SagaValue } from './saga-value';
 export function settleAction(plan: Plan, saga: SagaValue, action: Operation): Draft {
   const settled = { ...withOperations(saga, [action]), openActions: saga.openActions - 1 };
   if (saga.state !== 'started') return settled.openActions === 0 ? about(action, beginUndo(plan, settled)) : draft(settled, action);
-  if (action.state !== 'completed') {
+  if (action.state !== 'completed' && action.state !== 'skipped') {
     const error = action.error ?? { code: 'STEP_FAILED', message: 'the step failed' };
     const step = plan.steps[action.step]?.name ?? String(action.step);
     return about(action, turnBack(plan, settled, { kind: 'step-failed', step, error }));
   }
-  if (settled.openActions === 0) return draft({ ...settled, state: 'completed' }, action, [{ type: 'ended', state: 'completed' }]);
   return startDependents(plan, settled, action);
 }
 
+/** A step that a person skipped before its turn has settled when its turn comes, and those that wait for it move up. */
 function startDependents(plan: Plan, saga: SagaValue, action: Operation): Draft {
-  const changed: Operation[] = [];
+  let moved = saga;
   const effects: SagaEffect[] = [];
-  for (const step of dependentsOf(plan, action.step)) {
-    const dependent = operationOf(saga, { step, direction: 'action', round: 1 });
-    if (dependent === undefined) return NEED_ALL;
-    const waits = dependent.waits - 1;
-    changed.push({ ...dependent, waits, state: waits === 0 ? 'started' : 'pending' });
-    if (waits === 0) effects.push(dispatch(plan, dependent));
+  const settled = [action.step];
+  for (let step = settled.pop(); step !== undefined; step = settled.pop()) {
+    for (const place of dependentsOf(plan, step)) {
+      const dependent = operationOf(moved, { step: place, direction: 'action', round: 1 });
+      if (dependent === undefined) return NEED_ALL;
+      const waits = dependent.waits - 1;
+      const isSkipped = dependent.state === 'skipped';
+      moved = withOperations(moved, [{ ...dependent, waits, state: isSkipped ? 'skipped' : waits === 0 ? 'started' : 'pending' }]);
+      if (waits > 0) continue;
+      if (!isSkipped) effects.push(dispatch(plan, dependent));
+      else {
+        settled.push(place);
+        moved = { ...moved, openActions: moved.openActions - 1 };
+      }
+    }
   }
-  return draft(withOperations(saga, changed), action, effects);
+  if (moved.openActions > 0) return draft(moved, action, effects);
+  return draft({ ...moved, state: 'completed' }, action, [...effects, { type: 'ended', state: 'completed' }]);
 }
 
 /** The saga as it is at its start, with the wake-ups of the steps that wait for nothing. */
@@ -49,6 +59,7 @@ export function startSaga(plan: Plan, id: string): { readonly saga: SagaValue; r
     openUndos: 0,
     cause: null,
     attention: false,
+    paused: false,
     operations: new Map(),
     whole: true,
   };

@@ -1,23 +1,33 @@
+import type { Isolation } from './plan';
 import type { RetryPolicy } from './retry-policy';
 
 /** What a process says about a handler it has: enough to make plans that name it, in this process or in another. */
 export interface HandlerDeclaration {
-  readonly direction: 'action' | 'undo';
+  readonly direction: HandlerKind;
+  /** Of a `verify`: the key of the action that it asks after. */
   readonly key: string;
   /** Undos: the action they undo when a plan names no compensation. */
   readonly undoes: string | null;
   readonly policy: HandlerPolicy;
 }
 
+/** An action, its undo, or the question whether an action of unknown outcome took effect. */
+export type HandlerKind = 'action' | 'undo' | 'verify';
+
 /** Times in milliseconds; what is left out falls back to the module's defaults. */
 export interface HandlerPolicy {
   readonly timeoutMs?: number;
   readonly retry?: RetryPolicy;
+  readonly transactional?: true;
+  readonly isolation?: Isolation;
+  readonly onThrow?: 'failed' | 'unknown';
+  /** Actions only. */
+  readonly compensateOnFailure?: boolean;
 }
 
 /** The handlers that plans may name: those of this process, and those that others have written into the store. */
 export interface HandlerCatalog {
-  find(direction: 'action' | 'undo', key: string): HandlerDeclaration | undefined;
+  find(direction: HandlerKind, key: string): HandlerDeclaration | undefined;
   /** Keys of the undos declared `for` this action. */
   undosOf(action: string): readonly string[];
   keys(direction: 'action' | 'undo'): readonly string[];

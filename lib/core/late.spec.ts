@@ -4,7 +4,7 @@ import type { SagaEvent } from './event';
 import { startSaga } from './forward';
 import type { OperationRef } from './operation';
 import { PLAN_FORMAT, type OperationPolicy, type Plan } from './plan';
-import { operationOf, type SagaValue } from './saga-value';
+import { operationOf, withOperations, type SagaValue } from './saga-value';
 import { transition } from './transition';
 
 const ONCE: OperationPolicy = { timeoutMs: 1_000, retry: null, losses: 1 };
@@ -19,7 +19,7 @@ function planOf(...names: readonly string[]): Plan {
   return { format: PLAN_FORMAT, name: 'late', steps };
 }
 
-/** A saga whose first action lost its worker, so that its outcome is unknown and it is being undone. */
+/** A saga whose first action said nothing within its time, so that its outcome is unknown and it is being undone. */
 class Story {
   saga: SagaValue;
   decision: Decision | undefined;
@@ -27,6 +27,8 @@ class Story {
   constructor(private readonly plan: Plan) {
     this.saga = startSaga(plan, 'saga-1').saga;
     this.claim(ACTION);
+    const running = operationOf(this.saga, ACTION);
+    if (running !== undefined) this.saga = withOperations(this.saga, [{ ...running, timedOut: true }]);
     this.happens({ type: 'lease-expired', operation: ACTION, fence: 1, claimId: 'claim-1', seed: 0 });
   }
 

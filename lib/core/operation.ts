@@ -2,6 +2,9 @@ import type { Json } from './json';
 
 export type Direction = 'action' | 'undo';
 
+/** What an undo is told of its action. */
+export type ActionOutcome = 'completed' | 'failed' | 'unknown';
+
 export type OperationState =
   | 'pending' // waits for other operations
   | 'started' // due: may be claimed at any time
@@ -33,10 +36,14 @@ export interface Operation {
   readonly blamed: number;
   /** One attempt ended and nobody knows how; sticky until a later attempt completes. */
   readonly hadUnknown: boolean;
+  /** The running attempt was claimed by a process that ran nothing else: a loss is its own. */
+  readonly alone: boolean;
+  /** Its handler is not run any more: its `@Verify` handler is asked whether it took effect. Stays set when it has settled. */
+  readonly verifying: boolean;
   /** The running attempt reached its timeout. */
   readonly timedOut: boolean;
   /** Undos: what became of the action. */
-  readonly actionOutcome: 'completed' | 'unknown' | null;
+  readonly actionOutcome: ActionOutcome | null;
   /** Actions: the highest fence whose late outcome was counted; 0 when none was. */
   readonly lateFence: number;
   readonly error: StepFailure | null;
@@ -76,6 +83,8 @@ export function newOperation(of: OperationRef, init: Partial<Operation>): Operat
     losses: 0,
     blamed: 0,
     hadUnknown: false,
+    alone: false,
+    verifying: false,
     timedOut: false,
     actionOutcome: null,
     lateFence: 0,

@@ -9,6 +9,7 @@ import type { StepList, StepSpec } from './step-spec';
 const defaults: PlanDefaults = {
   action: { timeoutMs: 60_000, retry: null, losses: 5 },
   undo: { timeoutMs: 30_000, retry: { attempts: 20, backoff: 'exponential', baseMs: 1_000, maxMs: 60_000 }, losses: 5 },
+  verify: { timeoutMs: 1_000, retry: null, losses: 5 },
   unknownKeys: 'refuse',
   limits: { maxBytes: 1_000 },
 };

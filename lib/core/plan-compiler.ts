@@ -6,13 +6,14 @@ import { PLAN_FORMAT, type OperationPolicy, type Plan, type PlanStep } from './p
 import { cycleProblems } from './plan-graph';
 import { InputCompiler, type StepInput } from './plan-inputs';
 import { placeSteps, type PlacedStep } from './plan-shape';
-import { retryPolicyOf, retryPolicyProblems, type RetryOptions } from './retry-policy';
+import { retryPolicyOf, retryPolicyProblems } from './retry-policy';
 import type { StepList, StepSpec } from './step-spec';
 import { didYouMean } from './suggestion';
 
 export interface PlanDefaults {
   readonly action: OperationPolicy;
   readonly undo: OperationPolicy;
+  readonly verify: OperationPolicy;
   /** `warn`: a step whose handler nobody has yet is accepted and waits for a worker that has it. */
   readonly unknownKeys: 'refuse' | 'warn';
   readonly limits: JsonLimits;
@@ -29,7 +30,13 @@ export interface CompiledPlan {
  *
  * @throws SagaPlanError naming every problem at once
  */
-export function compilePlan(name: string, list: StepList, catalog: HandlerCatalog, defaults: PlanDefaults): CompiledPlan {
+export function compilePlan(
+  name: string,
+  list: StepList,
+  catalog: HandlerCatalog,
+  defaults: PlanDefaults,
+  onStuck: 'halt' | 'continue' = 'halt',
+): CompiledPlan {
   const shape: string[] = [];
   const problems = isValidName(name) ? [] : [`the saga's name ${quoted(name)} is not ${NAME_RULE}`];
   const placed = placeSteps(list, shape);
@@ -41,7 +48,7 @@ export function compilePlan(name: string, list: StepList, catalog: HandlerCatalo
   const inputCompiler = new InputCompiler(steps, defaults.limits, problems);
   const inputs = placed.map(({ spec }, place) => inputCompiler.compile(spec, place));
   if (problems.length > 0) throw new SagaPlanError(name, problems);
-  return { plan: { format: PLAN_FORMAT, name, steps }, inputs };
+  return { plan: { format: PLAN_FORMAT, name, ...(onStuck === 'continue' && { onStuck }), steps }, inputs };
 }
 
 function placesByName(placed: readonly PlacedStep[], problems: string[]): ReadonlyMap<string, number> {
@@ -65,10 +72,19 @@ class StepCompiler {
     const compensation = this.compensationOf(spec);
     const dependsOn = this.dependenciesOf(spec, after);
     this.checkPolicy(spec);
-    const { action, undo } = this.defaults;
-    const actionPolicy = mergePolicies(action, this.handlerPolicy(spec, 'action', spec.action), spec);
-    const undoPolicy = mergePolicies(undo, compensation === null ? {} : this.handlerPolicy(spec, 'undo', compensation), {});
-    return { name: spec.name, action: spec.action, compensation, dependsOn, actionPolicy, undoPolicy };
+    const { action, undo, verify } = this.defaults;
+    const ofAction = this.handlerPolicy(spec, 'action', spec.action);
+    const verifier = this.catalog.find('verify', spec.action);
+    return {
+      name: spec.name,
+      action: spec.action,
+      compensation,
+      dependsOn,
+      ...((spec.compensateOnFailure ?? ofAction.compensateOnFailure) === true && { compensateOnFailure: true as const }),
+      actionPolicy: mergePolicies(action, ofAction, spec),
+      undoPolicy: mergePolicies(undo, compensation === null ? {} : this.handlerPolicy(spec, 'undo', compensation), {}),
+      ...(verifier !== undefined && { verifyPolicy: mergePolicies(verify, verifier.policy, {}) }),
+    };
   }
 
   private compensationOf(spec: StepSpec): string | null {
@@ -101,6 +117,9 @@ class StepCompiler {
     const problems = spec.retry === undefined ? [] : retryPolicyProblems(spec.retry);
     if (spec.timeoutMs !== undefined && !(Number.isFinite(spec.timeoutMs) && spec.timeoutMs > 0))
       problems.push('timeoutMs must be a number above 0');
+    if (spec.compensateOnFailure !== undefined && typeof spec.compensateOnFailure !== 'boolean')
+      problems.push('compensateOnFailure must be true or false');
+    if (spec.onThrow !== undefined && !['failed', 'unknown'].includes(spec.onThrow)) problems.push("onThrow must be 'failed' or 'unknown'");
     for (const problem of problems) this.refuse(spec, problem);
   }
 
@@ -113,11 +132,16 @@ class StepCompiler {
 function mergePolicies(
   defaults: OperationPolicy,
   handler: HandlerPolicy,
-  step: { readonly timeoutMs?: number; readonly retry?: RetryOptions },
+  step: Pick<StepSpec, 'timeoutMs' | 'retry' | 'onThrow'>,
 ): OperationPolicy {
+  const { transactional, isolation } = handler;
+  const onThrow = step.onThrow ?? handler.onThrow ?? defaults.onThrow;
   return {
     timeoutMs: step.timeoutMs ?? handler.timeoutMs ?? defaults.timeoutMs,
     retry: step.retry ? retryPolicyOf(step.retry) : (handler.retry ?? defaults.retry),
     losses: defaults.losses,
+    ...(transactional === true && { transactional }),
+    ...(isolation !== undefined && { isolation }),
+    ...(onThrow === 'unknown' && transactional !== true && { onThrow }),
   };
 }

@@ -34,7 +34,17 @@ export function placeSteps(list: StepList, problems: string[]): readonly PlacedS
   return placed;
 }
 
-const STEP_FIELDS: readonly string[] = ['name', 'action', 'compensation', 'input', 'dependsOn', 'timeoutMs', 'retry'];
+const STEP_FIELDS: readonly string[] = [
+  'name',
+  'action',
+  'compensation',
+  'input',
+  'dependsOn',
+  'timeoutMs',
+  'retry',
+  'compensateOnFailure',
+  'onThrow',
+];
 
 function isStep(spec: unknown, place: number, problems: string[]): spec is StepSpec {
   if (Array.isArray(spec)) {

@@ -7,6 +7,8 @@ export const PLAN_FORMAT = 1;
 export interface Plan {
   readonly format: number;
   readonly name: string;
+  /** What becomes of the other undos when one is given up: they stay (left out), or those that it was not built on go on. */
+  readonly onStuck?: 'continue';
   readonly steps: readonly PlanStep[];
 }
 
@@ -18,8 +20,12 @@ export interface PlanStep {
   readonly compensation: string | null;
   /** Places in `steps` that must have settled before this one starts. */
   readonly dependsOn: readonly number[];
+  /** It is undone also when it failed by its own word. */
+  readonly compensateOnFailure?: true;
   readonly actionPolicy: OperationPolicy;
   readonly undoPolicy: OperationPolicy;
+  /** Of the handler that is asked whether an action of unknown outcome took effect, if there is one. */
+  readonly verifyPolicy?: OperationPolicy;
 }
 
 export interface OperationPolicy {
@@ -29,7 +35,15 @@ export interface OperationPolicy {
   readonly retry: RetryPolicy | null;
   /** Attempts that may be lost with their process before the outcome is settled as unknown. */
   readonly losses: number;
+  /** The handler runs in a database transaction that commits with its outcome: it is never unknown. */
+  readonly transactional?: true;
+  /** Of that transaction. Left out: READ COMMITTED. */
+  readonly isolation?: Isolation;
+  /** What an error means that says nothing about the effect. Left out: that there was none. */
+  readonly onThrow?: 'unknown';
 }
+
+export type Isolation = 'REPEATABLE READ' | 'SERIALIZABLE';
 
 /** The steps that wait for this one, by their places. */
 export function dependentsOf(plan: Plan, step: number): readonly number[] {

@@ -5,6 +5,7 @@ import { isSettled, type Operation, type OperationRef } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, operationOf, type SagaValue } from './saga-value';
 import { settle } from './settle';
+import { isGivenUp } from './undo-order';
 
 /**
  * Somebody other than the worker says how an operation ended. It counts once, and only for an operation that has begun and not
@@ -14,7 +15,7 @@ export function reported(plan: Plan, saga: SagaValue, event: ReportedEvent): Dec
   if (event.operation.direction === 'undo' && !saga.whole) return NEED_ALL;
   const operation = latestRound(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
-  const isNews = !isSettled(operation) || (isGivenUp(saga, operation) && event.result.kind === 'completed');
+  const isNews = !isSettled(operation) || (waitsForSomebody(saga) && isGivenUp(operation) && event.result.kind === 'completed');
   if (operation.state === 'pending' || !isNews) return ignored('not-claimable');
   if (operation.direction === 'undo' ? saga.state === 'started' : isTerminal(saga.state)) return ignored('wrong-direction');
   return finish(event, settle(plan, saga, settledAs(saga, operation, event)));
@@ -27,9 +28,8 @@ function latestRound(saga: SagaValue, ref: OperationRef): Operation | undefined 
   return rounds.sort((a, b) => b.round - a.round)[0];
 }
 
-function isGivenUp(saga: SagaValue, operation: Operation): boolean {
-  const waitsForSomebody = saga.state === 'stuck' || saga.attention;
-  return waitsForSomebody && operation.direction === 'undo' && (operation.state === 'failed' || operation.state === 'unknown');
+function waitsForSomebody(saga: SagaValue): boolean {
+  return saga.state === 'stuck' || saga.state === 'compensating' || saga.attention;
 }
 
 function settledAs(saga: SagaValue, operation: Operation, event: ReportedEvent): Operation {

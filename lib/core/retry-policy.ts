@@ -1,7 +1,7 @@
 import { quoted } from './names';
 import { didYouMean } from './suggestion';
 
-const FIELDS = ['attempts', 'backoff', 'baseMs', 'maxMs'];
+const FIELDS = ['attempts', 'backoff', 'baseMs', 'maxMs', 'maxElapsedMs'];
 /** A server may ask for more patience than this; it gets this much. */
 const LONGEST_RETRY_AFTER_MS = 30 * 24 * 3_600_000;
 
@@ -14,22 +14,26 @@ export interface RetryPolicy {
   readonly baseMs: number;
   /** No delay is longer than this. */
   readonly maxMs: number;
+  /** No attempt starts later than this after the first one, whatever `attempts` says. Left out: no such limit. */
+  readonly maxElapsedMs?: number;
 }
 
-/** A policy as people write it: what is left out is `exponential`, 1,000 and 60,000. */
+/** A policy as people write it: what is left out is `exponential`, 1,000, 60,000 and no limit in time. */
 export interface RetryOptions {
   readonly attempts: number;
   readonly backoff?: 'exponential' | 'fixed';
   readonly baseMs?: number;
   readonly maxMs?: number;
+  readonly maxElapsedMs?: number;
 }
 
-export function retryPolicyOf({ attempts, backoff = 'exponential', baseMs = 1_000, maxMs = 60_000 }: RetryOptions): RetryPolicy {
-  return { attempts, backoff, baseMs, maxMs };
+export function retryPolicyOf(options: RetryOptions): RetryPolicy {
+  const { attempts, backoff = 'exponential', baseMs = 1_000, maxMs = 60_000, maxElapsedMs } = options;
+  return { attempts, backoff, baseMs, maxMs, ...(maxElapsedMs === undefined ? {} : { maxElapsedMs }) };
 }
 
 /** What applies when a handler says `retryable: true` and its step names no policy. */
-export const RETRYABLE_WITHOUT_POLICY: RetryPolicy = { attempts: 3, backoff: 'exponential', baseMs: 1_000, maxMs: 60_000 };
+export const RETRYABLE_WITHOUT_POLICY: RetryPolicy = retryPolicyOf({ attempts: 3 });
 
 export interface RetryQuestion {
   readonly policy: RetryPolicy | null;
@@ -38,6 +42,8 @@ export interface RetryQuestion {
   /** The handler's wish; `undefined` leaves it to the policy. */
   readonly retryable: boolean | undefined;
   readonly retryAfterMs: number | undefined;
+  /** Since the first attempt began, by the store's clock. Default: 0. */
+  readonly elapsedMs?: number | undefined;
   /** Uniform in [0, 1); comes in on the event so that the core needs no randomness. */
   readonly seed: number;
 }
@@ -47,10 +53,22 @@ export function nextRetryMs(question: RetryQuestion): number | null {
   if (question.retryable === false) return null;
   const policy = question.policy ?? (question.retryable === true ? RETRYABLE_WITHOUT_POLICY : null);
   if (policy === null || question.attempts >= policy.attempts) return null;
+  const delayMs = delayOf(policy, question);
+  return (question.elapsedMs ?? 0) + delayMs > (policy.maxElapsedMs ?? Infinity) ? null : delayMs;
+}
+
+function delayOf(policy: RetryPolicy, question: RetryQuestion): number {
   if (question.retryAfterMs !== undefined) return Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, Math.floor(question.retryAfterMs)));
   if (policy.backoff === 'fixed') return Math.min(policy.baseMs, policy.maxMs);
   const ceiling = Math.min(policy.maxMs, policy.baseMs * 2 ** Math.min(question.attempts - 1, 1_000));
   return Math.floor(ceiling * question.seed);
+}
+
+const LONGEST_LOSS_PAUSE_MS = 10_000;
+
+/** Milliseconds until an attempt that was lost by no fault of its handler is made up for. */
+export function lossDelayMs(losses: number, seed: number): number {
+  return 1 + Math.floor(Math.min(LONGEST_LOSS_PAUSE_MS, 100 * 2 ** Math.min(losses, 30)) * seed);
 }
 
 /** The most attempts that any word of the handler can lead to: the guard that the claim carries. */
@@ -62,7 +80,8 @@ export function attemptLimit(policy: RetryPolicy | null): number {
 export function retryPolicyProblems(options: unknown): string[] {
   if (typeof options !== 'object' || options === null) return ['retry must be an object { attempts, … }'];
   const unknown = Object.keys(options).filter((field) => !FIELDS.includes(field));
-  const { attempts, backoff, baseMs, maxMs }: Record<string, unknown> = { backoff: 'fixed', baseMs: 0, maxMs: 0, ...options };
+  const written: Record<string, unknown> = { backoff: 'fixed', baseMs: 0, maxMs: 0, maxElapsedMs: 0, ...options };
+  const { attempts, backoff, baseMs, maxMs, maxElapsedMs } = written;
   const problems = unknown.map((field) => `unknown field ${quoted(`retry.${field}`)}${didYouMean(field, FIELDS)}`);
   const isDelay = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value) && value >= 0;
   if (typeof attempts !== 'number' || !Number.isInteger(attempts) || attempts < 1 || attempts > 30_000) {
@@ -70,6 +89,7 @@ export function retryPolicyProblems(options: unknown): string[] {
   }
   if (backoff !== 'exponential' && backoff !== 'fixed') problems.push("retry.backoff must be 'exponential' or 'fixed'");
   if (!isDelay(baseMs)) problems.push('retry.baseMs must be a number of milliseconds, 0 or more');
+  if (!isDelay(maxElapsedMs)) problems.push('retry.maxElapsedMs must be a number of milliseconds, 0 or more');
   if (!isDelay(maxMs)) problems.push('retry.maxMs must be a number of milliseconds, 0 or more');
   return problems;
 }

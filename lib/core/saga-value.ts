@@ -14,7 +14,9 @@ export function isTerminal(state: SagaState): boolean {
 export type TurnCause =
   | { readonly kind: 'step-failed'; readonly step: string; readonly error: StepFailure }
   | { readonly kind: 'deadline' }
-  | { readonly kind: 'asked'; readonly reason: string | null; readonly actor: string | null };
+  | { readonly kind: 'asked'; readonly reason: string | null; readonly actor: string | null }
+  /** Ended by a person as it was, with nothing more undone. */
+  | { readonly kind: 'terminated'; readonly reason: string | null; readonly actor: string | null };
 
 /**
  * What a decision is made from. `operations` may be only a part of the saga's: its own operation and those that wait for it are
@@ -33,6 +35,8 @@ export interface SagaValue {
   readonly cause: TurnCause | null;
   /** It has ended, and an effect came late that is not undone yet: its state stays, and a person should know. */
   readonly attention: boolean;
+  /** Nothing of it is claimed, in either direction, until it is resumed. */
+  readonly paused: boolean;
   readonly operations: ReadonlyMap<OperationKey, Operation>;
   readonly whole: boolean;
 }

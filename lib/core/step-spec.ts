@@ -19,6 +19,13 @@ export interface StepSpec {
   readonly timeoutMs?: number;
   /** Default: the handler's policy, else one attempt. */
   readonly retry?: RetryOptions;
+  /** True: it is undone also when it failed by its own word. Default: the handler's, else false. */
+  readonly compensateOnFailure?: boolean;
+  /**
+   * What an error means that says nothing about the effect. A `StepError` always means `failed`, a reset connection always `unknown`.
+   * Default: the handler's, then the module's (`failed`).
+   */
+  readonly onThrow?: 'failed' | 'unknown';
 }
 
 /** Steps in order; a nested array is a group that runs in parallel. */

@@ -51,8 +51,8 @@ class Story {
     this.asked = effects.flatMap((effect) => this.told(effect));
   }
 
-  claim(name: string): this {
-    return this.happens({ type: 'claim', operation: this.ref(name), claimId: `claim-${++this.claims}`, due: true });
+  claim(name: string, how: Partial<Extract<SagaEvent, { type: 'claim' }>> = {}): this {
+    return this.happens({ type: 'claim', operation: this.ref(name), claimId: `claim-${++this.claims}`, due: true, ...how });
   }
 
   complete(name: string): this {
@@ -304,8 +304,18 @@ describe('a worker that is lost', () => {
     expect(story.asked).toEqual(['do.a']);
   });
 
-  it('leaves the outcome unknown when it happens too often', () => {
-    const story = new Story(planOf({})).claim('a').lose('a').claim('a').lose('a');
+  it('is not blamed on an operation that ran beside others, however often it happens', () => {
+    const story = new Story(planOf({}));
+    for (let times = 0; times < 20; times++) story.claim('a').lose('a');
+    expect(story.operation('a')).toMatchObject({ state: 'started', losses: 20, blamed: 0 });
+  });
+
+  it('is blamed on an operation that ran alone, and leaves its outcome unknown when it happens too often', () => {
+    const story = new Story(planOf({})).claim('a', { alone: true }).lose('a').claim('a', { alone: true }).lose('a');
+    expect(story.operation('a')).toMatchObject({ losses: 2, blamed: 0 }); // suspects run alone from their second loss on
+    story.claim('a', { alone: true }).lose('a');
+    expect(story.operation('a')).toMatchObject({ state: 'started', blamed: 1 });
+    story.claim('a', { alone: true }).lose('a');
     expect(story.operation('a').state).toBe('unknown');
     expect(story.asked).toEqual(['undo.a']);
   });

@@ -1,9 +1,10 @@
 import { attemptEnded } from './attempt';
-import { givenUpUndos, retryLateRounds, retryStuckUndos, turnBack } from './backward';
+import { turnBack } from './backward';
 import { claim } from './claim';
 import { ignored, type Decision } from './decision';
 import { finish } from './draft';
-import type { CompensateEvent, SagaEvent } from './event';
+import type { SagaEvent } from './event';
+import { sagaOrdered, stepOrdered } from './orders';
 import type { Plan } from './plan';
 import { reported } from './report';
 import { isTerminal, type SagaValue } from './saga-value';
@@ -19,6 +20,8 @@ import { isTerminal, type SagaValue } from './saga-value';
  *    │           stuck                      an undo was exhausted; `compensate` tries it again, or a person
  *    │                                      reports it done, which may complete the last one (`compensated`)
  *    └──────► failed                        turned back with nothing to wait for and nothing to undo
+ *
+ * and whichever has not ended ──► failed    a person terminated it as it was
  * ```
  */
 export function transition(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
@@ -34,14 +37,24 @@ function decide(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
     case 'released':
     case 'completed':
     case 'failed':
+    case 'verified':
+    case 'lost':
     case 'lease-expired':
       return attemptEnded(plan, saga, event);
     case 'reported':
       return reported(plan, saga, event);
     case 'deadline':
+      if (saga.paused) return ignored('paused');
       return saga.state === 'started' ? finish(event, turnBack(plan, saga, { kind: 'deadline' })) : ignored('already-compensating');
     case 'compensate':
-      return compensate(plan, saga, event);
+    case 'cancel':
+    case 'terminate':
+    case 'pause':
+    case 'resume':
+      return sagaOrdered(plan, saga, event);
+    case 'retry-step':
+    case 'skip-step':
+      return stepOrdered(plan, saga, event);
     default:
       return assertNever(event);
   }
@@ -49,21 +62,20 @@ function decide(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
 
 /** A terminal state never changes. But an effect may come late, and then its undo has to run. */
 function isHeardAfterTheEnd(saga: SagaValue, event: SagaEvent): boolean {
-  if (event.type === 'compensate' || event.type === 'reported') return saga.attention;
-  if (event.type === 'deadline') return false;
-  return event.operation.direction === 'action' ? event.type === 'completed' : event.operation.round > 1;
-}
-
-function compensate(plan: Plan, saga: SagaValue, event: CompensateEvent): Decision {
-  switch (saga.state) {
-    case 'started':
-      return finish(event, turnBack(plan, saga, { kind: 'asked', reason: event.reason, actor: event.actor }));
-    case 'stuck':
-      return finish(event, retryStuckUndos(plan, saga));
-    case 'compensating':
-      return ignored('already-compensating');
+  switch (event.type) {
+    case 'compensate':
+    case 'reported':
+    case 'retry-step':
+      return saga.attention;
+    case 'cancel':
+    case 'terminate':
+    case 'pause':
+    case 'resume':
+    case 'skip-step':
+    case 'deadline':
+      return false;
     default:
-      return saga.whole && givenUpUndos(saga).length === 0 ? ignored('already-compensating') : finish(event, retryLateRounds(plan, saga));
+      return event.operation.direction === 'action' ? event.type === 'completed' : event.operation.round > 1;
   }
 }
 

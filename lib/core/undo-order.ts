@@ -1,5 +1,7 @@
 import type { Operation } from './operation';
 import type { Plan } from './plan';
+import { ancestorsOf } from './plan-graph';
+import type { SagaValue } from './saga-value';
 
 /**
  * The actions that need an undo, in the order in which they are undone: the last one started comes first. A step starts only
@@ -7,7 +9,32 @@ import type { Plan } from './plan';
  */
 export function undoOrder(plan: Plan, actions: readonly Operation[]): readonly Operation[] {
   return actions
-    .filter((action) => action.state === 'completed' || action.state === 'unknown')
-    .filter((action) => plan.steps[action.step]?.compensation != null)
+    .filter((action) => plan.steps[action.step]?.compensation != null && needsUndo(plan, action))
     .sort((a, b) => b.order - a.order);
+}
+
+function needsUndo(plan: Plan, action: Operation): boolean {
+  switch (action.state) {
+    case 'completed':
+    case 'unknown':
+      return true;
+    case 'failed':
+      return plan.steps[action.step]?.compensateOnFailure === true;
+    case 'skipped':
+      return action.hadUnknown; // somebody gave it up between two attempts, one of which may have taken effect
+    default:
+      return false;
+  }
+}
+
+/** What can be undone next, when some undos were given up: nothing that one of them was built on. */
+export function nextUndos(plan: Plan, saga: SagaValue): { readonly active: boolean; readonly next: Operation | undefined } {
+  const undos = [...saga.operations.values()].filter(({ direction }) => direction === 'undo').sort((a, b) => a.order - b.order);
+  const active = undos.some(({ state }) => state === 'started' || state === 'running' || state === 'retrying');
+  const kept = new Set(undos.filter(isGivenUp).flatMap(({ step }) => [step, ...ancestorsOf(plan.steps, step)]));
+  return { active, next: undos.find(({ state, step }) => state === 'pending' && !kept.has(step)) };
+}
+
+export function isGivenUp({ direction, state }: Operation): boolean {
+  return direction === 'undo' && (state === 'failed' || state === 'unknown');
 }

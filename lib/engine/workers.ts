@@ -100,6 +100,8 @@ export class Workers {
         worker: this.identity.worker,
         leaseMs,
         planFormat: PLAN_FORMAT,
+        canVerify: this.invoker.has('verify', key),
+        alone: true,
       });
       if (result.kind === 'claimed') return this.accept(result.claim);
       this.observer.notify({ type: 'operation.refused', sagaId, operation, reason: result.reason });

@@ -33,6 +33,7 @@ const POLICY_FIELDS = ['timeoutMs', 'retry'];
 
 const MOST_WORKERS = 10_000;
 const WEEK_MS = 604_800_000;
+const VERIFY_RETRY: RetryPolicy = { attempts: 5, backoff: 'exponential', baseMs: 1_000, maxMs: 60_000 };
 const UNDO_RETRY: RetryPolicy = { attempts: 20, backoff: 'exponential', baseMs: 1_000, maxMs: 300_000 };
 
 export interface ResolvedSagaOptions {
@@ -93,6 +94,7 @@ function resolvePlan(options: Partial<SagaModuleOptions>, check: OptionChecker):
   return {
     action: { timeoutMs, retry: check.retry(defaults.retry, null, 'defaults.retry'), losses },
     undo,
+    verify: { timeoutMs, retry: VERIFY_RETRY, losses },
     unknownKeys: unknownActions,
     limits: { maxBytes: check.number(options.maxPayloadBytes, 262_144, 'maxPayloadBytes', 1) },
   };

@@ -107,6 +107,12 @@ export interface ClaimRequest {
   readonly leaseMs: number;
   /** The newest plan format this process knows. */
   readonly planFormat: number;
+  /** This process can ask whether the action took effect. Default: true. */
+  readonly canVerify?: boolean;
+  /** An operation that was lost more often is refused as a suspect. Default: none is. */
+  readonly maxLosses?: number;
+  /** This process runs nothing else until the attempt is over. Default: false. */
+  readonly alone?: boolean;
 }
 
 export type ClaimResult =
@@ -129,6 +135,8 @@ export interface Claim {
   /** Undos: the action's output; undefined when its outcome is unknown. */
   readonly actionOutput: Json | undefined;
   readonly createdAt: Date;
+  /** Since the first attempt began. */
+  readonly elapsedMs: number;
   /** What the report of this attempt may be decided from, as long as nothing else has changed the saga. */
   readonly basis: Basis;
 }
@@ -202,6 +210,8 @@ export interface ExpiredLease {
   readonly operation: OperationRef;
   readonly fence: number;
   readonly claimId: string;
+  /** Since the first attempt began. */
+  readonly elapsedMs: number;
 }
 
 export interface PurgeRequest {

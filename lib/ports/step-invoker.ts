@@ -1,13 +1,13 @@
-import type { HandlerDeclaration } from '../core/handler-declaration';
+import type { HandlerDeclaration, HandlerKind } from '../core/handler-declaration';
 import type { Json } from '../core/json';
-import type { Direction } from '../core/operation';
+import type { ActionOutcome } from '../core/operation';
 
 /** Calls user code. Knows nothing of sagas beyond the key of a handler. */
 export interface StepInvoker {
   readonly declarations: readonly HandlerDeclaration[];
-  has(direction: Direction, key: string): boolean;
+  has(kind: HandlerKind, key: string): boolean;
   /** Rejects with whatever the handler threw. */
-  invoke(direction: Direction, key: string, payload: Json | undefined, context: HandlerContext): Promise<unknown>;
+  invoke(kind: HandlerKind, key: string, payload: Json | undefined, context: HandlerContext): Promise<unknown>;
 }
 
 /** What every handler gets as its second argument. `C` is the context given to `start()`. */
@@ -34,8 +34,11 @@ export type StepContext<C = unknown> = HandlerContext<C>;
 
 /** The second argument of a `@Compensate` method. */
 export interface CompensationContext<I = unknown, C = unknown> extends HandlerContext<C> {
-  /** `unknown`: nobody could say whether the action took effect, and there is no output. */
-  readonly outcome: 'completed' | 'unknown';
+  /**
+   * `unknown`: nobody could say whether the action took effect, and there is no output. `failed`: it said itself that it did not, and
+   * `compensateOnFailure` asks for its undo all the same.
+   */
+  readonly outcome: ActionOutcome;
   /** What the action was given. */
   readonly input: I;
   readonly actionIdempotencyKey: string;

@@ -32,7 +32,7 @@ export function application(options: Partial<DataSourceOptions> = {}): DataSourc
 
 const TIMES: Readonly<Record<string, readonly string[]>> = {
   sagas: ['wake_at', 'deadline_at', 'created_at', 'updated_at', 'completed_at'],
-  operations: ['due_at', 'send_at', 'lease_until', 'settled_at'],
+  operations: ['first_at', 'due_at', 'send_at', 'lease_until', 'settled_at'],
   history: ['at'],
   handlers: ['last_seen'],
   quarantine: ['at'],

@@ -257,7 +257,7 @@ export const laws: readonly Law[] = [
       const policy = operation.direction === 'action' ? step?.actionPolicy : step?.undoPolicy;
       const attempts = policy?.retry === null ? 3 : (policy?.retry?.attempts ?? 0);
       assert.ok(attemptsOf(operation) >= 0 && attemptsOf(operation) <= attempts, `attempts of ${operationKey(operation)}`);
-      assert.ok(operation.losses <= (policy?.losses ?? 0), `losses of ${operationKey(operation)}`);
+      assert.ok(operation.blamed <= (policy?.losses ?? 0), `losses of ${operationKey(operation)}`);
     }
   }),
 

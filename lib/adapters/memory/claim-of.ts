@@ -6,7 +6,7 @@ import type { Claim } from '../../ports/saga-store';
 import type { SagaRecord } from './saga-record';
 
 /** What a worker gets with its claim: copies of the one operation's data, and the saga to decide from. */
-export function claimOf(record: SagaRecord, ref: OperationRef, claimId: string): Claim {
+export function claimOf(record: SagaRecord, ref: OperationRef, claimId: string, elapsedMs: number): Claim {
   const operation = operationOf(record.saga, ref);
   const step = record.steps[ref.step];
   if (operation === undefined || step === undefined)
@@ -29,6 +29,7 @@ export function claimOf(record: SagaRecord, ref: OperationRef, claimId: string):
     metadata: record.metadata,
     actionOutput,
     createdAt: new Date(record.createdAt),
+    elapsedMs,
     basis: { plan: record.plan, saga: record.saga },
   });
 }

@@ -95,7 +95,8 @@ describe('the in-memory store', () => {
     now += 39_999;
     expect(await applied('s-1', expiry)).toMatchObject({ kind: 'ignored', reason: 'lease-renewed' });
     now += 1;
-    expect((await store.sweep(SWEEP)).expired).toEqual([{ sagaId: 's-1', operation: action, fence: 1, claimId: 'claim-1' }]);
+    const lease = { sagaId: 's-1', operation: action, fence: 1, claimId: 'claim-1', elapsedMs: 40_000 };
+    expect((await store.sweep(SWEEP)).expired).toEqual([lease]);
     expect(await applied('s-1', expiry)).toMatchObject({ kind: 'applied' });
   });
 

@@ -52,6 +52,7 @@ export class InMemorySagaStore implements SagaStore {
   private readonly records = new Map<string, SagaRecord>();
   private readonly keys = new Map<string, OwnedKey>();
   private readonly handlers = new Map<string, KnownHandler>();
+  private readonly pauses = new Set<string>();
   private readonly quarantined: { readonly message: QuarantinedMessage; readonly at: number }[] = [];
   private seq = 0;
 
@@ -107,13 +108,19 @@ export class InMemorySagaStore implements SagaStore {
     if (record === undefined) return { kind: 'refused', reason: 'missing' };
     if (record.plan.format > request.planFormat) return { kind: 'refused', reason: 'unknown-plan-format' };
     const now = this.now();
-    const due = (timesOf(record, request.operation).dueAt ?? 0) <= now;
-    const { claimId, operation } = request;
-    const decision = transition(record.plan, record.saga, { type: 'claim', operation, claimId, due });
+    const { claimId, operation, canVerify = true, maxLosses = Infinity, alone = false } = request;
+    const seen = {
+      due: (timesOf(record, operation).dueAt ?? 0) <= now,
+      pastDeadline: record.deadlineAt !== null && record.deadlineAt <= now,
+      actionPaused: this.pauses.has(record.plan.steps[operation.step]?.action ?? ''),
+    };
+    const decision = transition(record.plan, record.saga, { type: 'claim', operation, claimId, ...seen, canVerify, maxLosses, alone });
     if (decision.kind !== 'moved') return { kind: 'refused', reason: decision.kind === 'ignored' ? decision.reason : 'busy' };
     recordDecision(record, decision.saga, decision.effects, now, 0);
-    setTimes(record, operation, { leaseUntil: now + request.leaseMs });
-    return { kind: 'claimed', claim: claimOf(record, operation, claimId) };
+    const isFirst = operationOf(record.saga, operation)?.claims === 1;
+    const firstAt = isFirst ? now : (timesOf(record, operation).firstAt ?? now);
+    setTimes(record, operation, { firstAt, leaseUntil: now + request.leaseMs });
+    return { kind: 'claimed', claim: claimOf(record, operation, claimId, now - firstAt) };
   }
 
   async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
@@ -168,7 +175,7 @@ export class InMemorySagaStore implements SagaStore {
   }
 
   async sweep(request: SweepRequest): Promise<SweepResult> {
-    return sweepRecords([...this.records.values()], request, this.now());
+    return sweepRecords([...this.records.values()], request, this.now(), (action) => this.pauses.has(action));
   }
 
   async find(sagaId: string): Promise<StoredSaga | null> {

@@ -29,11 +29,13 @@ export interface OperationTimes {
   /** When its wake-up is to be sent again. */
   readonly sendAt: number | null;
   readonly resends: number;
+  /** When the first attempt began. */
+  readonly firstAt: number | null;
   readonly leaseUntil: number | null;
   readonly settledAt: number | null;
 }
 
-const NO_TIMES: OperationTimes = { dueAt: null, sendAt: null, resends: 0, leaseUntil: null, settledAt: null };
+const NO_TIMES: OperationTimes = { dueAt: null, sendAt: null, resends: 0, firstAt: null, leaseUntil: null, settledAt: null };
 
 export function timesOf(record: SagaRecord, operation: Pick<Operation, 'direction' | 'step' | 'round'>): OperationTimes {
   return record.times.get(operationKey(operation)) ?? NO_TIMES;

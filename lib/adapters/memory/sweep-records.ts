@@ -4,7 +4,12 @@ import type { DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../p
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
 
 /** Finds what is due among the records and pushes back the time at which it will be found again. */
-export function sweepRecords(records: readonly SagaRecord[], request: SweepRequest, now: number): SweepResult {
+export function sweepRecords(
+  records: readonly SagaRecord[],
+  request: SweepRequest,
+  now: number,
+  isPaused: (action: string) => boolean,
+): SweepResult {
   const wakeUps: DueWakeUp[] = [];
   const expired: ExpiredLease[] = [];
   const deadlines: string[] = [];
@@ -16,20 +21,22 @@ export function sweepRecords(records: readonly SagaRecord[], request: SweepReque
       break;
     }
     for (const operation of record.saga.operations.values()) {
+      if (record.saga.paused && operation.state !== 'running') continue;
       const at = foundAt(record, operation, request.graceMs);
       if (at > now) {
         next = Math.min(next, at);
       } else if (operation.state === 'running') {
         found.add(record.saga.id);
-        expired.push(expiredLease(record, operation));
+        expired.push(expiredLease(record, operation, now));
         next = Math.min(next, now + request.resendMs);
       } else {
         found.add(record.saga.id);
-        wakeUps.push(dueWakeUp(record, operation));
+        const wakeUp = dueWakeUp(record, operation);
+        if (operation.direction === 'undo' || !isPaused(wakeUp.key)) wakeUps.push(wakeUp);
         next = Math.min(next, pushBack(record, operation, request, now));
       }
     }
-    if (record.deadlineAt === null || record.saga.state !== 'started') continue;
+    if (record.deadlineAt === null || record.saga.state !== 'started' || record.saga.paused) continue;
     const at = Math.max(record.deadlineAt, record.deadlineResentAt);
     if (at <= now) {
       deadlines.push(record.saga.id);
@@ -59,6 +66,13 @@ function dueWakeUp(record: SagaRecord, { step, direction, round }: Operation): D
   return { sagaId: record.saga.id, operation, key: keyOf(record.plan, operation), resends: timesOf(record, operation).resends };
 }
 
-function expiredLease(record: SagaRecord, { step, direction, round, fence, claimId }: Operation): ExpiredLease {
-  return { sagaId: record.saga.id, operation: { step, direction, round }, fence, claimId: claimId ?? '' };
+function expiredLease(record: SagaRecord, { step, direction, round, fence, claimId }: Operation, now: number): ExpiredLease {
+  const { firstAt } = timesOf(record, { step, direction, round });
+  return {
+    sagaId: record.saga.id,
+    operation: { step, direction, round },
+    fence,
+    claimId: claimId ?? '',
+    elapsedMs: now - (firstAt ?? now),
+  };
 }

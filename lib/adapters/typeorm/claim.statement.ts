@@ -4,7 +4,7 @@ import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
 import type { Claim, ClaimRequest } from '../../ports/saga-store';
 import { goesTheWayOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
-import { delayMs, inMs, type Statement } from './sql';
+import { delayMs, epochMs, inMs, type Statement } from './sql';
 
 /**
  * Takes one operation. The whole rule of `transition` is the WHERE of `seen`, judged by what this statement's snapshot shows; a
@@ -23,6 +23,10 @@ export function claimStatement(schema: string, request: ClaimRequest): Statement
            AND s.plan_format <= $8
            AND ${goesTheWayOf('s', 'o')}
            AND (o.state = 'started' OR (o.state = 'retrying' AND o.due_at <= clock_timestamp()))
+           AND NOT s.paused AND (${NO_ACTION} OR NOT ${isPaused(s, 'o')})
+           AND (${NO_ACTION} OR NOT ${PAST_DEADLINE})
+           AND (NOT o.verifying OR $9)
+           AND o.losses <= $10
            AND o.claims - o.losses < o.attempt_limit AND o.blamed < o.loss_limit
       ), locked AS MATERIALIZED (
         SELECT s.id FROM ${s}.sagas s JOIN seen ON seen.id = s.id
@@ -36,7 +40,8 @@ export function claimStatement(schema: string, request: ClaimRequest): Statement
         UPDATE ${s}.operations o
            SET state = 'running', fence = o.fence + 1, claim_id = $5, worker = $6, claims = o.claims + 1,
                ord = CASE WHEN o.direction = 'action' AND o.ord = 0 THEN saga.rev ELSE o.ord END,
-               timed_out = false, lease_until = ${inMs('$7::float8')}, due_at = NULL, send_at = NULL, resends = 0
+               timed_out = false, alone = $11 AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
+               lease_until = ${inMs('$7::float8')}, due_at = NULL, send_at = NULL, resends = 0
           FROM saga
          WHERE o.saga_id = $1 AND o.saga_id = saga.id AND o.direction = $2 AND o.step = $3 AND o.round = $4
         RETURNING o.*
@@ -46,7 +51,14 @@ export function claimStatement(schema: string, request: ClaimRequest): Statement
           FROM saga JOIN op ON op.saga_id = saga.id
       )
       ${claimed(s)}`,
-    values: [...identity(request.sagaId, operation), request.claimId, request.worker, delayMs(request.leaseMs), request.planFormat],
+    values: [
+      ...identity(request.sagaId, operation),
+      request.claimId,
+      request.worker,
+      delayMs(request.leaseMs),
+      request.planFormat,
+      ...suspectValues(request),
+    ],
   };
 }
 
@@ -69,7 +81,8 @@ export function refusedStatement(schema: string, sagaId: string, operation: Oper
   return {
     name: 'nest_saga_refused',
     text: `SELECT ${sagaColumns('s')}, s.plan_format, ${operationJson('o')} AS operation, o.saga_id IS NOT NULL AS is_known,
-             coalesce(o.due_at <= clock_timestamp(), false) AS is_due
+             coalesce(o.due_at <= clock_timestamp(), false) AS is_due, ${PAST_DEADLINE} AS is_past_deadline,
+             ${isPaused(s, 'o')} AS is_action_paused
         FROM ${s}.sagas s
         LEFT JOIN ${s}.operations o ON o.saga_id = s.id AND o.direction = $2 AND o.step = $3 AND o.round = $4
        WHERE s.id = $1`,
@@ -82,6 +95,21 @@ export interface RefusedRow extends SagaRow {
   readonly operation: OperationRow;
   readonly is_known: boolean;
   readonly is_due: boolean;
+  readonly is_past_deadline: boolean;
+  readonly is_action_paused: boolean;
+}
+
+const NO_ACTION = `(o.direction <> 'action' OR o.verifying)`;
+const PAST_DEADLINE = `coalesce(s.deadline_at <= clock_timestamp(), false)`;
+const MOST_LOSSES = 2_147_483_647;
+
+function suspectValues({ canVerify = true, maxLosses = MOST_LOSSES, alone = false }: ClaimRequest): readonly unknown[] {
+  return [canVerify, Math.min(maxLosses, MOST_LOSSES), alone];
+}
+
+/** Somebody paused this action everywhere. */
+export function isPaused(s: string, operation: string): string {
+  return `EXISTS (SELECT FROM ${s}.pauses p WHERE p.key = ${operation}.key AND p.resumed_at IS NULL)`;
 }
 
 function identity(sagaId: string, { direction, step, round }: OperationRef): readonly unknown[] {
@@ -92,7 +120,8 @@ function identity(sagaId: string, { direction, step, round }: OperationRef): rea
  * What a worker needs, and what its report will be decided from: of an action its direct dependents, of an undo the one after it.
  */
 function claimed(s: string): string {
-  return `SELECT ${sagaColumns('saga')}, ${operationJson('op')} AS operation, i.step_id, i.input, i.refs, given.input AS given,
+  return `SELECT ${sagaColumns('saga')}, ${operationJson('op')} AS operation,
+        greatest(0, ${epochMs('clock_timestamp()')} - ${epochMs('op.first_at')}) AS elapsed, i.step_id, i.input, i.refs, given.input AS given,
         (SELECT json_object_agg(a.step, a.output) FROM ${s}.operations a
           WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.round = 1 AND a.output IS NOT NULL
             AND a.step = ANY (ARRAY(SELECT (r.value ->> 'step')::int FROM jsonb_array_elements(i.refs) r))) AS outputs,
@@ -112,6 +141,7 @@ function claimed(s: string): string {
 
 export interface ClaimRow extends SagaRow {
   readonly operation: OperationRow;
+  readonly elapsed: number;
   readonly step_id: string;
   readonly input: Json;
   readonly refs: readonly StoredReference[];
@@ -127,6 +157,7 @@ export function toClaim(row: ClaimRow, plan: Plan, claimId: string): Claim {
     sagaId: row.id,
     claimId,
     operation,
+    elapsedMs: row.elapsed,
     stepId: row.step_id,
     input: row.input,
     references: row.refs,

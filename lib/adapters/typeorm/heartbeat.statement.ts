@@ -28,11 +28,11 @@ export function heartbeatStatement(schema: string, beats: readonly Heartbeat[]):
         RETURNING b.place
       )
       SELECT b.place, (beaten.place IS NOT NULL OR held.saga_id IS NOT NULL) AS held,
-             coalesce(${goesTheWayOf('saga', 'b')}, false) AS wanted
+             coalesce(${goesTheWayOf('saga', 'held')}, false) AS wanted
         FROM beat b
         LEFT JOIN beaten ON beaten.place = b.place
         LEFT JOIN LATERAL (
-          SELECT o.saga_id FROM ${s}.operations o
+          SELECT o.saga_id, o.direction, o.round, o.verifying FROM ${s}.operations o
            WHERE o.saga_id = b.saga_id AND o.direction = b.direction AND o.step = b.step AND o.round = b.round AND ${HELD} OFFSET 0) held ON true
         LEFT JOIN LATERAL (SELECT g.state FROM ${s}.sagas g WHERE g.id = b.saga_id OFFSET 0) saga ON true`,
     values: [

@@ -11,7 +11,7 @@ export type OperationRecord = Readonly<Record<string, unknown>>;
 /** The type of those elements. */
 export const OPERATION_RECORD = `(
   direction text, step int, round int, key text, state text, waits int, ord bigint, fence bigint, fence_before bigint, claim_id text,
-  claims int, losses int, blamed int, attempt_limit int, loss_limit int, had_unknown boolean, timed_out boolean, action_outcome text, late_fence bigint,
+  claims int, losses int, blamed int, attempt_limit int, loss_limit int, had_unknown boolean, timed_out boolean, alone boolean, verifying boolean, action_outcome text, late_fence bigint,
   dependents int[], error jsonb, output jsonb, has_output boolean, due_ms float8, send_ms float8, settled boolean)`;
 
 export interface Recording {
@@ -25,12 +25,9 @@ export function newRecords(added: readonly Operation[], recording: Recording): r
   const dependents = dependentsByStep(recording.plan, added);
   return changedRecords(added, new Map(), recording).map((record, place) => {
     const operation = added[place] as Operation;
-    const policy = policyOf(recording.plan, operation);
     return {
       ...record,
       key: keyOf(recording.plan, operation),
-      attempt_limit: attemptLimit(policy.retry),
-      loss_limit: policy.losses,
       action_outcome: operation.actionOutcome,
       dependents: operation.direction === 'action' ? (dependents.get(operation.step) ?? []) : null,
     };
@@ -41,11 +38,12 @@ export function newRecords(added: readonly Operation[], recording: Recording): r
 export function changedRecords(
   changed: readonly Operation[],
   before: ReadonlyMap<OperationKey, Operation>,
-  { effects, resendMs }: Recording,
+  { plan, effects, resendMs }: Recording,
 ): readonly OperationRecord[] {
   const delays = delaysOf(effects);
   return changed.map((operation) => {
     const inMs = delays.get(operationKey(operation));
+    const policy = policyOf(plan, operation);
     return {
       direction: operation.direction,
       step: operation.step,
@@ -59,8 +57,12 @@ export function changedRecords(
       claims: operation.claims,
       losses: operation.losses,
       blamed: operation.blamed,
+      attempt_limit: attemptLimit(policy.retry),
+      loss_limit: policy.losses,
       had_unknown: operation.hadUnknown,
       timed_out: operation.timedOut,
+      alone: operation.alone,
+      verifying: operation.verifying,
       late_fence: operation.lateFence,
       error: operation.error,
       output: operation.output ?? null,

@@ -1,4 +1,4 @@
-import type { Direction, Operation, OperationState, StepFailure } from '../../core/operation';
+import type { ActionOutcome, Direction, Operation, OperationState, StepFailure } from '../../core/operation';
 import { operationKey, type OperationKey } from '../../core/operation';
 import type { SagaState, SagaValue, TurnCause } from '../../core/saga-value';
 import { epochMs } from './sql';
@@ -17,14 +17,16 @@ type OperationRow = readonly [
   blamed: number,
   hadUnknown: boolean,
   timedOut: boolean,
-  actionOutcome: 'completed' | 'unknown' | null,
+  actionOutcome: ActionOutcome | null,
   error: StepFailure | null,
   lateFence: number,
+  alone: boolean,
+  verifying: boolean,
 ];
 
 const COLUMNS: readonly string[] = [
   ...['step', 'direction', 'round', 'state', 'waits', 'ord', 'fence', 'claim_id', 'claims', 'losses', 'blamed'],
-  ...['had_unknown', 'timed_out', 'action_outcome', 'error', 'late_fence'],
+  ...['had_unknown', 'timed_out', 'action_outcome', 'error', 'late_fence', 'alone', 'verifying'],
 ];
 
 /** What a decision needs of an operation, as one JSON array: a saga and its operations are read by one statement, at one instant. */
@@ -52,16 +54,18 @@ export function toOperation(row: OperationRow): Operation {
     actionOutcome,
     error,
     lateFence,
+    alone,
+    verifying,
   ] = row;
   return {
     ...{ step, direction, round, state, waits, order, fence, claimId, claims, losses, blamed },
-    ...{ hadUnknown, timedOut, actionOutcome, error, lateFence },
+    ...{ hadUnknown, timedOut, actionOutcome, error, lateFence, alone, verifying },
   };
 }
 
 /** The columns of a saga that every read of one returns. */
 export function sagaColumns(alias: string): string {
-  const columns = ['id', 'name', 'state', 'rev', 'open_actions', 'open_undos', 'cause', 'attention', 'plan_hash'];
+  const columns = ['id', 'name', 'state', 'rev', 'open_actions', 'open_undos', 'cause', 'attention', 'paused', 'plan_hash'];
   return [...columns.map((column) => `${alias}.${column}`), `${epochMs(`${alias}.created_at`)} AS created_at`].join(', ');
 }
 
@@ -74,6 +78,7 @@ export interface SagaRow {
   readonly open_undos: number;
   readonly cause: TurnCause | null;
   readonly attention: boolean;
+  readonly paused: boolean;
   readonly plan_hash: string;
   readonly created_at: number;
 }
@@ -90,6 +95,7 @@ export function toSaga(row: SagaRow, operations: readonly OperationRow[], whole:
     openUndos: row.open_undos,
     cause: row.cause,
     attention: row.attention,
+    paused: row.paused,
     operations: byKey,
     whole,
   };
@@ -97,6 +103,6 @@ export function toSaga(row: SagaRow, operations: readonly OperationRow[], whole:
 
 /** The rule of the same name in the core: whether a saga still wants an operation. */
 export function goesTheWayOf(saga: string, operation: string): string {
-  return `CASE ${operation}.direction WHEN 'action' THEN ${saga}.state = 'started'
+  return `CASE ${operation}.direction WHEN 'action' THEN ${saga}.state = 'started' OR (${operation}.verifying AND ${saga}.state = 'compensating')
     ELSE ${saga}.state = 'compensating' OR (${operation}.round > 1 AND ${saga}.state IN ('completed', 'compensated', 'failed')) END`;
 }

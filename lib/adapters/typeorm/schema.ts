@@ -21,6 +21,7 @@ export function schemaVersion1(schema: string): readonly string[] {
       open_undos   int         NOT NULL,
       cause        jsonb,
       attention    boolean     NOT NULL DEFAULT false,
+      paused       boolean     NOT NULL DEFAULT false,
       deadline_at  timestamptz,
       wake_at      timestamptz,
       created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -67,9 +68,12 @@ export function schemaVersion1(schema: string): readonly string[] {
       loss_limit     int         NOT NULL,
       had_unknown    boolean     NOT NULL,
       timed_out      boolean     NOT NULL,
+      alone          boolean     NOT NULL DEFAULT false,
+      verifying      boolean     NOT NULL DEFAULT false,
       action_outcome text,
       late_fence     bigint      NOT NULL DEFAULT 0,
       dependents     int[],
+      first_at       timestamptz,
       due_at         timestamptz,
       send_at        timestamptz,
       resends        int         NOT NULL DEFAULT 0,
@@ -119,6 +123,17 @@ export function schemaVersion1(schema: string): readonly string[] {
       error     jsonb,
       PRIMARY KEY (saga_id, rev)
     ) WITH (${VACUUM_EARLY})`,
+    `CREATE TABLE IF NOT EXISTS ${s}.pauses (
+      key            text        NOT NULL,
+      at             timestamptz NOT NULL DEFAULT clock_timestamp(),
+      reason         text,
+      actor          text,
+      resumed_at     timestamptz,
+      resumed_reason text,
+      resumed_by     text
+    )`,
+    `COMMENT ON TABLE ${s}.pauses IS 'actions that are claimed nowhere; the rows with resumed_at say what was paused before'`,
+    `CREATE UNIQUE INDEX IF NOT EXISTS pauses_now ON ${s}.pauses (key) WHERE resumed_at IS NULL`,
     `CREATE TABLE IF NOT EXISTS ${s}.quarantine (
       id         bigint      PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
       at         timestamptz NOT NULL DEFAULT clock_timestamp(),

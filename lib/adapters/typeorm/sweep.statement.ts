@@ -1,5 +1,6 @@
 import type { OperationRef } from '../../core/operation';
 import type { DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../ports/saga-store';
+import { isPaused } from './claim.statement';
 import { delayMs, epochMs, inMs, type Statement } from './sql';
 
 /**
@@ -20,15 +21,15 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
          WHERE s.wake_at <= (SELECT now FROM clock) ORDER BY s.wake_at LIMIT $1::int
       ), locked AS MATERIALIZED (
         SELECT held.* FROM (SELECT * FROM seen ORDER BY id) seen CROSS JOIN LATERAL (
-          SELECT s.id, s.state, s.deadline_at FROM ${s}.sagas s
+          SELECT s.id, s.state, s.deadline_at, s.paused FROM ${s}.sagas s
            WHERE s.id = seen.id AND s.rev = seen.rev AND s.wake_at <= (SELECT now FROM clock)
              FOR NO KEY UPDATE SKIP LOCKED) held
       ), found AS MATERIALIZED (
         SELECT o.*, ${SEND_AGAIN} AS again, ${LEASE_OVER} AS is_over
           FROM locked CROSS JOIN clock CROSS JOIN LATERAL (
-            SELECT o.saga_id, o.direction, o.step, o.round, o.key, o.state, o.fence, o.claim_id, o.send_at, o.resends, o.lease_until
+            SELECT o.saga_id, o.direction, o.step, o.round, o.key, o.state, o.fence, o.claim_id, o.send_at, o.resends, o.lease_until, o.first_at
               FROM ${s}.operations o
-             WHERE o.saga_id = locked.id AND o.state IN ('started', 'retrying', 'running') OFFSET 0) o
+             WHERE o.saga_id = locked.id AND (o.state = 'running' OR (o.state IN ('started', 'retrying') AND NOT locked.paused)) OFFSET 0) o
       ), pushed AS (
         UPDATE ${s}.operations o
            SET send_at = clock.now + ${BACKOFF}, resends = o.resends + 1
@@ -43,7 +44,7 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
                                   WHEN o.state = 'running' THEN ${inMs('$2::float8', 'o.lease_until')}
                                   ELSE o.send_at END)
                     FROM found o WHERE o.saga_id = locked.id),
-                 CASE WHEN locked.state = 'started' THEN
+                 CASE WHEN locked.state = 'started' AND NOT locked.paused THEN
                    CASE WHEN locked.deadline_at <= clock.now THEN ${inMs('$3::float8', 'clock.now')} ELSE locked.deadline_at END END
                ) AS wake_at
           FROM locked CROSS JOIN clock
@@ -53,10 +54,11 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
         RETURNING s.wake_at
       )
       SELECT
-        coalesce((SELECT json_agg(json_build_array(p.saga_id, p.direction, p.step, p.round, p.key, p.resends)) FROM pushed p), '[]') AS wake_ups,
-        coalesce((SELECT json_agg(json_build_array(f.saga_id, f.direction, f.step, f.round, f.fence, f.claim_id))
-                    FROM found f WHERE f.is_over), '[]') AS expired,
-        coalesce((SELECT json_agg(l.id) FROM locked l, clock WHERE l.state = 'started' AND l.deadline_at <= clock.now), '[]') AS deadlines,
+        coalesce((SELECT json_agg(json_build_array(p.saga_id, p.direction, p.step, p.round, p.key, p.resends)) FROM pushed p WHERE p.direction = 'undo' OR NOT ${isPaused(s, 'p')}), '[]') AS wake_ups,
+        coalesce((SELECT json_agg(json_build_array(f.saga_id, f.direction, f.step, f.round, f.fence, f.claim_id,
+                      greatest(0, ${epochMs('clock.now')} - ${epochMs('f.first_at')})))
+                    FROM found f, clock WHERE f.is_over), '[]') AS expired,
+        coalesce((SELECT json_agg(l.id) FROM locked l, clock WHERE l.state = 'started' AND NOT l.paused AND l.deadline_at <= clock.now), '[]') AS deadlines,
         (SELECT count(*) FROM seen) = $1::int AS is_full,
         (SELECT count(*) FROM seen) > (SELECT count(*) FROM moved) AS is_partial,
         ${epochMs(
@@ -76,7 +78,13 @@ const BACKOFF = `least($4::float8, $3::float8 * power(2, least(o.resends, 30))) 
 
 export interface SweepRow {
   readonly wake_ups: readonly (readonly [sagaId: string, ...operation: OperationArray, key: string, resends: number])[];
-  readonly expired: readonly (readonly [sagaId: string, ...operation: OperationArray, fence: number, claimId: string])[];
+  readonly expired: readonly (readonly [
+    sagaId: string,
+    ...operation: OperationArray,
+    fence: number,
+    claimId: string,
+    elapsedMs: number | null,
+  ])[];
   readonly deadlines: readonly string[];
   readonly is_full: boolean;
   readonly is_partial: boolean;
@@ -94,8 +102,8 @@ export function toSweepResult(row: SweepRow): SweepResult {
     wakeUps: row.wake_ups.map(([sagaId, direction, step, round, key, resends]): DueWakeUp => {
       return { sagaId, operation: { step, direction, round }, key, resends };
     }),
-    expired: row.expired.map(([sagaId, direction, step, round, fence, claimId]): ExpiredLease => {
-      return { sagaId, operation: { step, direction, round }, fence, claimId };
+    expired: row.expired.map(([sagaId, direction, step, round, fence, claimId, elapsedMs]): ExpiredLease => {
+      return { sagaId, operation: { step, direction, round }, fence, claimId, elapsedMs: elapsedMs ?? 0 };
     }),
     deadlines: row.deadlines,
     nextInMs: nextInMs(row),

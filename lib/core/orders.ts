@@ -1,0 +1,92 @@
+import { ended, givenUpUndos, settledBetweenAttempts, tryAgain, turnBack } from './backward';
+import { ignored, NEED_ALL, type Decision } from './decision';
+import { dispatch, draft, finish, type Draft } from './draft';
+import type { SagaEffect } from './effect';
+import type { SagaOrder, StepOrder } from './event';
+import { settleAction } from './forward';
+import { isSettled, type Operation } from './operation';
+import type { Plan } from './plan';
+import { isTerminal, operationOf, withOperations, type SagaValue } from './saga-value';
+import { isGivenUp } from './undo-order';
+
+/** What a person may ask of a whole saga. */
+export function sagaOrdered(plan: Plan, saga: SagaValue, order: SagaOrder): Decision {
+  switch (order.type) {
+    case 'cancel':
+    case 'compensate':
+      return undoOrdered(plan, saga, order);
+    case 'terminate':
+      return isTerminal(saga.state) ? ignored('terminal') : finish(order, terminated(saga, order));
+    case 'pause':
+      if (isTerminal(saga.state)) return ignored('terminal');
+      return saga.paused ? ignored('already-paused') : finish(order, draft({ ...saga, paused: true }, null));
+    case 'resume':
+      if (isTerminal(saga.state)) return ignored('terminal');
+      return saga.paused ? finish(order, resumed(plan, saga)) : ignored('not-paused');
+  }
+}
+
+function undoOrdered(plan: Plan, saga: SagaValue, { type, reason, actor }: SagaOrder): Decision {
+  const order = { type, reason, actor };
+  if (saga.state === 'started') return finish(order, turnBack(plan, saga, { kind: 'asked', reason, actor }));
+  if (type === 'cancel' || saga.state === 'compensating') return ignored(isTerminal(saga.state) ? 'terminal' : 'already-compensating');
+  if (!saga.whole) return NEED_ALL;
+  const undos = givenUpUndos(saga);
+  return undos.length === 0 ? ignored('already-compensating') : finish(order, tryAgain(plan, saga, undos));
+}
+
+/** Ends as it is. Whoever still runs a part of it is told, and is not heard any more. */
+function terminated(saga: SagaValue, { reason, actor }: SagaOrder): Draft {
+  if (!saga.whole) return NEED_ALL;
+  const open = [...saga.operations.values()].filter((operation) => !isSettled(operation));
+  const settled = open.map((operation): Operation => {
+    if (operation.state !== 'running') return { ...operation, state: settledBetweenAttempts(operation) };
+    return { ...operation, fence: operation.fence + 1, state: 'unknown' };
+  });
+  const told = open.filter(({ state }) => state === 'running');
+  const aborts = told.map(({ step, direction, round }): SagaEffect => ({ type: 'abort', operation: { step, direction, round } }));
+  const cause = { kind: 'terminated', reason, actor } as const;
+  const end = ended({ ...withOperations(saga, settled), state: 'failed', cause, openActions: 0, openUndos: 0, paused: false });
+  return end.kind === 'need' ? end : { ...end, effects: [...aborts, ...end.effects] };
+}
+
+/** What is due is sent at once; whatever waits for its time is found by a sweep, which a resumed saga gets at once too. */
+function resumed(plan: Plan, saga: SagaValue): Draft {
+  if (!saga.whole) return NEED_ALL;
+  const due = [...saga.operations.values()].filter(({ state }) => state === 'started');
+  return draft(
+    { ...saga, paused: false },
+    null,
+    due.map((operation) => dispatch(plan, operation)),
+  );
+}
+
+/** What a person may ask of one step. */
+export function stepOrdered(plan: Plan, saga: SagaValue, order: StepOrder): Decision {
+  if (!saga.whole) return NEED_ALL;
+  const action = operationOf(saga, { step: order.step, direction: 'action', round: 1 });
+  if (action === undefined) return ignored('unknown-operation');
+  return order.type === 'skip-step' ? skipped(plan, saga, action, order) : retried(plan, saga, action, order);
+}
+
+/** Going on without a step: not while somebody runs it, and only on the way forward. */
+function skipped(plan: Plan, saga: SagaValue, action: Operation, order: StepOrder): Decision {
+  if (saga.state !== 'started') return ignored('wrong-direction');
+  if (isSettled(action) || action.state === 'running') return ignored('not-claimable');
+  const given: Operation = { ...action, state: 'skipped', order: action.order === 0 ? saga.rev + 1 : action.order };
+  const isItsTurn = action.waits === 0;
+  return finish(order, isItsTurn ? settleAction(plan, saga, given) : draft(withOperations(saga, [given]), given));
+}
+
+function retried(plan: Plan, saga: SagaValue, action: Operation, order: StepOrder): Decision {
+  const rounds = [...saga.operations.values()].filter(({ direction, step }) => direction === 'undo' && step === action.step);
+  const undo = rounds.sort((a, b) => b.round - a.round)[0];
+  const waiting = [undo, action].find((operation) => operation?.state === 'retrying');
+  if (waiting !== undefined) {
+    const now: Operation = { ...waiting, state: 'started' };
+    return finish(order, draft(withOperations(saga, [now]), now, [dispatch(plan, now)]));
+  }
+  const waitsForSomebody = saga.state === 'stuck' || saga.state === 'compensating' || saga.attention;
+  if (undo === undefined || !isGivenUp(undo) || !waitsForSomebody) return ignored('not-claimable');
+  return finish(order, tryAgain(plan, saga, [undo]));
+}

@@ -1,4 +1,7 @@
-// The side door for people who write a store or a transport of their own: the suites that every adapter passes. No test runner needed.
+// The side door: the suites that every adapter passes, for people who write one of their own, and the points at which a test may
+// break an engine. No test runner needed.
 export type { ContractCase } from './contract-case';
+export { withFaultPoints, withTransportFaultPoints } from './fault-points';
+export type { FaultPoint } from './fault-points';
 export { storeContract } from './store-contract';
 export { transportContract } from './transport-contract';

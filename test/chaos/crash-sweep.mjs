@@ -3,6 +3,7 @@
 //   node test/chaos/crash-sweep.mjs --points 60 --forgetful   workers that freeze and come back, at a participant without tombstones
 //   node test/chaos/crash-sweep.mjs --points all              before and after every message (hours)
 //   node test/chaos/crash-sweep.mjs --point B:kill-after:512  one point again, with what happened
+//   node test/chaos/crash-sweep.mjs --points faults           before and after every verb of the engine (minutes)
 // Exit code 1 when any promise is broken. Messages are counted, so a point means roughly, not exactly, the same in every run.
 import { parseArgs } from 'node:util';
 import { startChaosServices } from './chaos-services.mjs';

@@ -49,10 +49,11 @@ export class SweepLane {
     await victim.call('start', { name: 'swept', steps: SCENARIOS[scenario].steps, businessKey });
     const ended = await this.#ended(businessKey);
     const total = tap.count;
+    const faults = (await victim.call('faultPoints')).filter(isWork);
     victim.kill();
     await tap.close();
     if (ended === undefined) throw new Error(`scenario ${scenario} did not end without any fault`);
-    return { ready, total, labels };
+    return { ready, total, labels, faults };
   }
 
   /** @returns {{ at: string | null, problems: object[] }} the message that was met, if it was */
@@ -63,7 +64,7 @@ export class SweepLane {
     const victim = this.#takeVictim();
     const tap = new Tap({
       rule: (message) => {
-        if (message.number !== at) return 'pass';
+        if (mode === 'fault' || message.number !== at) return 'pass';
         met = message.describe();
         if (mode !== 'freeze') return mode;
         frozen = freeze(victim);
@@ -71,7 +72,8 @@ export class SweepLane {
       },
       kill: () => victim.kill(),
     });
-    const wired = await this.#wired(tap);
+    const wired = { ...(await this.#wired(tap)), ...(mode === 'fault' && { dieAt: at }) };
+    if (mode === 'fault') void victim.exited.then(({ signal }) => (met ??= signal === 'SIGKILL' ? at : null));
     const needsAnother = !mode.startsWith('cut');
     const businessKey = this.#newKey();
     try {
@@ -193,6 +195,11 @@ export class SweepLane {
     this.#survivor.kill();
     await this.database.end();
   }
+}
+
+/** What comes round and round whether or not there is a saga says nothing about one. */
+function isWork(name) {
+  return !/^(open|close|readHandlers|writeHandlers|leaveHandlers|states)\./.test(name);
 }
 
 /** Until its lease and grace are over, and what it did has been taken over. */

@@ -1,26 +1,44 @@
-// Which points a sweep visits: (scenario, mode, message), written `B:kill-after:512`.
+// Which points a sweep visits: (scenario, mode, message), written `B:kill-after:512`, or a named fault point of the engine,
+// written `B:fault:apply.completed.after#2`.
 import { SCENARIOS } from './sweep-scenarios.mjs';
 
-export const MODES = ['kill-before', 'kill-after', 'cut-before', 'cut-after', 'freeze'];
+export const MODES = ['kill-before', 'kill-after', 'cut-before', 'cut-after', 'freeze', 'fault'];
 
 /** Kills twice as often as the rest; a quarter of the messages from the boot, which is long and does little. */
-const SAMPLE_MODES = ['kill-before', 'kill-after', 'freeze', 'kill-before', 'kill-after', 'cut-before', 'cut-after', 'freeze'];
+const SAMPLE_MODES = [
+  'kill-before',
+  'fault',
+  'kill-after',
+  'freeze',
+  'kill-before',
+  'fault',
+  'kill-after',
+  'cut-before',
+  'cut-after',
+  'freeze',
+];
 const BOOT_SHARE = 4;
 /** A standby takes about half of the work, and so of the messages. */
 const STANDBY_SHARE = 0.6;
 
-/** @param dry by scenario: `{ ready, total }`, how many messages a run without faults had when it was booted and at its end */
+/** @param dry by scenario: `{ ready, total, faults }`, how many messages a run without faults had when it was booted and at its end, and the fault points that it reached */
 export function pointsOf(count, dry, random, modes = SAMPLE_MODES) {
   const scenarios = Object.keys(SCENARIOS);
+  if (count === 'faults') {
+    return scenarios.flatMap((scenario) =>
+      dry[scenario].faults.map((at) => ({ scenario, mode: 'fault', at, standby: random.chance(0.5) })),
+    );
+  }
   if (count === 'all') {
     return scenarios.flatMap((scenario) =>
-      MODES.flatMap((mode) => Array.from({ length: dry[scenario].total }, (_, at) => ({ scenario, mode, at: at + 1 }))),
+      MODES.flatMap((mode) => (mode === 'fault' ? dry[scenario].faults : messagesOf(dry[scenario])).map((at) => ({ scenario, mode, at }))),
     );
   }
   return Array.from({ length: Number(count) }, (_, number) => {
     const scenario = scenarios[number % scenarios.length];
     const mode = modes[Math.floor(number / scenarios.length) % modes.length];
-    const { ready, total } = dry[scenario];
+    const { ready, total, faults } = dry[scenario];
+    if (mode === 'fault') return { scenario, mode, at: random.pick(faults), standby: random.chance(0.5) };
     // A process that is frozen before it has claimed anything is only slow.
     const inBoot = mode !== 'freeze' && random.below(BOOT_SHARE) === 0;
     const standby = !mode.startsWith('cut') && random.chance(0.5);
@@ -29,11 +47,15 @@ export function pointsOf(count, dry, random, modes = SAMPLE_MODES) {
   });
 }
 
+function messagesOf({ total }) {
+  return Array.from({ length: total }, (_, at) => at + 1);
+}
+
 export const nameOf = ({ scenario, mode, at, standby }) => `${scenario}:${mode}:${at}${standby ? ':standby' : ''}`;
 
 export function parsePoint(text) {
   const [scenario, mode, at, standby] = text.split(':');
-  if (!(scenario in SCENARIOS) || !MODES.includes(mode) || !(Number(at) > 0))
-    throw new Error(`not a point: ${text} (for example B:kill-after:512)`);
-  return { scenario, mode, at: Number(at), standby: standby === 'standby' };
+  const isPoint = mode === 'fault' ? /^[\w.-]+#\d+$/.test(at ?? '') : Number(at) > 0;
+  if (!(scenario in SCENARIOS) || !MODES.includes(mode) || !isPoint) throw new Error(`not a point: ${text} (for example B:kill-after:512)`);
+  return { scenario, mode, at: mode === 'fault' ? at : Number(at), standby: standby === 'standby' };
 }

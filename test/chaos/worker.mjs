@@ -7,20 +7,26 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import '@golevelup/nestjs-rabbitmq';
 import 'pg';
 import { rabbitMqTransport, SagaModule, SagaService, typeOrmStore } from 'nest-saga';
+import { withFaultPoints, withTransportFaultPoints } from 'nest-saga/testing';
 import { handlersClass } from './handlers.mjs';
 
+const MOST_REMEMBERED = 10_000;
+
 let app;
+/** Names of the fault points that were reached, in order, each with how often it was: `claim.after#2`. */
+let reached = [];
 
 const commands = {
-  async boot({ databaseUrl, amqpUrl, effectsUrl, schema, queues, times, autoStart = true }) {
+  async boot({ databaseUrl, amqpUrl, effectsUrl, schema, queues, times, autoStart = true, dieAt }) {
     const Handlers = handlersClass(effectsUrl);
+    const reach = faultPoint(dieAt);
     class Worker {}
     Module({
       imports: [
         TypeOrmModule.forRoot({ type: 'postgres', url: databaseUrl, retryAttempts: 0, extra: { max: 2 } }),
         SagaModule.forRoot({
-          store: typeOrmStore({ autoMigrate: true, schema }),
-          transport: rabbitMqTransport({ uri: amqpUrl, ...queues }),
+          store: withFaultPoints(typeOrmStore({ autoMigrate: true, schema }), reach),
+          transport: withTransportFaultPoints(rabbitMqTransport({ uri: amqpUrl, ...queues }), reach),
           autoStart,
           ...times,
           observers: [{ notify: told }],
@@ -40,6 +46,9 @@ const commands = {
   async compensate({ id }) {
     await app.get(SagaService).compensate(id);
   },
+  async faultPoints() {
+    return reached;
+  },
   async memory() {
     return process.memoryUsage().rss;
   },
@@ -48,6 +57,18 @@ const commands = {
     app = undefined;
   },
 };
+
+/** Ends this process at the named point, without a word. */
+function faultPoint(dieAt) {
+  const counts = new Map();
+  reached = [];
+  return (name) => {
+    const times = (counts.get(name) ?? 0) + 1;
+    counts.set(name, times);
+    if (reached.length < MOST_REMEMBERED) reached.push(`${name}#${times}`);
+    if (dieAt === `${name}#${times}`) process.kill(process.pid, 'SIGKILL');
+  };
+}
 
 function told(event) {
   if (process.env.CHAOS_TROUBLE && event.type === 'engine.trouble') console.error(process.pid, event.where, event.error.message);

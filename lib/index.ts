@@ -16,6 +16,7 @@ export type { SagaStepView, StepStatus } from './engine/saga';
 export { SagaRepository } from './engine/saga-repository';
 export type { StepUpdate } from './engine/step-update';
 export type { CompensateOptions as CompensateSagaOptions } from './engine/saga-engine';
+export type { ExecuteOptions } from './engine/execution';
 export type { StartOptions } from './engine/start-options';
 export type { StartedSaga } from './engine/starter';
 

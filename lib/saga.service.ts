@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { SagaWaitInHandlerError } from './errors';
 import { knownFields } from './core/known-fields';
 import { ACTIVE_STATES, type SagaState } from './core/saga-value';
 import type { StepList } from './core/step-spec';
 import type { Saga } from './engine/saga';
 import type { CompensateOptions } from './engine/saga-engine';
+import { completed, executeOptionsOf, type ExecuteOptions } from './engine/execution';
+import { insideHandler } from './engine/handler-scope';
 import { sagaIdOf } from './engine/saga-id';
 import { checkContext, checkStartOptions } from './engine/start-options';
 import type { StartOptions } from './engine/start-options';
@@ -68,6 +71,27 @@ export class SagaService {
     const { name, steps, deadlineMs } = this.runtime.definitionOf(what);
     const options = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(third === undefined ? {} : checkStartOptions(third)) };
     return engine.start(name, steps, second, options);
+  }
+
+  /**
+   * Starts a saga and waits until it has completed, in whichever process that happens. A call that times out changes nothing: the
+   * saga goes on. With a business key the call may be repeated.
+   *
+   * @throws whatever `start` throws
+   * @throws SagaFailedError with the saga, when it is `failed` or `compensated`
+   * @throws SagaStuckError with the saga, when an undo was given up
+   * @throws SagaWaitTimeoutError, SagaWaitInHandlerError
+   */
+  execute(name: string, steps: StepList, context?: object, options?: ExecuteOptions): Promise<Saga>;
+  execute<D>(definition: SagaDefinitionType<D>, input: InputOf<D>, options?: ExecuteOptions): Promise<Saga>;
+  async execute(what: string | SagaDefinitionType, second: unknown, third?: unknown, fourth?: unknown): Promise<Saga> {
+    if (insideHandler()) throw new SagaWaitInHandlerError('a saga that it executes');
+    const isDefinition = typeof what === 'function';
+    const { waitMs, startOptions } = executeOptionsOf(isDefinition ? third : fourth);
+    const started = isDefinition
+      ? await this.start(what, second, startOptions)
+      : await this.start(what, second as StepList, third as object | undefined, startOptions);
+    return completed(await this.waitFor(started.id, { timeoutMs: waitMs }));
   }
 
   /** @throws SagaNotFoundError */

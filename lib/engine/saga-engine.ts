@@ -211,7 +211,7 @@ export class SagaEngine {
 
   /** @throws SagaNotFoundError, SagaWaitTimeoutError, SagaWaitInHandlerError */
   async waitFor(sagaId: string, timeoutMs: number): Promise<Saga> {
-    if (insideHandler()) throw new SagaWaitInHandlerError(sagaId);
+    if (insideHandler()) throw new SagaWaitInHandlerError(`saga ${sagaId}`);
     this.refuseWhenClosed('wait for a saga');
     const saga = await this.get(sagaId);
     if (saga.isTerminal || saga.isStuck) return saga;

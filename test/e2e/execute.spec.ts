@@ -1,0 +1,112 @@
+import { Injectable } from '@nestjs/common';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import {
+  Compensate,
+  SagaDefinition,
+  SagaFailedError,
+  SagaInputError,
+  SagaService,
+  SagaStep,
+  SagaStuckError,
+  SagaWaitInHandlerError,
+  SagaWaitTimeoutError,
+  StepError,
+} from 'nest-saga';
+import { DataSource } from 'typeorm';
+import { bootSagaApp, closeApps } from './saga-app';
+
+afterEach(closeApps);
+
+@Injectable()
+class Shop {
+  private begun: (settle: () => void) => void = () => undefined;
+  /** Of the step that waits, once it runs. */
+  readonly settle = new Promise<() => void>((resolve) => (this.begun = resolve));
+
+  constructor(private readonly sagas: SagaService) {}
+
+  @SagaStep('order') order(input: { readonly amount: number } | null) {
+    return { booked: input?.amount ?? 0 };
+  }
+  @Compensate('cancel', { for: 'order' }) cancel() {}
+  @SagaStep('refuse') refuse() {
+    throw new StepError({ code: 'LIMIT', message: 'over the limit', retryable: false });
+  }
+  @Compensate('never', { retry: { attempts: 1 } }) never() {
+    throw new Error('the participant is gone');
+  }
+  @SagaStep('wait') async wait() {
+    await new Promise<void>((resolve) => this.begun(resolve));
+  }
+  @SagaStep('nested') async nested() {
+    await this.sagas.execute('inner', [{ name: 'a', action: 'order' }]);
+  }
+}
+
+@SagaDefinition({ name: 'order_processing' })
+@Injectable()
+class OrderSaga {
+  declare readonly $input: { readonly amount: number };
+  @SagaStep('book', { use: 'order' }) book(): void {}
+}
+
+const boot = () => bootSagaApp({ providers: [Shop, OrderSaga] });
+
+describe('execute()', () => {
+  it('returns the saga when it has completed', async () => {
+    const { sagas } = await boot();
+    const saga = await sagas.execute('s', [{ name: 'a', action: 'order', input: { amount: 5 } }], { customer: 7 }, { timeoutMs: 10_000 });
+    expect(saga).toMatchObject({ state: 'completed', context: { customer: 7 } });
+    expect(saga.steps[0]?.output).toEqual({ booked: 5 });
+  });
+
+  it('takes a class as well', async () => {
+    const { sagas } = await boot();
+    expect((await sagas.execute(OrderSaga, { amount: 3 })).steps[0]?.output).toEqual({ booked: 3 });
+  });
+
+  it.each([
+    ['compensated', [{ name: 'a', action: 'order' }]],
+    ['failed', []],
+  ])('throws SagaFailedError with the saga when it is %s', async (state, before) => {
+    const { sagas } = await boot();
+    const error = await sagas.execute('s', [...before, { name: 'b', action: 'refuse' }]).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(SagaFailedError);
+    expect(error).toMatchObject({ code: 'SAGA_FAILED', saga: { state, cause: { kind: 'step-failed', step: 'b' } } });
+    expect((error as Error).message).toContain('step "b" failed with LIMIT: over the limit');
+  });
+
+  it('throws SagaStuckError with the saga when an undo was given up', async () => {
+    const { sagas } = await boot();
+    const steps = [
+      { name: 'a', action: 'order', compensation: 'never' },
+      { name: 'b', action: 'refuse' },
+    ];
+    const error = await sagas.execute('s', steps).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(SagaStuckError);
+    expect(error).toMatchObject({ code: 'SAGA_STUCK', saga: { state: 'stuck' } });
+  });
+
+  it('stops waiting at its timeout, and the saga goes on', async () => {
+    const { sagas, context } = await boot();
+    const key = { businessKey: 'order:1' };
+    const steps = [{ name: 'a', action: 'wait' }];
+    await expect(sagas.execute('s', steps, {}, { ...key, timeoutMs: 50 })).rejects.toBeInstanceOf(SagaWaitTimeoutError);
+    const again = sagas.execute('s', steps, {}, key);
+    (await context.get(Shop).settle)();
+    expect((await again).state).toBe('completed');
+  });
+
+  it('is refused inside a handler, and with a manager: both could wait for themselves', async () => {
+    const { sagas, context } = await boot();
+    const nested = await sagas.start('s', [{ name: 'a', action: 'nested' }]);
+    const { steps } = await sagas.waitFor(nested.id);
+    expect(steps[0]?.error).toMatchObject({ code: new SagaWaitInHandlerError('x').code });
+    const inside = context
+      .get(DataSource)
+      .transaction((manager) => sagas.execute('s', [{ name: 'a', action: 'order' }], {}, { manager } as object));
+    await expect(inside).rejects.toThrow(SagaInputError);
+    await expect(inside).rejects.toMatchObject({ path: '/manager' });
+    expect(await sagas.list({ name: 'inner' })).toEqual([]);
+  });
+});

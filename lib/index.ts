@@ -20,6 +20,10 @@ export type { ExecuteOptions } from './engine/execution';
 export type { StartOptions } from './engine/start-options';
 export type { StartedSaga } from './engine/starter';
 
+export { defineSaga, SagaBuilder } from './builder/define-saga';
+export type { DefinedSaga, DefineSagaOptions, InputSources, ParallelBuilder, StepOptions } from './builder/define-saga';
+export type { ActionInput, ActionKey, ActionOutput, SagaActions } from './builder/saga-actions';
+
 export { contextRef, ref, Reference } from './core/reference';
 export type { ReferenceSource } from './core/reference';
 export type { Json, JsonObject } from './core/json';

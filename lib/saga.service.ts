@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { SagaWaitInHandlerError } from './errors';
-import { knownFields } from './core/known-fields';
+import type { DefinedSaga } from './builder/define-saga';
+import { isRecord, knownFields } from './core/known-fields';
 import { ACTIVE_STATES, type SagaState } from './core/saga-value';
 import type { StepList } from './core/step-spec';
 import type { Saga } from './engine/saga';
@@ -21,6 +22,14 @@ export type SagaDefinitionType<D = unknown> = abstract new (...args: never[]) =>
 
 /** What a saga class takes as its input. */
 export type InputOf<D> = D extends { readonly $input: infer I } ? I : unknown;
+
+/** A saga that needs no list of steps. */
+type Definable = SagaDefinitionType | DefinedSaga<unknown>;
+
+function isDefinable(what: unknown): what is Definable {
+  // By its shape: of two copies of this package in one application each has a class of its own.
+  return typeof what === 'function' || (isRecord(what) && Array.isArray(what['steps']));
+}
 
 export interface ListOptions {
   /** Only sagas in one of these states. Default: all. */
@@ -62,13 +71,14 @@ export class SagaService {
    */
   start(name: string, steps: StepList, context?: object, options?: StartOptions): Promise<StartedSaga>;
   start<D>(definition: SagaDefinitionType<D>, input: InputOf<D>, options?: StartOptions): Promise<StartedSaga>;
-  async start(what: string | SagaDefinitionType, second: unknown, third?: unknown, fourth?: StartOptions): Promise<StartedSaga> {
+  start<C>(definition: DefinedSaga<C>, context: C, options?: StartOptions): Promise<StartedSaga>;
+  async start(what: string | Definable, second: unknown, third?: unknown, fourth?: StartOptions): Promise<StartedSaga> {
     const engine = await this.runtime.engine();
-    if (typeof what !== 'function') {
+    if (typeof what === 'string' || !isDefinable(what)) {
       checkContext(third);
       return engine.start(what, second as StepList, third, fourth === undefined ? {} : fourth);
     }
-    const { name, steps, deadlineMs } = this.runtime.definitionOf(what);
+    const { name, steps, deadlineMs } = typeof what === 'function' ? this.runtime.definitionOf(what) : what;
     const options = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(third === undefined ? {} : checkStartOptions(third)) };
     return engine.start(name, steps, second, options);
   }
@@ -84,12 +94,12 @@ export class SagaService {
    */
   execute(name: string, steps: StepList, context?: object, options?: ExecuteOptions): Promise<Saga>;
   execute<D>(definition: SagaDefinitionType<D>, input: InputOf<D>, options?: ExecuteOptions): Promise<Saga>;
-  async execute(what: string | SagaDefinitionType, second: unknown, third?: unknown, fourth?: unknown): Promise<Saga> {
+  execute<C>(definition: DefinedSaga<C>, context: C, options?: ExecuteOptions): Promise<Saga>;
+  async execute(what: string | Definable, second: unknown, third?: unknown, fourth?: unknown): Promise<Saga> {
     if (insideHandler()) throw new SagaWaitInHandlerError('a saga that it executes');
-    const isDefinition = typeof what === 'function';
-    const { waitMs, startOptions } = executeOptionsOf(isDefinition ? third : fourth);
-    const started = isDefinition
-      ? await this.start(what, second, startOptions)
+    const { waitMs, startOptions } = executeOptionsOf(isDefinable(what) ? third : fourth);
+    const started = isDefinable(what)
+      ? await this.start(what as DefinedSaga<unknown>, second, startOptions)
       : await this.start(what, second as StepList, third as object | undefined, startOptions);
     return completed(await this.waitFor(started.id, { timeoutMs: waitMs }));
   }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
   Compensate,
+  defineSaga,
   SagaDefinition,
   SagaFailedError,
   SagaInputError,
@@ -63,6 +64,15 @@ describe('execute()', () => {
   it('takes a class as well', async () => {
     const { sagas } = await boot();
     expect((await sagas.execute(OrderSaga, { amount: 3 })).steps[0]?.output).toEqual({ booked: 3 });
+  });
+
+  it('takes a saga that was defined step by step, with what it takes from its context and from earlier outputs', async () => {
+    const { sagas } = await boot();
+    const definition = defineSaga<{ readonly amount: number }>('defined')
+      .step('a', { action: 'order', input: ({ context }) => ({ amount: context.amount }) })
+      .step('b', { action: 'order', input: ({ outputs }) => ({ amount: outputs.a }) });
+    const saga = await sagas.execute(definition, { amount: 4 });
+    expect(saga.steps.map(({ output }) => output)).toEqual([{ booked: 4 }, { booked: { booked: 4 } }]);
   });
 
   it.each([

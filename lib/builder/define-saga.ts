@@ -1,0 +1,122 @@
+import { SagaPlanError } from '../errors';
+import type { RetryOptions } from '../core/retry-policy';
+import type { StepList, StepSpec } from '../core/step-spec';
+import { Recorder } from './recorder';
+import type { ActionInput, ActionKey, ActionOutput } from './saga-actions';
+
+/** What a step's input may be made of. Only properties can be taken: the values do not exist when the saga is defined. */
+export interface InputSources<Context, Outputs> {
+  readonly outputs: Outputs;
+  /** What was given to `start()`. */
+  readonly context: Context;
+}
+
+export interface StepOptions<Context, Outputs, Key extends string> {
+  /** Key of the handler that runs the step. */
+  readonly action: Key;
+  /** Key of its undo; null: none, on purpose. Default: the one declared `for` the action. */
+  readonly compensation?: string | null;
+  /** A value, or a function of earlier outputs and the context that runs once, when the saga is defined. Default null. */
+  readonly input?: ActionInput<Key> | ((from: InputSources<Context, Outputs>) => ActionInput<Key>);
+  readonly timeoutMs?: number;
+  readonly retry?: RetryOptions;
+  readonly compensateOnFailure?: boolean;
+  readonly onThrow?: 'failed' | 'unknown';
+}
+
+export interface DefineSagaOptions {
+  /** The saga turns back when it has not completed within this many milliseconds. Default: never. */
+  readonly deadlineMs?: number;
+}
+
+/** A name that is taken already, as a type error that says so. */
+type NewName<Name extends string, Outputs> = Name extends keyof Outputs ? `there is a step "${Name}" already` : Name;
+
+/** What `sagas.start(saga, context)` takes of a saga that was defined step by step. */
+export interface DefinedSaga<Context> {
+  readonly name: string;
+  readonly steps: StepList;
+  readonly deadlineMs: number | undefined;
+  /** Says what the context is; nothing is there when the program runs. */
+  readonly $context?: Context;
+}
+
+/** A saga that was defined step by step: `sagas.start(saga, context)`. Each call returns a new one and leaves the old as it was. */
+export class SagaBuilder<Context, Outputs = unknown> implements DefinedSaga<Context> {
+  declare readonly $context?: Context;
+
+  constructor(
+    readonly name: string,
+    readonly steps: StepList,
+    readonly deadlineMs: number | undefined,
+  ) {}
+
+  /** A step after everything so far. */
+  step<const Name extends string, Key extends ActionKey>(
+    name: NewName<Name, Outputs>,
+    options: StepOptions<Context, Outputs, Key>,
+  ): SagaBuilder<Context, Outputs & Readonly<Record<Name, ActionOutput<Key>>>> {
+    return this.with(specOf(this.name, name, options));
+  }
+
+  /** Steps beside each other, after everything so far. None of them may refer to another. */
+  parallel<Branches>(
+    build: (branches: ParallelBuilder<Context, Outputs>) => ParallelBuilder<Context, Outputs, Branches>,
+  ): SagaBuilder<Context, Outputs & Branches> {
+    return this.with(build(new ParallelBuilder<Context, Outputs>(this.name, [])).branches);
+  }
+
+  private with<More>(element: StepSpec | readonly StepSpec[]): SagaBuilder<Context, More> {
+    return new SagaBuilder<Context, More>(this.name, [...this.steps, element], this.deadlineMs);
+  }
+}
+
+/** The steps of one parallel group. */
+export class ParallelBuilder<Context, Outputs, Branches = unknown> {
+  constructor(
+    private readonly saga: string,
+    readonly branches: readonly StepSpec[],
+  ) {}
+
+  step<const Name extends string, Key extends ActionKey>(
+    name: NewName<Name, Outputs & Branches>,
+    options: StepOptions<Context, Outputs, Key>,
+  ): ParallelBuilder<Context, Outputs, Branches & Readonly<Record<Name, ActionOutput<Key>>>> {
+    return new ParallelBuilder(this.saga, [...this.branches, specOf(this.saga, name, options)]);
+  }
+}
+
+/**
+ * Defines a saga step by step, with the types of earlier outputs at hand (see `SagaActions`). The result is plain data, checked when the
+ * saga is started.
+ *
+ * @example
+ * const order = defineSaga<{ productId: string; amount: number }>('order_processing')
+ *   .step('create', { action: 'orders.create', input: ({ context }) => ({ productId: context.productId }) })
+ *   .parallel((p) => p.step('reserve', { action: 'inventory.reserve' }).step('validate', { action: 'shipping.validate' }))
+ *   .step('charge', { action: 'payment.charge', input: ({ outputs, context }) => ({ orderId: outputs.create.orderId, amount: context.amount }) });
+ */
+export function defineSaga<Context = unknown>(name: string, options: DefineSagaOptions = {}): SagaBuilder<Context> {
+  return new SagaBuilder<Context>(name, [], options.deadlineMs);
+}
+
+function specOf<Context, Outputs, Key extends string>(saga: string, name: string, options: StepOptions<Context, Outputs, Key>): StepSpec {
+  const { input, ...rest } = options;
+  return {
+    name,
+    ...rest,
+    ...(input === undefined ? {} : { input: typeof input === 'function' ? recordedInput(saga, name, input) : input }),
+  };
+}
+
+function recordedInput(saga: string, step: string, make: unknown): unknown {
+  const recorder = new Recorder(saga);
+  const outputs = new Proxy({}, { get: (_, key) => (typeof key === 'string' ? recorder.output(key) : undefined) });
+  try {
+    return recorder.recorded((make as (from: object) => unknown)({ outputs, context: recorder.context() }));
+  } catch (error) {
+    if (error instanceof SagaPlanError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new SagaPlanError(saga, [`step "${step}": the function that makes its input threw: ${why}`]);
+  }
+}

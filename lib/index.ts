@@ -39,8 +39,10 @@ export { rabbitMqTransport } from './adapters/rabbitmq/rabbitmq-transport.defini
 export type { ApplicationConnection, RabbitMqTransportOptions } from './adapters/rabbitmq/rabbitmq-transport.options';
 export { inMemoryStore } from './adapters/memory/in-memory-store.definition';
 export { inProcessTransport } from './adapters/memory/in-process-transport.definition';
+export type { InProcessTransportOptions } from './adapters/memory/in-process-transport.definition';
 
 export type * from './ports/message-transport';
+export type * from './ports/outbox-event';
 export type * from './ports/saga-observer';
 export type * from './ports/saga-store';
 export type * from './ports/store-definition';

@@ -4,7 +4,15 @@ export type { SagaModuleExtras } from './saga.module-definition';
 export type { SagaModuleOptions } from './options/saga-module-options';
 export { SagaService } from './saga.service';
 export type { InputOf, ListOptions, SagaDefinitionType, WaitOptions } from './saga.service';
-export { getSagaRepositoryToken, getSagaServiceToken, InjectSagaRepository, InjectSagaService } from './inject-saga.decorator';
+export { SagaEvents } from './saga.events';
+export {
+  getSagaEventsToken,
+  getSagaRepositoryToken,
+  getSagaServiceToken,
+  InjectSagaEvents,
+  InjectSagaRepository,
+  InjectSagaService,
+} from './inject-saga.decorator';
 
 export { Compensate, SagaDefinition, SagaStep } from './decorators';
 export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions } from './decorators';
@@ -16,6 +24,8 @@ export type { SagaStepView, StepStatus } from './engine/saga';
 export { SagaRepository } from './engine/saga-repository';
 export type { StepUpdate } from './engine/step-update';
 export type { CompensateOptions as CompensateSagaOptions } from './engine/saga-engine';
+export type { PublishedEvent } from './engine/event-writer';
+export type { PublishOptions } from './engine/publish-options';
 export type { StartOptions } from './engine/start-options';
 export type { StartedSaga } from './engine/starter';
 

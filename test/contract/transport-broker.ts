@@ -56,7 +56,7 @@ export class Namespace {
     await this.admin.assertExchange(this.eventsExchange, 'topic', { durable: true });
     const { queue } = await this.admin.assertQueue('', { exclusive: true });
     await this.admin.bindQueue(queue, this.eventsExchange, '#');
-    await this.admin.consume(queue, (message) => void (message && heard.push(arrivedEvent(message))), { noAck: true });
+    await this.admin.consume(queue, (message) => void heard.push(...(message === null ? [] : [arrivedEvent(message)])), { noAck: true });
     return heard;
   }
 

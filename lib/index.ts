@@ -4,7 +4,15 @@ export type { SagaModuleExtras } from './saga.module-definition';
 export type { SagaModuleOptions } from './options/saga-module-options';
 export { SagaService } from './saga.service';
 export type { InputOf, ListOptions, SagaDefinitionType, WaitOptions } from './saga.service';
-export { getSagaRepositoryToken, getSagaServiceToken, InjectSagaRepository, InjectSagaService } from './inject-saga.decorator';
+export { SagaEvents } from './saga.events';
+export {
+  getSagaEventsToken,
+  getSagaRepositoryToken,
+  getSagaServiceToken,
+  InjectSagaEvents,
+  InjectSagaRepository,
+  InjectSagaService,
+} from './inject-saga.decorator';
 
 export { Compensate, SagaDefinition, SagaStep } from './decorators';
 export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions } from './decorators';
@@ -17,6 +25,8 @@ export { SagaRepository } from './engine/saga-repository';
 export type { StepUpdate } from './engine/step-update';
 export type { CompensateOptions as CompensateSagaOptions } from './engine/saga-engine';
 export type { ExecuteOptions } from './engine/execution';
+export type { PublishedEvent } from './engine/event-writer';
+export type { PublishOptions } from './engine/publish-options';
 export type { StartOptions } from './engine/start-options';
 export type { StartedSaga } from './engine/starter';
 
@@ -44,8 +54,10 @@ export { rabbitMqTransport } from './adapters/rabbitmq/rabbitmq-transport.defini
 export type { ApplicationConnection, RabbitMqTransportOptions } from './adapters/rabbitmq/rabbitmq-transport.options';
 export { inMemoryStore } from './adapters/memory/in-memory-store.definition';
 export { inProcessTransport } from './adapters/memory/in-process-transport.definition';
+export type { InProcessTransportOptions } from './adapters/memory/in-process-transport.definition';
 
 export type * from './ports/message-transport';
+export type * from './ports/outbox-event';
 export type * from './ports/saga-observer';
 export type * from './ports/saga-store';
 export type * from './ports/store-definition';

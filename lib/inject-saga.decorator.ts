@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { SagaRepository } from './engine/saga-repository';
+import { SagaEvents } from './saga.events';
 import { SagaService } from './saga.service';
 
 type Token<T> = string | (new (...args: never[]) => T);
@@ -14,6 +15,11 @@ export function getSagaRepositoryToken(name = 'default'): Token<SagaRepository> 
   return name === 'default' ? SagaRepository : `SAGA_REPOSITORY_${name}`;
 }
 
+/** The token of a named module's `SagaEvents`; without a name it is the class itself. */
+export function getSagaEventsToken(name = 'default'): Token<SagaEvents> {
+  return name === 'default' ? SagaEvents : `SAGA_EVENTS_${name}`;
+}
+
 /** Injects the `SagaService` of a named module: `constructor(@InjectSagaService('billing') private readonly sagas: SagaService)`. */
 export function InjectSagaService(name?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getSagaServiceToken(name));
@@ -22,4 +28,9 @@ export function InjectSagaService(name?: string): ParameterDecorator & PropertyD
 /** Injects the `SagaRepository` of a named module. */
 export function InjectSagaRepository(name?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getSagaRepositoryToken(name));
+}
+
+/** Injects the `SagaEvents` of a named module. */
+export function InjectSagaEvents(name?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getSagaEventsToken(name));
 }

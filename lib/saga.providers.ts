@@ -12,12 +12,13 @@ import { ObserverFan } from './engine/observer-fan';
 import { SagaEngine } from './engine/saga-engine';
 import { SagaRepository } from './engine/saga-repository';
 import { SagaConfigurationError } from './errors';
-import { getSagaRepositoryToken, getSagaServiceToken } from './inject-saga.decorator';
+import { getSagaEventsToken, getSagaRepositoryToken, getSagaServiceToken } from './inject-saga.decorator';
 import { definitionProblems } from './options/definition-problems';
 import type { EngineOptions } from './options/engine-options';
 import { resolveSagaOptions } from './options/resolve-saga-options';
 import type { SagaModuleOptions } from './options/saga-module-options';
 import type { TransportEnvironment } from './ports/transport-definition';
+import { SagaEvents } from './saga.events';
 import { SagaRuntime } from './saga.runtime';
 import { SagaService } from './saga.service';
 import { SAGA_INSTANCE, SAGA_OPTIONS } from './saga.tokens';
@@ -121,6 +122,7 @@ export function sagaProviders(instance: string): Provider[] {
     },
     SagaAssembler,
     { provide: getSagaServiceToken(instance), useFactory: (runtime: SagaRuntime) => new SagaService(runtime), inject: [SagaRuntime] },
+    { provide: getSagaEventsToken(instance), useFactory: (runtime: SagaRuntime) => new SagaEvents(runtime), inject: [SagaRuntime] },
     {
       provide: getSagaRepositoryToken(instance),
       useFactory: (runtime: SagaRuntime, options: SagaModuleOptions) =>
@@ -130,6 +132,8 @@ export function sagaProviders(instance: string): Provider[] {
   ];
 }
 
-export function sagaExports(instance: string): ReturnType<typeof getSagaServiceToken | typeof getSagaRepositoryToken>[] {
-  return [getSagaServiceToken(instance), getSagaRepositoryToken(instance)];
+type PublicToken = ReturnType<typeof getSagaServiceToken | typeof getSagaRepositoryToken | typeof getSagaEventsToken>;
+
+export function sagaExports(instance: string): PublicToken[] {
+  return [getSagaServiceToken(instance), getSagaRepositoryToken(instance), getSagaEventsToken(instance)];
 }

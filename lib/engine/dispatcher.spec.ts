@@ -13,6 +13,7 @@ class FakeBroker implements MessageTransport {
   stop = async (): Promise<void> => undefined;
   close = async (): Promise<void> => undefined;
   consume = (): void => undefined;
+  publishEvents = async (): Promise<readonly []> => [];
   status = (): TransportStatus => this.state;
 
   async publish(wakeUps: readonly WakeUp[]): Promise<readonly PublishResult[]> {

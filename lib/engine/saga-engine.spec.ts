@@ -177,6 +177,7 @@ describe('SagaEngine', () => {
       stop: async () => undefined,
       close: async () => undefined,
       status: () => ({ connected: true, blocked: false, consuming: [] }),
+      publishEvents: async (events) => events.map(() => 'sent' as const),
     };
     const { engine } = await engineWith({
       handlers: { a: () => 1, b: () => 2 },

@@ -20,11 +20,14 @@ import type { StepInvoker } from '../ports/step-invoker';
 import { AttemptRunner } from './attempt-runner';
 import { Committer } from './committer';
 import { Dispatcher } from './dispatcher';
+import { EventWriter, type PublishedEvent } from './event-writer';
 import type { EngineOptions } from '../options/engine-options';
 import { HandlerBook } from './handler-book';
 import { insideHandler } from './handler-scope';
 import { Heartbeats } from './heartbeats';
 import { Janitor } from './janitor';
+import { OutboxRelay } from './outbox-relay';
+import type { PublishOptions } from './publish-options';
 import { Saga } from './saga';
 import type { StartOptions } from './start-options';
 import { Starter, type StartedSaga } from './starter';
@@ -70,6 +73,8 @@ export class SagaEngine {
   private readonly book: HandlerBook;
   private readonly starter: Starter;
   private readonly janitor: Janitor;
+  private readonly relay: OutboxRelay;
+  private readonly events: EventWriter;
 
   constructor(
     private readonly parts: EngineParts,
@@ -90,6 +95,8 @@ export class SagaEngine {
     this.book = new HandlerBook(store, invoker.declarations, options.group, works);
     this.janitor = new Janitor(store, observer, options.retention);
     this.starter = new Starter(store, this.book, this.committer, observer, identity, options);
+    this.relay = new OutboxRelay(store, transport, observer, options, `${identity.worker} ${identity.newId()}`);
+    this.events = new EventWriter(store, identity, options.plan.limits, () => this.relay.hurry());
   }
 
   /** Whether this process can take work: the reason when it cannot. */
@@ -127,6 +134,7 @@ export class SagaEngine {
     this.consume('undo', 'compensation');
     this.sweeper.start();
     this.janitor.start();
+    this.relay.start();
   }
 
   private consume(direction: Direction, what: string): void {
@@ -156,10 +164,12 @@ export class SagaEngine {
     this.runner.drain();
     const drained = this.workers.drain();
     const { sweeper, janitor } = this;
-    const quiet = Promise.all([drained, this.parts.transport.stop(), sweeper.stop(), janitor.stop()]);
+    const relayed = drained.then(() => this.relay.stop()); // what the last handlers publish is still announced
+    const quiet = Promise.all([relayed, this.parts.transport.stop(), sweeper.stop(), janitor.stop()]);
     await settledWithin(quiet, this.options.drainMs); // what they complete is still dispatched: the next step should not wait for a sweep
     this.heartbeats.abortAll('the process is shutting down');
     await settledWithin(drained, LAST_WORDS_MS);
+    await settledWithin(this.relay.stop(), LAST_WORDS_MS);
     this.committer.hurry();
   }
 
@@ -187,6 +197,12 @@ export class SagaEngine {
     const started = await this.starter.start(name, steps, context, options);
     if (options.deadlineMs !== undefined && started.created) this.sweeper.hurry(options.deadlineMs);
     return started;
+  }
+
+  /** @throws SagaInputError, SagaManagerError */
+  async publish(type: string, payload: unknown, options: PublishOptions): Promise<PublishedEvent> {
+    this.refuseWhenClosed('publish an event');
+    return this.events.write(type, payload, options);
   }
 
   async find(sagaId: string): Promise<Saga | null> {

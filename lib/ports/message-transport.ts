@@ -1,4 +1,5 @@
 import type { Direction, OperationRef } from '../core/operation';
+import type { StoredEvent } from './outbox-event';
 import type { QuarantinedMessage } from './saga-store';
 
 /**
@@ -25,6 +26,12 @@ export interface MessageTransport {
   close(): Promise<void>;
 
   status(): TransportStatus;
+
+  /**
+   * Announces events of the application, whether or not anybody listens. `sent`: the broker has taken responsibility for it. Like
+   * `publish` it answers for each one and never rejects.
+   */
+  publishEvents(events: readonly StoredEvent[]): Promise<readonly ('sent' | 'unavailable')[]>;
 }
 
 /** A wake-up names an operation, never its data: forging one is as harmless as sending one twice. */

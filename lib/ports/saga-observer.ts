@@ -43,6 +43,7 @@ export type SagaSignal =
     }
   | { readonly type: 'sweep.done'; readonly wakeUps: number; readonly expired: number; readonly deadlines: number }
   | { readonly type: 'purge.done'; readonly sagas: number; readonly messages: number }
+  | { readonly type: 'event.published'; readonly eventId: string; readonly eventType: string }
   | { readonly type: 'message.quarantined'; readonly source: string; readonly reason: string }
   | { readonly type: 'engine.trouble'; readonly where: string; readonly error: Error };
 

@@ -7,6 +7,7 @@ import type { Operation, OperationRef } from '../core/operation';
 import type { Plan } from '../core/plan';
 import type { StoredReference } from '../core/reference';
 import type { SagaState, SagaValue } from '../core/saga-value';
+import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from './outbox-event';
 
 /**
  * Where sagas live. The store owns the clock: it turns the delays of effects into times and says what is due. Whatever changes a
@@ -60,6 +61,18 @@ export interface SagaStore {
 
   /** Keeps a message that nobody could understand. */
   quarantine(message: QuarantinedMessage): Promise<void>;
+
+  /**
+   * Keeps an event until it is dropped; the same id twice is one event. With `manager`, the caller's open transaction in the
+   * adapter's own terms, it is there if and only if that commits; `committed` then resolves after the commit.
+   */
+  addEvent(event: OutboxEvent, manager?: unknown): Promise<{ readonly committed: Promise<void> | null }>;
+  /** Takes events that nobody else has, in the order in which they were added. They come back by themselves when the lease ends. */
+  takeEvents(request: TakeEventsRequest): Promise<readonly StoredEvent[]>;
+  /** Removes events that were announced, whoever has them. */
+  dropEvents(ids: readonly string[]): Promise<void>;
+  /** Gives events back before their lease ends, except those that somebody else has taken since. */
+  returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void>;
 }
 
 export type Decide = (plan: Plan, saga: SagaValue, event: SagaEvent) => Decision;

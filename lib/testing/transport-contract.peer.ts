@@ -1,5 +1,6 @@
 import type { Direction } from '../core/operation';
 import type { Delivery, MessageTransport, PublishResult, WakeUp } from '../ports/message-transport';
+import type { StoredEvent } from '../ports/outbox-event';
 import type { QuarantinedMessage } from '../ports/saga-store';
 import { eventually } from './transport-contract.eventually';
 
@@ -64,6 +65,24 @@ export class Peer {
 
   async publish(...wakeUps: readonly WakeUp[]): Promise<readonly PublishResult[]> {
     return this.transport.publish(wakeUps);
+  }
+
+  /** As soon as it can: being connected says nothing of the way that events take. */
+  async announce(...events: readonly StoredEvent[]): Promise<readonly string[]> {
+    let results: readonly string[] = [];
+    let isAsked = false;
+    await eventually('the events are announced', () => {
+      if (results.includes('sent')) return true;
+      if (!isAsked) {
+        isAsked = true;
+        void this.transport.publishEvents(events).then((answers) => {
+          results = answers;
+          isAsked = false;
+        });
+      }
+      return false;
+    });
+    return results;
   }
 
   #directions(): readonly Direction[] {

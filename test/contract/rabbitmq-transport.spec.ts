@@ -9,6 +9,7 @@ import { Quarantine } from '../../lib/adapters/rabbitmq/quarantine';
 import type { RabbitMqTransportOptions } from '../../lib/adapters/rabbitmq/rabbitmq-transport.options';
 import { TroubleReporter } from '../../lib/adapters/rabbitmq/trouble.reporter';
 import { WakeUpConsumer } from '../../lib/adapters/rabbitmq/wake-up.consumer';
+import type { StoredEvent } from '../../lib/ports/outbox-event';
 import { eventually } from '../../lib/testing/transport-contract.eventually';
 import { numbersOf, Peer, wakeUp, type PeerOptions } from '../../lib/testing/transport-contract.peer';
 import { Namespace, startConnection, type AdminChannel } from './transport-broker';
@@ -290,6 +291,73 @@ describe('RabbitMqTransport', () => {
       expect(results[2]).toBe('unavailable');
       await delivers(peer, 4);
       expect(await peer.publish(wakeUp(5, 'nobody'), wakeUp(6, KEY))).toEqual(['unroutable', 'sent']);
+    });
+  });
+
+  describe('an event', () => {
+    const event = { id: '01J00000000000000000000001', type: 'order.placed', version: 2, aggregate: 'order', key: 'o-1' };
+    const stored = (more: Partial<StoredEvent> = {}): StoredEvent => {
+      return { ...event, headers: {}, payload: { n: 1 }, at: new Date(1_763_700_000_999), tries: 1, ...more };
+    };
+    it('is a persistent JSON message with its id, type and time, and its type is the routing key', async () => {
+      const { admin, eventsExchange } = namespace;
+      await admin.assertExchange(eventsExchange, 'topic', { durable: true });
+      const { queue } = await admin.assertQueue('', { exclusive: true });
+      await admin.bindQueue(queue, eventsExchange, 'order.*');
+      const peer = await joined({});
+      await peer.announce(stored({ id: '01J00000000000000000000002', type: 'invoice.paid' }));
+      await peer.announce(stored({ headers: { tenant: 'a' } }));
+      const message = await admin.get(queue, { noAck: true });
+      if (message === false) throw new Error('nothing arrived');
+      expect(message.properties).toMatchObject({
+        messageId: event.id,
+        type: 'order.placed',
+        contentType: 'application/json',
+        deliveryMode: 2,
+        timestamp: 1_763_700_000,
+        headers: { tenant: 'a', 'x-event-version': 2, 'x-event-aggregate': 'order', 'x-event-key': 'o-1' },
+      });
+      expect(message.content.toString()).toBe('{"n":1}');
+      expect(await admin.get(queue)).toBe(false);
+    });
+
+    it('that cannot be sent leaves wake-ups alone, and those after it are sent', async () => {
+      const peer = await joined();
+      await peer.announce(stored());
+      const results = await peer.transport.publishEvents([stored({ type: 'x'.repeat(300) }), stored()]);
+      expect(results).toEqual(['unavailable', 'unavailable']);
+      expect(peer.transport.status()).toMatchObject({ connected: true, consuming: ['action'] });
+      expect(await peer.publish(wakeUp(1, KEY))).toEqual(['sent']);
+      await peer.announce(stored());
+    });
+
+    it('that a full queue refuses is unavailable', async () => {
+      const { admin, eventsExchange } = namespace;
+      const full = { exclusive: true, arguments: { 'x-max-length': 1, 'x-overflow': 'reject-publish' } };
+      const { queue } = await admin.assertQueue('', full);
+      const peer = await joined({});
+      await peer.announce(stored());
+      await admin.bindQueue(queue, eventsExchange, 'order.#');
+      let results: readonly string[] = [];
+      // How much is too much is up to the broker.
+      for (let tries = 0; tries < 20 && !results.includes('unavailable'); tries++) results = await peer.transport.publishEvents([stored()]);
+      expect(results).toEqual(['unavailable']);
+      expect(await peer.transport.publishEvents([stored({ type: 'invoice.paid' })])).toEqual(['sent']);
+    });
+
+    it('is announced again after its exchange was deleted, and other settings of it are told', async () => {
+      const peer = await joined({});
+      await peer.announce(stored());
+      await namespace.admin.deleteExchange(namespace.eventsExchange);
+      expect(await peer.transport.publishEvents([stored()])).toEqual(['unavailable']);
+      await peer.announce(stored());
+      await namespace.admin.deleteExchange(namespace.eventsExchange);
+      await namespace.admin.assertExchange(namespace.eventsExchange, 'fanout', { durable: true });
+      const other = await joined({});
+      expect(await other.transport.publishEvents([stored()])).toEqual(['unavailable']);
+      await eventually('the refusal is told', () => troubleText().includes('PRECONDITION_FAILED'));
+      expect(troubleText()).toContain(`publisher to "${namespace.eventsExchange}"`);
+      expect(other.transport.status().connected).toBe(true);
     });
   });
 

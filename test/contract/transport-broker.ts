@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { rabbitMqTransport } from '../../lib/adapters/rabbitmq/rabbitmq-transport.definition';
 import type { RabbitMqTransportOptions } from '../../lib/adapters/rabbitmq/rabbitmq-transport.options';
 import type { MessageTransport } from '../../lib/ports/message-transport';
+import type { ArrivedEvent } from '../../lib/testing/transport-contract';
 import type { TransportEnvironment } from '../../lib/ports/transport-definition';
 
 const silent = { log: () => undefined, error: () => undefined, warn: () => undefined };
@@ -14,6 +15,7 @@ export type AdminChannel = Awaited<ReturnType<Connection['createChannel']>>;
 export class Namespace {
   readonly name = `test.${randomUUID().slice(0, 8)}`;
   readonly exchange = `${this.name}.exchange`;
+  readonly eventsExchange = `${this.exchange}.events`;
   readonly stepQueue = `${this.name}.steps`;
   readonly compensateQueue = `${this.name}.compensate`;
   readonly troubles: Error[] = [];
@@ -48,12 +50,33 @@ export class Namespace {
     };
   }
 
+  /** Everything that is announced from now on, as it arrives. */
+  async listen(): Promise<readonly ArrivedEvent[]> {
+    const heard: ArrivedEvent[] = [];
+    await this.admin.assertExchange(this.eventsExchange, 'topic', { durable: true });
+    const { queue } = await this.admin.assertQueue('', { exclusive: true });
+    await this.admin.bindQueue(queue, this.eventsExchange, '#');
+    await this.admin.consume(queue, (message) => void heard.push(...(message === null ? [] : [arrivedEvent(message)])), { noAck: true });
+    return heard;
+  }
+
   async dispose(): Promise<void> {
     await this.admin.deleteQueue(this.stepQueue);
     await this.admin.deleteQueue(this.compensateQueue);
     await this.admin.deleteExchange(this.exchange);
+    await this.admin.deleteExchange(this.eventsExchange);
     await this.amqp.managedConnection.close();
   }
+}
+
+type Message = NonNullable<Parameters<Parameters<AdminChannel['consume']>[1]>[0]>;
+
+function arrivedEvent({ fields, properties, content }: Message): ArrivedEvent {
+  const { messageId, type, headers = {} } = properties as { messageId: string; type: string; headers?: Record<string, unknown> };
+  const { 'x-event-version': version, 'x-event-aggregate': aggregate, 'x-event-key': key, ...own } = headers;
+  if (fields.routingKey !== type) throw new Error(`routing key ${fields.routingKey} of type ${type}`);
+  const payload = JSON.parse(content.toString('utf8')) as ArrivedEvent['payload'];
+  return { id: messageId, type, payload, version, aggregate, key, headers: own } as ArrivedEvent;
 }
 
 /** A connection as an application would make it. */

@@ -36,6 +36,7 @@ const TIMES: Readonly<Record<string, readonly string[]>> = {
   history: ['at'],
   handlers: ['last_seen'],
   quarantine: ['at'],
+  outbox: ['at', 'locked_until'],
 };
 
 /** A store over a schema of its own, migrated, and dropped in the end. */

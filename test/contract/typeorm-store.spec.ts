@@ -1,13 +1,16 @@
 import { execFile } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
 import { Column, DataSource, Entity, PrimaryColumn, type EntityManager } from 'typeorm';
-import { sagaMigrations, typeOrmStore } from '../../lib/adapters/typeorm';
+import { SagaManagerError, sagaMigrations, typeOrmStore } from '../../lib/adapters/typeorm';
 import { claimStatement } from '../../lib/adapters/typeorm/claim.statement';
 import type { Statement } from '../../lib/adapters/typeorm/sql';
 import { EnginePool } from '../../lib/adapters/typeorm/engine.pool';
 import { heartbeatStatement } from '../../lib/adapters/typeorm/heartbeat.statement';
+import { takeEventsStatement } from '../../lib/adapters/typeorm/outbox.statement';
 import { sweepStatement } from '../../lib/adapters/typeorm/sweep.statement';
 import { SagaBusyError, SagaConfigurationError, SagaSchemaError } from '../../lib/errors';
+import type { OutboxEvent } from '../../lib/ports/outbox-event';
+import type { SagaStore } from '../../lib/ports/saga-store';
 import { transition } from '../../lib/core/transition';
 import { action, completed, plan, RESEND_MS, Scenario, startRequest, step, TWO_STEPS } from '../../lib/testing/store-contract.scenario';
 import { Proxy } from './transport-proxy';
@@ -243,6 +246,112 @@ describe('a start in the caller’s transaction', () => {
       await withApplication(async (other) => {
         expect((await other.transaction((manager) => store.start(begin(manager)))).kind).toBe('started');
       });
+    });
+  });
+});
+
+describe('an event in the caller’s transaction', () => {
+  const event = (id: string): OutboxEvent => {
+    return { id, type: 'order.placed', version: 1, aggregate: 'order', key: 'o-1', headers: {}, payload: { id } };
+  };
+  const take = async (store: SagaStore): Promise<readonly string[]> => {
+    const taken = await store.takeEvents({ taker: 'a', limit: 10, maxBytes: 10_000, leaseMs: 60_000 });
+    return taken.map(({ id }) => id);
+  };
+
+  it('is there when that transaction commits, not before, and says so', async () => {
+    await within(async ({ app, store }) => {
+      let known = false;
+      const { committed } = await app.transaction(async (manager) => {
+        const result = await store.addEvent(event('e-1'), manager);
+        void result.committed?.then(() => (known = true));
+        await manager.transaction((nested) => store.addEvent(event('e-2'), nested));
+        expect([await take(store), known]).toEqual([[], false]);
+        return result;
+      });
+      await committed;
+      expect(await take(store)).toEqual(['e-1', 'e-2']);
+    });
+  });
+
+  it('is never there when that transaction is rolled back, and its promise never resolves', async () => {
+    await within(async ({ app, store }) => {
+      const runner = app.createQueryRunner();
+      await runner.startTransaction();
+      const { committed } = await store.addEvent(event('e-1'), runner.manager);
+      let known = false;
+      void committed?.then(() => (known = true));
+      await runner.rollbackTransaction();
+      // The same runner commits something else.
+      await runner.startTransaction();
+      await runner.commitTransaction();
+      await runner.release();
+      expect([await take(store), known]).toEqual([[], false]);
+    });
+  });
+
+  it('is not there when only its savepoint is rolled back', async () => {
+    await within(async ({ app, store }) => {
+      await app.transaction(async (manager) => {
+        await store.addEvent(event('e-1'), manager);
+        const nested = manager.transaction(async (inner) => {
+          await store.addEvent(event('e-2'), inner);
+          throw new Error('not this part');
+        });
+        await expect(nested).rejects.toThrow('not this part');
+        await store.addEvent(event('e-3'), manager);
+      });
+      expect(await take(store)).toEqual(['e-1', 'e-3']);
+    });
+  });
+
+  it('is refused without a transaction, in words that name no other method', async () => {
+    await within(async ({ app, store }) => {
+      const error = await rejection(store.addEvent(event('e-1'), app.manager));
+      expect(error).toBeInstanceOf(SagaManagerError);
+      expect(error.message).toContain('no open transaction');
+      expect(error.message).not.toContain('start(');
+      expect(await take(store)).toEqual([]);
+    });
+  });
+
+  it('does not keep relays from other events while its transaction is open', async () => {
+    await within(async ({ app, store }) => {
+      const runner = app.createQueryRunner();
+      await runner.startTransaction();
+      await store.addEvent(event('e-1'), runner.manager);
+      await store.addEvent(event('e-2'));
+      expect(await take(store)).toEqual(['e-2']);
+      await runner.commitTransaction();
+      await runner.release();
+      expect(await take(store)).toEqual(['e-1']);
+    });
+  });
+});
+
+describe('a relay', () => {
+  it('does not wait for an event that somebody holds', async () => {
+    await within(async ({ app, schema, store }) => {
+      const names = ['e-1', 'e-2'];
+      for (const id of names) await store.addEvent({ id, type: 't', version: 1, aggregate: 't', key: id, headers: {}, payload: null });
+      await app.transaction(async (manager) => {
+        await manager.query(`SELECT 1 FROM "${schema}".outbox WHERE id = 'e-1' FOR UPDATE`);
+        const taken = await store.takeEvents({ taker: 'a', limit: 10, maxBytes: 1_000, leaseMs: 60_000 });
+        expect(taken.map(({ id }) => id)).toEqual(['e-2']);
+      });
+    });
+  });
+
+  it('reads a batch by its indexes, however many events wait and though nobody has analysed the table', async () => {
+    await within(async ({ app, schema, store }) => {
+      await app.query(`ALTER TABLE "${schema}".outbox SET (autovacuum_enabled = false)`);
+      await app.query(`INSERT INTO "${schema}".outbox (id, aggregatetype, aggregateid, type, version, payload, headers, payload_bytes)
+        SELECT 'e-' || n, 't', 't', 't', 1, '{}', '{}', 2 FROM generate_series(1, 20000) n`);
+      const { text, values } = takeEventsStatement(schema, { taker: 'a', limit: 100, maxBytes: 1_000, leaseMs: 60_000 });
+      const plan = await app.query<{ readonly 'QUERY PLAN': string }[]>(`EXPLAIN ${text}`, [...values]);
+      const lines = plan.map((row) => row['QUERY PLAN']).join('\n');
+      expect(lines).not.toMatch(/Seq Scan on outbox/);
+      expect(await store.takeEvents({ taker: 'a', limit: 100, maxBytes: 1_000, leaseMs: 60_000 })).toHaveLength(100);
     });
   });
 });

@@ -212,6 +212,7 @@ describe('The defects of the Go engine', () => {
             stop: async () => undefined,
             close: async () => undefined,
             status: () => ({ connected: false, blocked: false, consuming: [] }),
+            publishEvents: async (events) => events.map(() => 'unavailable' as const),
           }),
         },
       },

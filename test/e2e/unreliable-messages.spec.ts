@@ -47,6 +47,7 @@ function unreliable(
         stop: () => real.stop(),
         close: () => real.close(),
         status: () => real.status(),
+        publishEvents: (events) => real.publishEvents(events),
       };
     },
   };

@@ -4,6 +4,7 @@ import type { SagaEvent } from '../../core/event';
 import type { HandlerDeclaration } from '../../core/handler-declaration';
 import { operationOf, isTerminal, type SagaState, type SagaValue } from '../../core/saga-value';
 import { transition } from '../../core/transition';
+import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
 import type {
   ApplyRequest,
   ApplyResult,
@@ -26,6 +27,7 @@ import type {
   SweepResult,
 } from '../../ports/saga-store';
 import { claimOf } from './claim-of';
+import { InMemoryOutbox } from './in-memory.outbox';
 import { recordDecision } from './record-decision';
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
 import { sweepRecords } from './sweep-records';
@@ -54,10 +56,13 @@ export class InMemorySagaStore implements SagaStore {
   private readonly handlers = new Map<string, KnownHandler>();
   private readonly pauses = new Set<string>();
   private readonly quarantined: { readonly message: QuarantinedMessage; readonly at: number }[] = [];
+  private readonly outbox: InMemoryOutbox;
   private seq = 0;
 
   /** @param now milliseconds; the clock of everything this store decides. Default: the system's */
-  constructor(private readonly now: () => number = Date.now) {}
+  constructor(private readonly now: () => number = Date.now) {
+    this.outbox = new InMemoryOutbox(now);
+  }
 
   async open(): Promise<void> {}
 
@@ -258,6 +263,24 @@ export class InMemorySagaStore implements SagaStore {
   async quarantine(message: QuarantinedMessage): Promise<void> {
     this.quarantined.push({ message: structuredClone(message), at: this.now() });
     if (this.quarantined.length > MOST_QUARANTINED) this.quarantined.shift();
+  }
+
+  /** Memory has no transactions: a manager is not asked. */
+  async addEvent(event: OutboxEvent): Promise<{ readonly committed: null }> {
+    this.outbox.add(event);
+    return { committed: null };
+  }
+
+  async takeEvents(request: TakeEventsRequest): Promise<readonly StoredEvent[]> {
+    return this.outbox.take(request);
+  }
+
+  async dropEvents(ids: readonly string[]): Promise<void> {
+    this.outbox.drop(ids);
+  }
+
+  async returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void> {
+    this.outbox.giveBack(taker, events);
   }
 }
 

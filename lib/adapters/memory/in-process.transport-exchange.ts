@@ -1,5 +1,6 @@
 import type { Direction } from '../../core/operation';
 import type { Delivery, PublishResult, WakeUp } from '../../ports/message-transport';
+import type { StoredEvent } from '../../ports/outbox-event';
 import { WakeUpLane, type Subscriber } from './in-process.transport-lane';
 
 const MAX_WAITING = 100_000;
@@ -12,6 +13,8 @@ export class InProcessExchange {
   readonly #lanes = new Map<string, WakeUpLane>();
   #waiting = 0;
   #handOut: NodeJS.Immediate | undefined;
+
+  constructor(private readonly onEvent: (event: StoredEvent) => void = () => undefined) {}
 
   publish(wakeUp: WakeUp): PublishResult {
     const lane = this.#lanes.get(laneName(wakeUp.operation.direction, wakeUp.key));
@@ -44,6 +47,17 @@ export class InProcessExchange {
     const returned = [...subscriber.unacknowledged];
     subscriber.unacknowledged.clear();
     for (const wakeUp of returned) this.publish(wakeUp);
+  }
+
+  /** Not at once either: whoever publishes must never run those who listen. */
+  announce(event: StoredEvent): void {
+    setImmediate(() => {
+      try {
+        this.onEvent(event);
+      } catch {
+        // A listener has no say in what is announced.
+      }
+    });
   }
 
   #enqueue(lane: WakeUpLane, wakeUp: WakeUp): void {

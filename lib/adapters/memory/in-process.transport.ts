@@ -1,5 +1,6 @@
 import { setImmediate as later } from 'node:timers';
 import type { MessageTransport, PublishResult, Subscription, TransportStatus, WakeUp } from '../../ports/message-transport';
+import type { StoredEvent } from '../../ports/outbox-event';
 import type { InProcessExchange } from './in-process.transport-exchange';
 import type { Subscriber } from './in-process.transport-lane';
 
@@ -21,8 +22,13 @@ export class InProcessTransport implements MessageTransport {
   }
 
   async publish(wakeUps: readonly WakeUp[]): Promise<readonly PublishResult[]> {
-    const isConnected = this.#phase === 'open' || this.#phase === 'stopped';
-    return wakeUps.map((wakeUp) => (isConnected ? this.exchange.publish(wakeUp) : 'unavailable'));
+    return wakeUps.map((wakeUp) => (this.#isConnected ? this.exchange.publish(wakeUp) : 'unavailable'));
+  }
+
+  async publishEvents(events: readonly StoredEvent[]): Promise<readonly ('sent' | 'unavailable')[]> {
+    if (!this.#isConnected) return events.map(() => 'unavailable');
+    for (const event of events) this.exchange.announce(event);
+    return events.map(() => 'sent');
   }
 
   consume(subscription: Subscription): void {
@@ -50,9 +56,13 @@ export class InProcessTransport implements MessageTransport {
   status(): TransportStatus {
     const isOpen = this.#phase === 'open';
     return {
-      connected: isOpen || this.#phase === 'stopped',
+      connected: this.#isConnected,
       blocked: false,
       consuming: isOpen ? this.#subscribers.map(({ subscription }) => subscription.direction) : [],
     };
+  }
+
+  get #isConnected(): boolean {
+    return this.#phase === 'open' || this.#phase === 'stopped';
   }
 }

@@ -23,7 +23,9 @@ function given() {
   const channel = new ScriptedChannel();
   const window = new ConfirmWindow(channel as unknown as RawConfirmChannel);
   const results: Record<string, string> = {};
-  const send = (id: string, key = 'good'): void => window.send('sagas', key, id, Buffer.from(''), (result) => (results[id] = result));
+  const send = (tag: string, routingKey = 'good'): void => {
+    window.send(tag, { exchange: 'sagas', routingKey, body: Buffer.from(''), mandatory: true }, (result) => (results[tag] = result));
+  };
   return { channel, window, results, send };
 }
 
@@ -64,6 +66,16 @@ describe('ConfirmWindow', () => {
     expect(results).toEqual({ a: 'unavailable', b: 'sent' });
     send('c');
     expect(window.expire(['c'])).toBe(true);
+  });
+
+  it('tells two messages with the same id apart', () => {
+    const { channel, window } = given();
+    const results: string[] = [];
+    const message = { exchange: 'events', routingKey: 'good', body: Buffer.from(''), mandatory: false, messageId: 'same' };
+    for (const tag of ['a', 'b']) window.send(tag, message, (result) => results.push(`${tag} ${result}`));
+    channel.confirms[1]?.(new Error('message nacked'));
+    channel.confirms[0]?.(null);
+    expect(results).toEqual(['b unavailable', 'a sent']);
   });
 
   it('says when nothing is under way any more', async () => {

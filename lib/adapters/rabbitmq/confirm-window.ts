@@ -1,5 +1,6 @@
 import type { PublishResult } from '../../ports/message-transport';
 import { CONTENT_TYPE } from './message.codec';
+import type { OutgoingMessage } from './outgoing-message';
 import type { RawConfirmChannel } from './raw-channel';
 
 export type Settle = (result: PublishResult) => void;
@@ -31,35 +32,35 @@ export class ConfirmWindow {
     return this.#unconfirmed.size;
   }
 
-  /** Throws what the client throws; then this window must be abandoned. */
-  send(exchange: string, routingKey: string, messageId: string, body: Buffer, settle: Settle): void {
-    this.#unconfirmed.set(messageId, { settle, sentAt: performance.now(), returned: false });
-    const properties = { mandatory: true, persistent: true, contentType: CONTENT_TYPE, messageId };
+  /** `tag` names the message here, whatever its id is. Throws what the client throws; then this window must be abandoned. */
+  send(tag: string, { exchange, routingKey, body, ...given }: OutgoingMessage, settle: Settle): void {
+    this.#unconfirmed.set(tag, { settle, sentAt: performance.now(), returned: false });
+    const properties = { persistent: true, contentType: CONTENT_TYPE, messageId: tag, ...given };
     this.channel.publish(exchange, routingKey, body, properties, (error) => {
       this.#lastConfirmAt = performance.now();
-      this.#end(messageId, (sent) => (error ? 'unavailable' : sent.returned ? 'unroutable' : 'sent'));
+      this.#end(tag, (sent) => (error ? 'unavailable' : sent.returned ? 'unroutable' : 'sent'));
     });
   }
 
   /** Gives these up. Answers whether the broker has confirmed nothing at all since one of them was sent. */
-  expire(messageIds: readonly string[]): boolean {
+  expire(tags: readonly string[]): boolean {
     let isStalled = false;
-    for (const id of messageIds) this.#end(id, (sent) => ((isStalled ||= this.#lastConfirmAt < sent.sentAt), 'unavailable'));
+    for (const tag of tags) this.#end(tag, (sent) => ((isStalled ||= this.#lastConfirmAt < sent.sentAt), 'unavailable'));
     return isStalled;
   }
 
   abandon(): void {
-    for (const id of [...this.#unconfirmed.keys()]) this.#end(id, () => 'unavailable');
+    for (const tag of [...this.#unconfirmed.keys()]) this.#end(tag, () => 'unavailable');
   }
 
   async empty(): Promise<void> {
     if (this.#unconfirmed.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
   }
 
-  #end(messageId: string, resultOf: (sent: Unconfirmed) => PublishResult): void {
-    const sent = this.#unconfirmed.get(messageId);
+  #end(tag: string, resultOf: (sent: Unconfirmed) => PublishResult): void {
+    const sent = this.#unconfirmed.get(tag);
     if (sent === undefined) return;
-    this.#unconfirmed.delete(messageId);
+    this.#unconfirmed.delete(tag);
     sent.settle(resultOf(sent));
     if (this.#unconfirmed.size === 0) this.#onEmpty?.();
   }

@@ -17,6 +17,7 @@ describe('the options of rabbitMqTransport', () => {
     expect(problems({})).toEqual([]);
     expect(resolveRabbitMqSettings({}, engine)).toEqual({
       topology: { exchange: 'sagas', queues: { action: 'saga.steps', undo: 'saga.compensate' } },
+      eventsExchange: 'sagas.events',
       connectionName: 'nest-saga',
       confirmTimeoutMs: 5_000,
       heartbeatSeconds: 10,
@@ -24,7 +25,8 @@ describe('the options of rabbitMqTransport', () => {
   });
 
   it('keep engines and groups apart', () => {
-    const { topology } = resolveRabbitMqSettings({}, { instance: 'billing', group: 'eu' });
+    const { topology, eventsExchange } = resolveRabbitMqSettings({}, { instance: 'billing', group: 'eu' });
+    expect(eventsExchange).toBe('sagas.billing.events');
     expect(topology).toEqual({
       exchange: 'sagas.billing',
       queues: { action: 'saga.billing.steps.eu', undo: 'saga.billing.compensate.eu' },
@@ -50,6 +52,8 @@ describe('the options of rabbitMqTransport', () => {
     [{ exchange: 'amq.topic' }, /"amq\."/],
     [{ exchange: '' }, /"exchange" must be a valid name/],
     [{ stepQueue: 'q', compensateQueue: 'q' }, /must differ/],
+    [{ exchange: 'x', eventsExchange: 'x' }, /"exchange" and "eventsExchange" must differ/],
+    [{ eventsExchange: 'amq.topic' }, /"eventsExchange" must not begin with "amq\."/],
     [{ confirmTimeoutMs: 0 }, /"confirmTimeoutMs"/],
     [{ heartbeatSeconds: Number.NaN }, /"heartbeatSeconds"/],
     [{ exchnage: 'x' }, /there is no option "exchnage" \(did you mean "exchange"\?\)/],

@@ -17,6 +17,8 @@ export interface RabbitMqTransportOptions {
   readonly connection?: ApplicationConnection | string;
   /** Topic exchange. Default `sagas`; `sagas.<instance>` for a named engine. */
   readonly exchange?: string;
+  /** Topic exchange of the events that the application publishes. Default: that of wake-ups with `.events` behind it. */
+  readonly eventsExchange?: string;
   /** Queue of actions. Default `saga.steps`; `saga.<instance>.steps` for a named engine. */
   readonly stepQueue?: string;
   /** Queue of undos. Default `saga.compensate`; `saga.<instance>.compensate` for a named engine. */
@@ -34,6 +36,7 @@ export interface RabbitMqTransportOptions {
 /** The options, complete. Addresses apart: they hold credentials. */
 export interface RabbitMqSettings {
   readonly topology: Topology;
+  readonly eventsExchange: string;
   readonly connectionName: string;
   readonly confirmTimeoutMs: number;
   readonly heartbeatSeconds: number;
@@ -51,11 +54,13 @@ export function resolveRabbitMqSettings(options: RabbitMqTransportOptions, { ins
   const suffix = group === '' ? '' : `.${group}`;
   const queue = (given: string | undefined, work: string): string =>
     (given ?? (isDefault ? `saga.${work}` : `saga.${instance}.${work}`)) + suffix;
+  const exchange = options.exchange ?? (isDefault ? 'sagas' : `sagas.${instance}`);
   return {
     topology: {
-      exchange: options.exchange ?? (isDefault ? 'sagas' : `sagas.${instance}`),
+      exchange,
       queues: { action: queue(options.stepQueue, 'steps'), undo: queue(options.compensateQueue, 'compensate') },
     },
+    eventsExchange: options.eventsExchange ?? `${exchange}.events`,
     connectionName: options.connectionName ?? 'nest-saga',
     confirmTimeoutMs: options.confirmTimeoutMs ?? 5_000,
     heartbeatSeconds: options.heartbeatSeconds ?? 10,

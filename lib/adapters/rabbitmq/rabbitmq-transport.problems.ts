@@ -8,6 +8,7 @@ const KNOWN: Record<keyof RabbitMqTransportOptions, true> = {
   uri: true,
   connection: true,
   exchange: true,
+  eventsExchange: true,
   stepQueue: true,
   compensateQueue: true,
   group: true,
@@ -64,13 +65,15 @@ function problemsOfConnection(options: RabbitMqTransportOptions): readonly strin
 
 function problemsOfNames(options: RabbitMqTransportOptions, engine: EngineName): readonly string[] {
   const problems: string[] = [];
-  for (const option of ['exchange', 'stepQueue', 'compensateQueue', 'group', 'connectionName'] as const) {
+  for (const option of ['exchange', 'eventsExchange', 'stepQueue', 'compensateQueue', 'group', 'connectionName'] as const) {
     const name = options[option];
     if (name !== undefined && !isValidName(name)) problems.push(`"${option}" must be ${NAME_RULE}`);
     else if (name?.startsWith('amq.')) problems.push(`"${option}" must not begin with "amq.": the broker keeps these names for itself`);
   }
-  const { queues } = resolveRabbitMqSettings(options, engine).topology;
-  if (problems.length === 0 && queues.action === queues.undo) problems.push('"stepQueue" and "compensateQueue" must differ');
+  if (problems.length > 0) return problems;
+  const { topology, eventsExchange } = resolveRabbitMqSettings(options, engine);
+  if (topology.queues.action === topology.queues.undo) problems.push('"stepQueue" and "compensateQueue" must differ');
+  if (topology.exchange === eventsExchange) problems.push('"exchange" and "eventsExchange" must differ');
   return problems;
 }
 

@@ -1,5 +1,7 @@
 import type { MessageTransport, PublishResult, Subscription, TransportStatus, WakeUp } from '../../ports/message-transport';
+import type { StoredEvent } from '../../ports/outbox-event';
 import { BrokerLink, type LinkSource } from './broker-link';
+import { EventPublisher } from './event.publisher';
 import { MessageCodec } from './message.codec';
 import { Quarantine } from './quarantine';
 import type { RabbitMqSettings } from './rabbitmq-transport.options';
@@ -17,7 +19,7 @@ export interface RabbitMqConnections {
   readonly secrets: readonly string[];
 }
 
-/** Wake-ups over RabbitMQ. How each part survives a fault is written where it lives. */
+/** Wake-ups, and events of the application, over RabbitMQ. How each part survives a fault is written where it lives. */
 export class RabbitMqTransport implements MessageTransport {
   readonly description: string;
   readonly #trouble: TroubleReporter;
@@ -26,6 +28,7 @@ export class RabbitMqTransport implements MessageTransport {
   readonly #consumeLink: BrokerLink;
   readonly #publishLink: BrokerLink;
   readonly #publisher: WakeUpPublisher;
+  readonly #events: EventPublisher;
   readonly #consumers: { readonly subscription: Subscription; readonly consumer: WakeUpConsumer }[] = [];
   #watchdog: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
@@ -36,19 +39,21 @@ export class RabbitMqTransport implements MessageTransport {
     connections: RabbitMqConnections,
     onTrouble: (error: Error) => void,
   ) {
-    const { topology, confirmTimeoutMs } = settings;
+    const { topology, eventsExchange, confirmTimeoutMs } = settings;
     this.description = `RabbitMQ exchange "${topology.exchange}"`;
     this.#trouble = new TroubleReporter((error) => onTrouble(error), connections.secrets);
     this.#publishLink = new BrokerLink(connections.publish, this.#trouble);
     this.#consumeLink = connections.consume === null ? this.#publishLink : new BrokerLink(connections.consume, this.#trouble);
     this.#links = [...new Set([this.#publishLink, this.#consumeLink])];
     this.#publisher = new WakeUpPublisher(this.#publishLink, topology, this.#codec, confirmTimeoutMs, this.#trouble);
+    this.#events = new EventPublisher(this.#publishLink, eventsExchange, confirmTimeoutMs, this.#trouble);
   }
 
   async open(): Promise<void> {
     if (this.#phase !== 'new') return;
     this.#phase = 'open';
     this.#publisher.start();
+    this.#events.start();
     for (const { consumer } of this.#consumers) consumer.start();
     this.#watchdog = setInterval(() => this.#checkConsumers(), CHECK_EVERY_MS).unref();
     for (const link of this.#links) link.open();
@@ -56,6 +61,10 @@ export class RabbitMqTransport implements MessageTransport {
 
   publish(wakeUps: readonly WakeUp[]): Promise<readonly PublishResult[]> {
     return this.#publisher.publish(wakeUps);
+  }
+
+  publishEvents(events: readonly StoredEvent[]): Promise<readonly ('sent' | 'unavailable')[]> {
+    return this.#events.publish(events);
   }
 
   consume(subscription: Subscription): void {
@@ -90,7 +99,7 @@ export class RabbitMqTransport implements MessageTransport {
     this.#phase = 'closed';
     // From here on every failure is our own doing.
     this.#trouble.silence();
-    await Promise.all([this.#publisher.close(), ...this.#consumers.map(({ consumer }) => consumer.close())]);
+    await Promise.all([this.#publisher.close(), this.#events.close(), ...this.#consumers.map(({ consumer }) => consumer.close())]);
     await Promise.all(this.#links.map((link) => link.close()));
   }
 

@@ -33,13 +33,17 @@ export interface RawChannel {
 }
 
 export interface RawConfirmChannel extends RawChannel {
-  publish(
-    exchange: string,
-    routingKey: string,
-    content: Buffer,
-    properties: { readonly mandatory: boolean; readonly persistent: boolean; readonly contentType: string; readonly messageId: string },
-    onConfirm: (error: unknown) => void,
-  ): boolean;
+  publish(exchange: string, routingKey: string, content: Buffer, properties: RawProperties, onConfirm: (error: unknown) => void): boolean;
+}
+
+export interface RawProperties {
+  readonly mandatory: boolean;
+  readonly persistent: boolean;
+  readonly contentType: string;
+  readonly messageId: string;
+  readonly type?: string;
+  readonly timestamp?: number;
+  readonly headers?: Readonly<Record<string, string | number>>;
 }
 
 /** Whatever arrives was written by somebody else: every property is unknown until it was looked at. */

@@ -21,7 +21,7 @@ export function routingKey(direction: Direction, key: string): string {
 }
 
 /** Repeated at each connect, by publishers too: a broker that lost its disk, or an exchange that was deleted, heals by itself. */
-export async function declareExchange(channel: RawChannel, { exchange }: Topology): Promise<void> {
+export async function declareExchange(channel: RawChannel, exchange: string): Promise<void> {
   await channel.assertExchange(exchange, 'topic', { durable: true });
 }
 
@@ -33,7 +33,7 @@ export async function declareQueue(
   keys: readonly string[],
 ): Promise<{ readonly consumerCount: number }> {
   const queue = topology.queues[direction];
-  await declareExchange(channel, topology);
+  await declareExchange(channel, topology.exchange);
   // A copy, because amqplib writes into what it is given.
   const { consumerCount } = await channel.assertQueue(queue, { durable: true, arguments: { ...QUEUE_ARGUMENTS } });
   for (const key of keys) await channel.bindQueue(queue, topology.exchange, routingKey(direction, key));

@@ -20,7 +20,7 @@ export function joinTransaction(manager: unknown, application: DataSource, commi
     throw new SagaManagerError('the manager has no open transaction; pass the one that dataSource.transaction() gives you');
   }
   if (!isSameDatabase(dataSource.options, application.options)) {
-    throw new SagaManagerError('its DataSource is connected to another database than the sagas, so one transaction cannot hold both');
+    throw new SagaManagerError('its DataSource is connected to another database than the engine, so one transaction cannot hold both');
   }
   return {
     sql: {

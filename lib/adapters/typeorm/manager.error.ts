@@ -1,10 +1,10 @@
 import { SagaError } from '../../errors';
 
-/** Thrown by `start()` when its `manager` cannot carry the saga. Nothing was changed. */
+/** Thrown by `start()` and `publish()` when their `manager` cannot carry the saga or the event. Nothing was changed. */
 export class SagaManagerError extends SagaError {
   readonly code = 'SAGA_MANAGER';
 
   constructor(why: string) {
-    super(`start({ manager }): ${why}`);
+    super(`the transaction of { manager } cannot be joined: ${why}`);
   }
 }

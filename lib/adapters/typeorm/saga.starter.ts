@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 import { SagaBusyError, SagaInvariantError } from '../../errors';
 import type { StartRequest, StartResult } from '../../ports/saga-store';
 import { joinTransaction, type CallersTransaction } from './callers-transaction';
-import { CommitWatch } from './commit.subscriber';
+import type { CommitWatch } from './commit.subscriber';
 import { sqlStateOf } from './database.error';
 import type { EnginePool } from './engine.pool';
 import { Lane } from './lane';
@@ -20,13 +20,13 @@ const FAST_TRIES = 3;
 /** Starts sagas. A key that somebody holds at this moment is waited for in a lane of its own: no report ever queues behind it. */
 export class SagaStarter {
   private readonly keyLane = new Lane();
-  private readonly commits = new CommitWatch();
 
   constructor(
     private readonly pool: EnginePool,
     private readonly schema: string,
     private readonly plans: PlanShelf,
     private readonly application: DataSource,
+    private readonly commits: CommitWatch,
   ) {}
 
   async start(request: StartRequest): Promise<StartResult> {

@@ -1,3 +1,5 @@
+import { outboxTable } from './outbox.table';
+
 /**
  * Version 1 of the tables. Every statement may run twice.
  *
@@ -143,6 +145,7 @@ export function schemaVersion1(schema: string): readonly string[] {
       body_head  bytea       NOT NULL CHECK (octet_length(body_head) <= 65536),
       body_size  bigint      NOT NULL
     )`,
+    ...outboxTable(s, VACUUM_EARLY),
 
     // What no program may get wrong is guarded here too. The WHEN keeps the function off the hot path.
     `CREATE OR REPLACE FUNCTION ${s}.refuse_terminal_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -24,6 +24,8 @@ import type {
   SweepRequest,
   SweepResult,
 } from '../../ports/saga-store';
+import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
+import { CommitWatch } from './commit.subscriber';
 import { deleteStatement, purgeStatement, type DeleteRow, type PurgeRow } from './delete.statement';
 import { EnginePool } from './engine.pool';
 import { findStatement, listStatement, statesStatement, toStoredSaga, type StoredSagaRow } from './find.statement';
@@ -36,6 +38,7 @@ import {
 } from './handlers.statement';
 import { heartbeatStatement, toHeartbeatResults, wakeStatement, type HeartbeatRow } from './heartbeat.statement';
 import { historyStatement, toHistoryEntry, type HistoryRow } from './history.statement';
+import { Outbox } from './outbox';
 import { PlanShelf } from './plan.shelf';
 import { quarantineStatement } from './quarantine.statement';
 import { retrying } from './retrying';
@@ -67,6 +70,7 @@ export class TypeOrmSagaStore implements SagaStore {
   private readonly starter: SagaStarter;
   private readonly claimer: SagaClaimer;
   private readonly applier: SagaApplier;
+  private readonly outbox: Outbox;
   private readonly turns = new Turns();
 
   constructor(private readonly init: TypeOrmSagaStoreInit) {
@@ -75,7 +79,9 @@ export class TypeOrmSagaStore implements SagaStore {
     this.schema = schema;
     this.pool = new EnginePool({ application: dataSource.options, poolSize, namedStatements });
     this.plans = new PlanShelf(schema);
-    this.starter = new SagaStarter(this.pool, schema, this.plans, dataSource);
+    const commits = new CommitWatch();
+    this.starter = new SagaStarter(this.pool, schema, this.plans, dataSource, commits);
+    this.outbox = new Outbox(this.pool, schema, dataSource, commits);
     this.claimer = new SagaClaimer(this.pool, schema, this.plans);
     this.applier = new SagaApplier(this.pool, schema, this.plans, this.turns);
   }
@@ -175,6 +181,22 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async quarantine(message: QuarantinedMessage): Promise<void> {
     await this.query(quarantineStatement(this.schema, message));
+  }
+
+  async addEvent(event: OutboxEvent, manager?: unknown): Promise<{ readonly committed: Promise<void> | null }> {
+    return this.outbox.add(event, manager);
+  }
+
+  async takeEvents(request: TakeEventsRequest): Promise<readonly StoredEvent[]> {
+    return this.outbox.take(request);
+  }
+
+  async dropEvents(ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await this.outbox.drop(ids);
+  }
+
+  async returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void> {
+    if (events.length > 0) await this.outbox.giveBack(taker, events);
   }
 
   /** Statements that may run twice: reads, and writes that come to the same. */

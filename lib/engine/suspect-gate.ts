@@ -20,7 +20,7 @@ const MOST_SUSPECTS = 1_000;
  * lost more runs alone, so that a handler that kills its process is found out and costs no neighbour its outcome.
  */
 export class SuspectGate {
-  private readonly known = new Map<string, WakeUp>();
+  private readonly waiting = new Set<string>();
   private readonly besideOthers: WakeUp[] = [];
   private readonly alone: WakeUp[] = [];
   private readonly stopping = new AbortController();
@@ -39,39 +39,48 @@ export class SuspectGate {
 
   /** Takes in a wake-up whose claim was refused as a suspect's. */
   admit(wakeUp: WakeUp): void {
-    const name = nameOf(wakeUp);
-    if (this.stopping.signal.aborted || this.known.has(name) || this.known.size >= MOST_SUSPECTS) return;
-    this.known.set(name, wakeUp);
-    this.besideOthers.push(wakeUp);
+    this.enqueue(this.besideOthers, wakeUp);
     if (!this.isServing.besideOthers) void this.serveBesideOthers();
   }
 
   /** Nobody waits here any more, and nothing is held back. What runs goes on. */
   stop(): void {
     this.stopping.abort();
-    this.known.clear();
+    this.waiting.clear();
     this.besideOthers.length = 0;
     this.alone.length = 0;
     this.slots.resume();
   }
 
+  private isStopped(): boolean {
+    return this.stopping.signal.aborted;
+  }
+
+  private enqueue(queue: WakeUp[], wakeUp: WakeUp): void {
+    const name = nameOf(wakeUp);
+    if (this.isStopped() || this.waiting.has(name) || this.waiting.size >= MOST_SUSPECTS) return;
+    this.waiting.add(name);
+    queue.push(wakeUp);
+  }
+
+  private next(queue: WakeUp[]): WakeUp | undefined {
+    const wakeUp = queue.shift();
+    // Once its attempt has begun, its next wake-up may be one for another attempt.
+    if (wakeUp !== undefined) this.waiting.delete(nameOf(wakeUp));
+    return wakeUp;
+  }
+
   /** How often they were lost is only known to the store: one that was lost too often for this is refused once more. */
   private async serveBesideOthers(): Promise<void> {
     this.isServing.besideOthers = true;
-    for (let wakeUp = this.besideOthers[0]; wakeUp !== undefined; wakeUp = this.besideOthers[0]) {
+    for (let wakeUp = this.next(this.besideOthers); wakeUp !== undefined; wakeUp = this.next(this.besideOthers)) {
       const end = await this.attempt(wakeUp, BESIDE_OTHERS);
-      if (end === 'no-slot') continue;
-      this.besideOthers.shift();
-      if (end === 'suspect') this.waitForQuiet(wakeUp);
-      else this.known.delete(nameOf(wakeUp));
+      if (end === 'no-slot') this.enqueue(this.besideOthers, wakeUp);
+      if (end !== 'suspect') continue;
+      this.enqueue(this.alone, wakeUp);
+      if (!this.isServing.alone) void this.serveAlone();
     }
     this.isServing.besideOthers = false;
-  }
-
-  private waitForQuiet(wakeUp: WakeUp): void {
-    if (this.stopping.signal.aborted) return;
-    this.alone.push(wakeUp);
-    if (!this.isServing.alone) void this.serveAlone();
   }
 
   private async serveAlone(): Promise<void> {
@@ -79,7 +88,7 @@ export class SuspectGate {
     while (this.alone.length > 0) {
       if (!(await this.clear())) continue;
       await this.runAlone();
-      if (this.stopping.signal.aborted) break;
+      if (this.isStopped()) break;
       this.slots.resume();
       this.goOn();
     }
@@ -90,10 +99,10 @@ export class SuspectGate {
   private async clear(): Promise<boolean> {
     const { signal } = this.stopping;
     if (await this.slots.clear(this.patienceMs, signal)) return true;
-    if (signal.aborted) return false;
+    if (this.isStopped()) return false;
     this.slots.hold();
     if (await this.slots.clear(this.times.holdMs, signal)) return true;
-    if (signal.aborted) return false;
+    if (this.isStopped()) return false;
     // Handlers that run for hours must not keep others from being claimed for more than a small part of the time.
     this.patienceMs = Math.min(this.patienceMs * 2, this.times.longestPatienceMs);
     this.slots.resume();
@@ -106,10 +115,9 @@ export class SuspectGate {
     this.patienceMs = this.times.patienceMs;
     const until = performance.now() + this.times.holdMs;
     do {
-      const wakeUp = this.alone.shift();
+      const wakeUp = this.next(this.alone);
       if (wakeUp === undefined) return;
       await this.attempt(wakeUp, ALONE);
-      this.known.delete(nameOf(wakeUp));
     } while (this.slots.isQuiet && performance.now() < until);
   }
 }

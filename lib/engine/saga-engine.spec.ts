@@ -11,6 +11,7 @@ import { resolveSagaOptions } from '../options/resolve-saga-options';
 import type { SagaModuleOptions } from '../options/saga-module-options';
 import type { MessageTransport } from '../ports/message-transport';
 import type { SagaSignal } from '../ports/saga-observer';
+import type { ShutdownNotice } from '../ports/shutdown-notice';
 import type { CompensationContext, HandlerContext, StepInvoker } from '../ports/step-invoker';
 import { SagaEngine } from './saga-engine';
 
@@ -43,6 +44,7 @@ interface Setup {
   readonly store?: InMemorySagaStore;
   readonly transport?: MessageTransport;
   readonly slotWaitMs?: number;
+  readonly shutdown?: ShutdownNotice;
 }
 
 async function engineWith({
@@ -52,13 +54,14 @@ async function engineWith({
   store = new InMemorySagaStore(),
   transport = new InProcessTransport(new InProcessExchange()),
   slotWaitMs = 5_000,
+  shutdown,
 }: Setup) {
   const signals: SagaSignal[] = [];
   const resolved = resolveSagaOptions(options);
   expect(resolved.problems).toEqual([]);
   const observer = { notify: (signal: SagaSignal) => void signals.push(signal) };
   const engine = new SagaEngine(
-    { store, transport, invoker: invokerOf(handlers, retry), observer, identity: new NodeIdentity() },
+    { store, transport, invoker: invokerOf(handlers, retry), observer, identity: new NodeIdentity(), ...(shutdown && { shutdown }) },
     { ...resolved.engine, slotWaitMs },
   );
   open.push(engine);
@@ -266,5 +269,46 @@ describe('SagaEngine', () => {
     const { id } = await engine.start('s', [{ name: 'a', action: 'a' }], {}, { deadlineMs: 50 });
     const saga = await engine.waitFor(id, 5_000);
     expect([saga.state, saga.cause]).toEqual(['failed', { kind: 'deadline' }]);
+  });
+
+  it('claims nothing more from the moment at which the process is asked to end, and takes what handlers throw then for an interruption', async () => {
+    let askToEnd = (): void => undefined;
+    let fail = (): void => undefined;
+    const shutdown = { listen: (told: () => void) => void (askToEnd = told), close: () => undefined };
+    const { engine, store, signals } = await engineWith({
+      shutdown,
+      handlers: { a: () => new Promise((_, reject) => (fail = () => reject(new Error('the client is closed')))) },
+    });
+    const running = await engine.start('s', [{ name: 'a', action: 'a' }], {}, {});
+    while (!signals.some(({ type }) => type === 'operation.claimed')) await new Promise(setImmediate);
+    askToEnd();
+    const late = await engine.start('s', [{ name: 'a', action: 'a' }], {}, {});
+    fail();
+    await engine.close();
+    const operations = await Promise.all([running, late].map(async ({ id }) => (await store.find(id))?.saga.operations.get('action:0:1')));
+    expect(operations).toMatchObject([
+      { state: 'started', claims: 0, losses: 0, fence: 1 },
+      { state: 'started', claims: 0, losses: 0, fence: 0 },
+    ]);
+  });
+
+  it('gives a claim back that was under way when the process was asked to end', async () => {
+    let askToEnd = (): void => undefined;
+    const store = new InMemorySagaStore();
+    const claim = store.claim.bind(store);
+    store.claim = async (request) => {
+      const result = await claim(request);
+      askToEnd();
+      return result;
+    };
+    let calls = 0;
+    const shutdown = { listen: (told: () => void) => void (askToEnd = told), close: () => undefined };
+    const { engine, signals } = await engineWith({ shutdown, store, handlers: { a: () => calls++ } });
+    const { id } = await engine.start('s', [{ name: 'a', action: 'a' }], {}, {});
+    while (!signals.some(({ type }) => type === 'operation.claimed')) await new Promise(setImmediate);
+    await engine.close();
+    const operation = (await store.find(id))?.saga.operations.get('action:0:1');
+    expect(operation).toMatchObject({ state: 'started', claims: 0, losses: 0, hadUnknown: false });
+    expect(calls).toBe(0);
   });
 });

@@ -9,7 +9,7 @@ import { Compensate, rabbitMqTransport, SagaModule, SagaStep, StepError, typeOrm
 import { Pool } from 'pg';
 
 const { DATABASE_URL, AMQP_URL, WORKER } = process.env;
-const { namespace, options } = JSON.parse(WORKER);
+const { namespace, options, hooks } = JSON.parse(WORKER);
 
 /** What the handlers work with. A provider of its own: its hook runs whenever Nest likes, and nobody can use it after that. */
 class Client {
@@ -55,7 +55,7 @@ class Handlers {}
 step('slow', async (input, ctx) => {
   await client.called('slow', ctx);
   await pause(input?.ms ?? 200);
-  await client.takesEffect('slow', ctx);
+  await client.takesEffect('slow', ctx); // throws, if the application has closed its client meanwhile
 });
 step('refuse', () => {
   throw new StepError({ code: 'REFUSED', message: 'as asked', retryable: false });
@@ -107,5 +107,6 @@ Module({
 
 process.once('disconnect', () => process.exit(1)); // it ends with the test that started it
 const app = await NestFactory.createApplicationContext(Worker, { abortOnError: false });
-app.enableShutdownHooks([], { useProcessExit: true });
+if (hooks === 'exit') app.enableShutdownHooks([], { useProcessExit: true });
+if (hooks === 'plain') app.enableShutdownHooks();
 console.log('at work');

@@ -11,6 +11,9 @@ import { Pool } from 'pg';
 const { DATABASE_URL, AMQP_URL, WORKER } = process.env;
 const { namespace, options, hooks } = JSON.parse(WORKER);
 
+/** How long the client takes: longer than the handlers of the tests that end processes, so that they meet a closed one. */
+const CLOSING_MS = 2_500;
+
 /** What the handlers work with. A provider of its own: its hook runs whenever Nest likes, and nobody can use it after that. */
 class Client {
   pool = new Pool({ connectionString: DATABASE_URL, max: 4 });
@@ -46,6 +49,7 @@ class Client {
     this.isClosed = true;
     console.log('the client is closed');
     await this.pool.end();
+    await pause(CLOSING_MS);
   }
 }
 

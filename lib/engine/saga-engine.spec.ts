@@ -5,6 +5,8 @@ import { InProcessExchange } from '../adapters/memory/in-process.transport-excha
 import { NodeIdentity } from '../adapters/node/node-identity';
 import type { HandlerDeclaration } from '../core/handler-declaration';
 import { contextRef, ref } from '../core/reference';
+import { PLAN_FORMAT } from '../core/plan';
+import { transition } from '../core/transition';
 import type { RetryPolicy } from '../core/retry-policy';
 import { StepError } from '../errors';
 import { resolveSagaOptions } from '../options/resolve-saga-options';
@@ -311,4 +313,43 @@ describe('SagaEngine', () => {
     expect(operation).toMatchObject({ state: 'started', claims: 0, losses: 0, hadUnknown: false });
     expect(calls).toBe(0);
   });
+
+  it('runs what lost two processes alone, says so in the claim, and goes on with the others after it', async () => {
+    const store = new InMemorySagaStore();
+    const client = await engineWith({ store, handlers: { suspect: () => 1 }, options: { workers: { steps: 0, compensations: 0 } } });
+    const { id: suspect } = await client.engine.start('s', [{ name: 'suspect', action: 'suspect' }], {}, {});
+    for (let loss = 1; loss <= 2; loss++) await loseItsProcess(store, suspect);
+
+    const log: string[] = [];
+    let end = (): void => undefined;
+    const handlers: Record<string, Handler> = {
+      suspect: async () => {
+        log.push('suspect begins');
+        await new Promise<void>((resolve) => (end = resolve));
+        log.push('suspect ends');
+      },
+      other: () => log.push('other'),
+    };
+    const { engine, signals } = await engineWith({ store, handlers, options: { sweepMs: 10, resendMs: 10 }, slotWaitMs: 10 });
+    while (log.length === 0) await new Promise(setImmediate);
+    expect((await store.find(suspect))?.saga.operations.get('action:0:1')).toMatchObject({ state: 'running', alone: true, losses: 2 });
+
+    const { id: other } = await engine.start('s', [{ name: 'other', action: 'other' }], {}, {});
+    const isTurnedAway = () => signals.some((signal) => signal.type === 'operation.refused' && signal.reason === 'no-slot');
+    while (!isTurnedAway()) await new Promise(setImmediate);
+    end();
+    const ended = await Promise.all([suspect, other].map(async (id) => engine.waitFor(id, 5_000)));
+    expect(ended.map(({ state }) => state)).toEqual(['completed', 'completed']);
+    expect(log).toEqual(['suspect begins', 'suspect ends', 'other']);
+  });
 });
+
+/** A process claims the first action of a saga and is never heard of again. */
+async function loseItsProcess(store: InMemorySagaStore, sagaId: string): Promise<void> {
+  const operation = { step: 0, direction: 'action', round: 1 } as const;
+  const claimed = await store.claim({ sagaId, operation, claimId: 'lost', worker: 'dead', leaseMs: 1, planFormat: PLAN_FORMAT });
+  if (claimed.kind !== 'claimed') throw new Error(claimed.reason);
+  const event = { type: 'lease-expired', operation, fence: claimed.claim.operation.fence, claimId: 'lost', elapsedMs: 0, seed: 0 } as const;
+  const isTaken = async () => (await store.apply([{ sagaId, event, resendMs: 10, graceMs: 0 }], transition))[0]?.kind === 'applied';
+  while (!(await isTaken())) await new Promise(setImmediate);
+}

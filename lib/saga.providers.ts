@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type Provider } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, ExternalContextCreator, ModuleRef } from '@nestjs/core';
 import { NestLogObserver } from './adapters/logging/nest-log.observer';
 import { NodeIdentity } from './adapters/node/node-identity';
+import { ShutdownListener } from './adapters/node/shutdown-listener';
 import { rabbitMqTransport } from './adapters/rabbitmq/rabbitmq-transport.definition';
 import { typeOrmStore } from './adapters/typeorm';
 import { describeDiscovered, warnAboutDiscovered, warnAboutGlobals } from './discovery/boot-report';
@@ -63,6 +64,7 @@ export class SagaAssembler {
       invoker: new HandlerRegistry(discovered.handlers),
       observer,
       identity: new NodeIdentity(),
+      shutdown: new ShutdownListener(),
     };
     this.autoStart = resolved.autoStart;
     this.runtime.assemble(new SagaEngine(parts, resolved.engine), discovered.definitions);

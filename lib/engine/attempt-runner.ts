@@ -45,6 +45,7 @@ export class AttemptRunner {
 
   /** Resolves when the attempt is over and its slot may be used again. */
   async run(claim: Claim, slots: Slots, claimSentAt: number): Promise<void> {
+    if (this.draining) return this.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
     const call = callOf(claim, attempt.abort.signal);
     if ('kind' in call) return this.report(claim, this.unresolved(claim, call));

@@ -5,12 +5,15 @@ import { InProcessExchange } from '../adapters/memory/in-process.transport-excha
 import { NodeIdentity } from '../adapters/node/node-identity';
 import type { HandlerDeclaration } from '../core/handler-declaration';
 import { contextRef, ref } from '../core/reference';
+import { PLAN_FORMAT } from '../core/plan';
+import { transition } from '../core/transition';
 import type { RetryPolicy } from '../core/retry-policy';
 import { StepError } from '../errors';
 import { resolveSagaOptions } from '../options/resolve-saga-options';
 import type { SagaModuleOptions } from '../options/saga-module-options';
 import type { MessageTransport } from '../ports/message-transport';
 import type { SagaSignal } from '../ports/saga-observer';
+import type { ShutdownNotice } from '../ports/shutdown-notice';
 import type { CompensationContext, HandlerContext, StepInvoker } from '../ports/step-invoker';
 import { SagaEngine } from './saga-engine';
 
@@ -43,6 +46,7 @@ interface Setup {
   readonly store?: InMemorySagaStore;
   readonly transport?: MessageTransport;
   readonly slotWaitMs?: number;
+  readonly shutdown?: ShutdownNotice;
 }
 
 async function engineWith({
@@ -52,13 +56,14 @@ async function engineWith({
   store = new InMemorySagaStore(),
   transport = new InProcessTransport(new InProcessExchange()),
   slotWaitMs = 5_000,
+  shutdown,
 }: Setup) {
   const signals: SagaSignal[] = [];
   const resolved = resolveSagaOptions(options);
   expect(resolved.problems).toEqual([]);
   const observer = { notify: (signal: SagaSignal) => void signals.push(signal) };
   const engine = new SagaEngine(
-    { store, transport, invoker: invokerOf(handlers, retry), observer, identity: new NodeIdentity() },
+    { store, transport, invoker: invokerOf(handlers, retry), observer, identity: new NodeIdentity(), ...(shutdown && { shutdown }) },
     { ...resolved.engine, slotWaitMs },
   );
   open.push(engine);
@@ -268,4 +273,84 @@ describe('SagaEngine', () => {
     const saga = await engine.waitFor(id, 5_000);
     expect([saga.state, saga.cause]).toEqual(['failed', { kind: 'deadline' }]);
   });
+
+  it('claims nothing more from the moment at which the process is asked to end, and takes what handlers throw then for an interruption', async () => {
+    let askToEnd = (): void => undefined;
+    let fail = (): void => undefined;
+    const shutdown = { listen: (told: () => void) => void (askToEnd = told), close: () => undefined };
+    const { engine, store, signals } = await engineWith({
+      shutdown,
+      handlers: { a: () => new Promise((_, reject) => (fail = () => reject(new Error('the client is closed')))) },
+    });
+    const running = await engine.start('s', [{ name: 'a', action: 'a' }], {}, {});
+    while (!signals.some(({ type }) => type === 'operation.claimed')) await new Promise(setImmediate);
+    askToEnd();
+    const late = await engine.start('s', [{ name: 'a', action: 'a' }], {}, {});
+    fail();
+    await engine.close();
+    const operations = await Promise.all([running, late].map(async ({ id }) => (await store.find(id))?.saga.operations.get('action:0:1')));
+    expect(operations).toMatchObject([
+      { state: 'started', claims: 0, losses: 0, fence: 1 },
+      { state: 'started', claims: 0, losses: 0, fence: 0 },
+    ]);
+  });
+
+  it('gives a claim back that was under way when the process was asked to end', async () => {
+    let askToEnd = (): void => undefined;
+    const store = new InMemorySagaStore();
+    const claim = store.claim.bind(store);
+    store.claim = async (request) => {
+      const result = await claim(request);
+      askToEnd();
+      return result;
+    };
+    let calls = 0;
+    const shutdown = { listen: (told: () => void) => void (askToEnd = told), close: () => undefined };
+    const { engine, signals } = await engineWith({ shutdown, store, handlers: { a: () => calls++ } });
+    const { id } = await engine.start('s', [{ name: 'a', action: 'a' }], {}, {});
+    while (!signals.some(({ type }) => type === 'operation.claimed')) await new Promise(setImmediate);
+    await engine.close();
+    const operation = (await store.find(id))?.saga.operations.get('action:0:1');
+    expect(operation).toMatchObject({ state: 'started', claims: 0, losses: 0, hadUnknown: false });
+    expect(calls).toBe(0);
+  });
+
+  it('runs what lost two processes alone, says so in the claim, and goes on with the others after it', async () => {
+    const store = new InMemorySagaStore();
+    const client = await engineWith({ store, handlers: { suspect: () => 1 }, options: { workers: { steps: 0, compensations: 0 } } });
+    const { id: suspect } = await client.engine.start('s', [{ name: 'suspect', action: 'suspect' }], {}, {});
+    for (let loss = 1; loss <= 2; loss++) await loseItsProcess(store, suspect);
+
+    const log: string[] = [];
+    let end = (): void => undefined;
+    const handlers: Record<string, Handler> = {
+      suspect: async () => {
+        log.push('suspect begins');
+        await new Promise<void>((resolve) => (end = resolve));
+        log.push('suspect ends');
+      },
+      other: () => log.push('other'),
+    };
+    const { engine, signals } = await engineWith({ store, handlers, options: { sweepMs: 10, resendMs: 10 }, slotWaitMs: 10 });
+    while (log.length === 0) await new Promise(setImmediate);
+    expect((await store.find(suspect))?.saga.operations.get('action:0:1')).toMatchObject({ state: 'running', alone: true, losses: 2 });
+
+    const { id: other } = await engine.start('s', [{ name: 'other', action: 'other' }], {}, {});
+    const isTurnedAway = () => signals.some((signal) => signal.type === 'operation.refused' && signal.reason === 'no-slot');
+    while (!isTurnedAway()) await new Promise(setImmediate);
+    end();
+    const ended = await Promise.all([suspect, other].map(async (id) => engine.waitFor(id, 5_000)));
+    expect(ended.map(({ state }) => state)).toEqual(['completed', 'completed']);
+    expect(log).toEqual(['suspect begins', 'suspect ends', 'other']);
+  });
 });
+
+/** A process claims the first action of a saga and is never heard of again. */
+async function loseItsProcess(store: InMemorySagaStore, sagaId: string): Promise<void> {
+  const operation = { step: 0, direction: 'action', round: 1 } as const;
+  const claimed = await store.claim({ sagaId, operation, claimId: 'lost', worker: 'dead', leaseMs: 1, planFormat: PLAN_FORMAT });
+  if (claimed.kind !== 'claimed') throw new Error(claimed.reason);
+  const event = { type: 'lease-expired', operation, fence: claimed.claim.operation.fence, claimId: 'lost', elapsedMs: 0, seed: 0 } as const;
+  const isTaken = async () => (await store.apply([{ sagaId, event, resendMs: 10, graceMs: 0 }], transition))[0]?.kind === 'applied';
+  while (!(await isTaken())) await new Promise(setImmediate);
+}

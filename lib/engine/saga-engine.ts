@@ -16,6 +16,7 @@ import type { Identity } from '../ports/identity';
 import type { MessageTransport, WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaQuery, SagaStore, StoredHistoryEntry } from '../ports/saga-store';
+import type { ShutdownNotice } from '../ports/shutdown-notice';
 import type { StepInvoker } from '../ports/step-invoker';
 import { AttemptRunner } from './attempt-runner';
 import { Committer } from './committer';
@@ -41,6 +42,8 @@ export interface EngineParts {
   readonly invoker: StepInvoker;
   readonly observer: SagaObserver;
   readonly identity: Identity;
+  /** Default: only `stop` and `close` end the work. */
+  readonly shutdown?: ShutdownNotice;
 }
 
 export interface CompensateOptions {
@@ -130,6 +133,7 @@ export class SagaEngine {
     if (this.phase === 'running') return;
     if (this.phase !== 'open' || this.closing !== undefined) throw new SagaClosedError('run');
     this.phase = 'running';
+    this.parts.shutdown?.listen(() => void this.stop());
     this.consume('action', 'step');
     this.consume('undo', 'compensation');
     this.sweeper.start();
@@ -182,6 +186,7 @@ export class SagaEngine {
   private async closeParts(): Promise<void> {
     await this.opening?.catch(() => undefined); // a process that does not get to start must still be closed
     await this.stop();
+    this.parts.shutdown?.close();
     const wasOpen = this.phase !== 'new';
     this.phase = 'closed';
     this.dispatcher.stop();

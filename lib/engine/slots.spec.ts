@@ -37,7 +37,6 @@ describe('slots', () => {
     const third = slots.take(100);
     await jest.advanceTimersByTimeAsync(100);
     expect(await third).toBe(false);
-    expect(slots.running).toBe(2);
   });
 
   it('are not there at all when there are none', async () => {
@@ -69,7 +68,7 @@ describe('slots', () => {
     await jest.advanceTimersByTimeAsync(10);
     expect(await gaveUp).toBe(false);
     slots.release();
-    expect(slots.running).toBe(0);
+    expect(slots.isQuiet).toBe(true);
     expect(await slots.take(0)).toBe(true);
   });
 
@@ -144,5 +143,39 @@ describe('slots', () => {
     await waiting;
     await settled();
     expect(idle).toBe(false);
+  });
+
+  it('are not given out while they are held, and go to who waited as soon as they are not', async () => {
+    const slots = new Slots(2);
+    slots.hold();
+    const gaveUp = slots.take(10);
+    const waiting = slots.take(60_000);
+    await jest.advanceTimersByTimeAsync(10);
+    expect(await gaveUp).toBe(false);
+    slots.resume();
+    expect(await waiting).toBe(true);
+  });
+
+  it('are not given out while they are held when one of them is given back', async () => {
+    const slots = new Slots(1);
+    await slots.take(0);
+    slots.hold();
+    const waiting = slots.take(10);
+    slots.release();
+    await jest.advanceTimersByTimeAsync(10);
+    expect(await waiting).toBe(false);
+  });
+
+  it.each(['settle', 'fail'] as const)('are quiet only when the last handler that was left behind has ended (%s)', async (how) => {
+    let quiet = 0;
+    const slots = new Slots(2, () => quiet++);
+    const left = hanging();
+    await slots.take(0);
+    slots.leaveBehind(left.handler);
+    slots.release();
+    expect([slots.isQuiet, quiet]).toEqual([false, 0]);
+    left[how]();
+    await settled();
+    expect([slots.isQuiet, quiet]).toEqual([true, 1]);
   });
 });

@@ -5,13 +5,18 @@
 export class Slots {
   private taken = 0;
   private leftOver = 0;
+  private held = false;
   private readonly waiting = new Set<() => void>();
   private readonly idle = new Set<() => void>();
 
-  constructor(private readonly size: number) {}
+  constructor(
+    private readonly size: number,
+    private readonly onQuiet: () => void = () => undefined,
+  ) {}
 
-  get running(): number {
-    return this.taken;
+  /** No handler runs, not even one that outlived its attempt, and none is about to. */
+  get isQuiet(): boolean {
+    return this.taken === 0 && this.leftOver === 0;
   }
 
   /** Too many handlers never settled; nothing can be claimed until some do. */
@@ -37,15 +42,31 @@ export class Slots {
   }
 
   private tryTake(): boolean {
-    if (this.taken >= this.size || this.exhausted) return false;
+    if (this.held || this.taken >= this.size || this.exhausted) return false;
     this.taken++;
     return true;
+  }
+
+  /** Gives no slot out until `resume`; who asks waits as if all were taken. */
+  hold(): void {
+    this.held = true;
+  }
+
+  resume(): void {
+    this.held = false;
+    this.wakeNext();
+  }
+
+  /** The one slot that is given out while the others are held. */
+  takeHeld(): void {
+    this.taken++;
   }
 
   release(): void {
     this.taken--;
     this.wakeNext();
     if (this.taken === 0) for (const resolve of this.idle) resolve();
+    if (this.isQuiet) this.onQuiet();
   }
 
   /** Counts a handler that still runs although its attempt is over, until it settles. */
@@ -54,6 +75,7 @@ export class Slots {
     const settled = (): void => {
       this.leftOver--;
       this.wakeNext();
+      if (this.isQuiet) this.onQuiet();
     };
     handler.then(settled, settled);
   }

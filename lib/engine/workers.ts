@@ -1,14 +1,14 @@
-import { PLAN_FORMAT } from '../core/plan';
-import { keyOf } from '../core/draft';
 import type { Direction } from '../core/operation';
 import type { Identity } from '../ports/identity';
 import type { Delivery, WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { Claim, SagaStore } from '../ports/saga-store';
+import type { SagaStore } from '../ports/saga-store';
 import type { StepInvoker } from '../ports/step-invoker';
 import type { AttemptRunner } from './attempt-runner';
-import { SLOT_WAIT_MS } from '../options/engine-options';
-import { Slots } from './slots';
+import { Claimer, type ClaimTerms } from './claimer';
+import { SLOT_WAIT_MS, type SuspectTimes } from '../options/engine-options';
+import { SlotPair } from './slot-pair';
+import { ORDINARY, SuspectGate, type AttemptEnd } from './suspect-gate';
 import { toError } from './to-error';
 
 const MOST_TURNED_AWAY = 1_000;
@@ -18,28 +18,34 @@ const MOST_TURNED_AWAY = 1_000;
  * the outcome: from the claim on the lease owns the work, and a redelivery cannot claim what is running.
  */
 export class Workers {
-  private readonly slots: Readonly<Record<Direction, Slots>>;
+  private readonly claimer: Claimer;
+  private readonly slots: SlotPair;
+  private readonly suspects: SuspectGate;
   private readonly turnedAway: Readonly<Record<Direction, WakeUp[]>> = { action: [], undo: [] };
   private draining = false;
 
   constructor(
-    private readonly store: SagaStore,
+    store: SagaStore,
     private readonly invoker: StepInvoker,
     private readonly runner: AttemptRunner,
     private readonly observer: SagaObserver,
-    private readonly identity: Identity,
+    identity: Identity,
     private readonly options: {
       readonly workers: Readonly<Record<Direction, number>>;
       readonly leaseMs: number;
       readonly slotWaitMs?: number;
+      readonly suspects?: SuspectTimes;
     },
   ) {
-    this.slots = { action: new Slots(options.workers.action), undo: new Slots(options.workers.undo) };
+    this.claimer = new Claimer(store, invoker, observer, identity, options.leaseMs);
+    this.slots = new SlotPair(options.workers);
+    const attempt = async (wakeUp: WakeUp, terms: ClaimTerms): Promise<AttemptEnd> => this.attempt(wakeUp, terms, () => undefined);
+    this.suspects = new SuspectGate(this.slots, attempt, () => this.welcomeAllBack(), options.suspects);
   }
 
   /** Too many handlers outlived their timeout: nothing more is claimed until some settle. */
   get exhausted(): boolean {
-    return this.slots.action.exhausted || this.slots.undo.exhausted;
+    return this.slots.exhausted;
   }
 
   /** A wake-up from the transport. */
@@ -57,22 +63,31 @@ export class Workers {
   }
 
   private async work(wakeUp: WakeUp, ack: () => void): Promise<void> {
-    const slots = this.slots[wakeUp.operation.direction];
-    if (!(await slots.take(this.options.slotWaitMs ?? SLOT_WAIT_MS))) {
-      ack();
-      this.turnAway(wakeUp);
-      return;
-    }
+    const end = await this.attempt(wakeUp, ORDINARY, ack);
+    if (end === 'suspect') this.suspects.admit(wakeUp);
+    if (end !== 'no-slot') return;
+    ack();
+    this.turnAway(wakeUp);
+  }
+
+  private async attempt(wakeUp: WakeUp, terms: ClaimTerms, ack: () => void): Promise<AttemptEnd> {
+    const { direction } = wakeUp.operation;
+    const slots = this.slots.of(direction);
+    if (terms.alone) slots.takeHeld();
+    else if (!(await slots.take(this.options.slotWaitMs ?? SLOT_WAIT_MS))) return 'no-slot';
     try {
+      if (this.draining) return 'over'; // left unacknowledged, as above
       const sentAt = performance.now();
-      const claim = await this.claim(wakeUp);
+      const result = await this.claimer.claim(wakeUp, terms);
       ack();
-      if (claim !== null) await this.runner.run(claim, slots, sentAt);
+      if (result?.kind === 'claimed') await this.runner.run(result.claim, slots, sentAt);
+      return result?.kind === 'refused' && result.reason === 'suspect' ? 'suspect' : 'over';
     } catch (error) {
       this.observer.notify({ type: 'engine.trouble', where: 'worker', error: toError(error) });
+      return 'over';
     } finally {
       slots.release();
-      this.welcomeBack(wakeUp.operation.direction);
+      this.welcomeBack(direction);
     }
   }
 
@@ -89,39 +104,17 @@ export class Workers {
     if (wakeUp !== undefined) this.wake(wakeUp);
   }
 
-  private async claim({ sagaId, operation, key }: WakeUp): Promise<Claim | null> {
-    if (this.draining || !this.invoker.has(operation.direction, key)) return null;
-    const { leaseMs } = this.options;
-    try {
-      const result = await this.store.claim({
-        sagaId,
-        operation,
-        claimId: this.identity.newId(),
-        worker: this.identity.worker,
-        leaseMs,
-        planFormat: PLAN_FORMAT,
-        canVerify: this.invoker.has('verify', key),
-        alone: true,
-      });
-      if (result.kind === 'claimed') return this.accept(result.claim);
-      this.observer.notify({ type: 'operation.refused', sagaId, operation, reason: result.reason });
-    } catch (error) {
-      this.observer.notify({ type: 'engine.trouble', where: 'claim', error: toError(error) });
+  /** After a time in which nothing was claimed every slot is free, not only one. */
+  private welcomeAllBack(): void {
+    for (const direction of ['action', 'undo'] as const) {
+      for (let slot = 0; slot < this.options.workers[direction]; slot++) this.welcomeBack(direction);
     }
-    return null; // acknowledged all the same: the row is still due, and a sweeper will send another wake-up
-  }
-
-  private accept(claim: Claim): Claim {
-    const { step, direction, round } = claim.operation;
-    const key = keyOf(claim.basis.plan, claim.operation);
-    const attempt = claim.operation.claims - claim.operation.losses;
-    this.observer.notify({ type: 'operation.claimed', sagaId: claim.sagaId, operation: { step, direction, round }, key, attempt });
-    return claim;
   }
 
   /** Claims nothing more. Resolves when no handler runs. */
   async drain(): Promise<void> {
     this.draining = true;
-    await Promise.all([this.slots.action.whenIdle(), this.slots.undo.whenIdle()]);
+    this.suspects.stop();
+    await this.slots.whenIdle();
   }
 }

@@ -21,6 +21,8 @@ export interface EngineOptions {
   readonly retention: { readonly finishedMs: number | null; readonly quarantinedMs: number | null };
   /** A delivery without a free slot for this long is acknowledged unclaimed; its row is still due. */
   readonly slotWaitMs?: number;
+  /** How operations wait whose process died. */
+  readonly suspects?: SuspectTimes;
   /** After this long without a confirmed wake-up, work is claimed straight from the store. */
   readonly brokerFallbackMs: number;
 }
@@ -30,3 +32,15 @@ export const RESEND_MAX_MS = 300_000;
 
 /** `slotWaitMs`, unless a test is in a hurry. */
 export const SLOT_WAIT_MS = 5_000;
+
+export interface SuspectTimes {
+  /** How long a suspect waits for the process to become idle by itself. */
+  readonly patienceMs: number;
+  /** It doubles up to this when the process did not become idle although nothing was claimed. */
+  readonly longestPatienceMs: number;
+  /** For how long nothing else is claimed: while the process becomes idle, and again while suspects have it to themselves. */
+  readonly holdMs: number;
+}
+
+/** `suspects`, unless a test is in a hurry. */
+export const SUSPECT_TIMES: SuspectTimes = { patienceMs: 5_000, longestPatienceMs: 300_000, holdMs: 30_000 };

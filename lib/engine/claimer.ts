@@ -1,0 +1,51 @@
+import { keyOf } from '../core/draft';
+import { PLAN_FORMAT } from '../core/plan';
+import type { Identity } from '../ports/identity';
+import type { WakeUp } from '../ports/message-transport';
+import type { SagaObserver } from '../ports/saga-observer';
+import type { Claim, ClaimRequest, ClaimResult, SagaStore } from '../ports/saga-store';
+import type { StepInvoker } from '../ports/step-invoker';
+import { toError } from './to-error';
+
+/** How suspicious an operation may be that is claimed, and whether anything runs beside it. */
+export type ClaimTerms = Required<Pick<ClaimRequest, 'maxLosses' | 'alone'>>;
+
+/** Asks the store for the operation that a wake-up names, and says what became of it. */
+export class Claimer {
+  constructor(
+    private readonly store: SagaStore,
+    private readonly invoker: StepInvoker,
+    private readonly observer: SagaObserver,
+    private readonly identity: Identity,
+    private readonly leaseMs: number,
+  ) {}
+
+  /** Null when nobody can say: the row is still due, and a sweeper will send another wake-up. */
+  async claim({ sagaId, operation, key }: WakeUp, terms: ClaimTerms): Promise<ClaimResult | null> {
+    if (!this.invoker.has(operation.direction, key)) return null;
+    try {
+      const result = await this.store.claim({
+        sagaId,
+        operation,
+        claimId: this.identity.newId(),
+        worker: this.identity.worker,
+        leaseMs: this.leaseMs,
+        planFormat: PLAN_FORMAT,
+        canVerify: this.invoker.has('verify', key),
+        ...terms,
+      });
+      if (result.kind === 'claimed') this.announce(result.claim);
+      else this.observer.notify({ type: 'operation.refused', sagaId, operation, reason: result.reason });
+      return result;
+    } catch (error) {
+      this.observer.notify({ type: 'engine.trouble', where: 'claim', error: toError(error) });
+      return null;
+    }
+  }
+
+  private announce({ sagaId, operation, basis }: Claim): void {
+    const { step, direction, round, claims, losses } = operation;
+    const key = keyOf(basis.plan, operation);
+    this.observer.notify({ type: 'operation.claimed', sagaId, operation: { step, direction, round }, key, attempt: claims - losses });
+  }
+}

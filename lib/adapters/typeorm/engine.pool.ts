@@ -1,5 +1,5 @@
 import type { DataSource, DataSourceOptions } from 'typeorm';
-import { SagaClosedError } from '../../errors';
+import { SagaClosedError, SagaConfigurationError } from '../../errors';
 import { cancelStatement } from './cancel-statement';
 import { isWornOut, redacted } from './database.error';
 import { engineOptions } from './engine-options';
@@ -32,15 +32,21 @@ export class EnginePool implements Sql {
   /** Connects. Nothing is connected before. */
   async open(): Promise<void> {
     if (this.dataSource !== null) return;
-    const first = await this.connect('');
-    const [row] = await run<{ readonly isolation: string }>(first, isolationQuery, false);
-    if (row?.isolation === 'read committed') {
-      this.dataSource = first;
-      return;
-    }
     // The statements rely on seeing what was committed while they waited; a database may have another default.
-    await first.destroy();
-    this.dataSource = await this.connect('-c default_transaction_isolation=read\\ committed');
+    let isolation = '';
+    for (const startup of ['', '-c default_transaction_isolation=read\\ committed']) {
+      const dataSource = await this.connect(startup);
+      isolation = (await run<{ readonly isolation: string }>(dataSource, isolationQuery, false))[0]?.isolation ?? '';
+      if (isolation === 'read committed') {
+        this.dataSource = dataSource;
+        return;
+      }
+      await dataSource.destroy();
+    }
+    throw new SagaConfigurationError([
+      `typeOrmStore(): the engine needs READ COMMITTED, its connections are ${isolation}, and what it asks for when it connects is ` +
+        "ignored, probably by pgbouncer: ALTER ROLE … SET default_transaction_isolation = 'read committed'",
+    ]);
   }
 
   async close(): Promise<void> {

@@ -17,12 +17,13 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => pgbouncer.stop());
 
-async function boot(): Promise<SagaApp> {
+async function boot(settings = ''): Promise<SagaApp> {
   namespace = freshName();
   const inDatabase = (server: string): string => Object.assign(new URL(server), { pathname: `/${namespace}` }).href;
   await withClient(process.env['DATABASE_URL'] ?? '', (admin) => admin.query(`CREATE DATABASE ${namespace}`));
   [direct, url] = [inDatabase(process.env['DATABASE_URL'] ?? ''), inDatabase(pgbouncer.url)];
   await makeEffects(direct);
+  if (settings !== '') await withClient(direct, (admin) => admin.query(`ALTER DATABASE ${namespace} ${settings}`));
   const store = typeOrmStore({ schema: namespace, autoMigrate: true, namedStatements: false });
   return bootSagaApp({ providers: [Effects], namespace, database: { url }, options: { store } });
 }
@@ -76,5 +77,9 @@ describe('Through pgbouncer in transaction mode', () => {
     expect(await standingEffects(direct)).toHaveLength(4 * plans.filter((steps) => steps === GOOD).length);
     expect(await expectWholeSagas(direct, namespace)).toBe(plans.length);
     expect(await uncaught.stop()).toEqual([]);
+  });
+
+  it('an isolation that the engine cannot change from there is refused at boot, with what to do', async () => {
+    await expect(boot('SET default_transaction_isolation = serializable')).rejects.toThrow(/READ COMMITTED.*serializable.*ALTER ROLE/s);
   });
 });

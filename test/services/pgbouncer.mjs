@@ -72,6 +72,7 @@ pool_mode = transaction
 default_pool_size = ${poolSize}
 max_client_conn = 200
 server_login_retry = 1
+ignore_startup_parameters = extra_float_digits,options
 `,
     { mode: 0o600 },
   );

@@ -746,24 +746,77 @@ describe('typeOrmStore()', () => {
 });
 
 describe('a network that falls silent', () => {
-  it('costs a statement its answer after a while, and the next one has a connection that works', async () => {
+  const one: Statement = { text: 'SELECT 1 AS one', values: [] };
+
+  async function overWire(use: (pool: EnginePool, wire: Proxy) => Promise<void>): Promise<void> {
     const wire = await Proxy.for(databaseUrl()).reserve();
     await wire.plugIn();
     const { username, password, pathname } = new URL(databaseUrl());
     const url = `postgres://${username}:${password}@127.0.0.1:${wire.port}${pathname}`;
     const pool = new EnginePool({ application: { type: 'postgres', url }, poolSize: 2, namedStatements: true, answerMs: 200 });
     await pool.open();
-    const ask = () => pool.query<{ readonly one: number }>({ text: 'SELECT 1 AS one', values: [] });
     try {
-      expect(await ask()).toEqual([{ one: 1 }]);
-      wire.blackhole();
-      const error = await rejection(ask());
-      expect(error.message).toContain('no answer within 200 ms');
-      wire.pass();
-      expect(await ask()).toEqual([{ one: 1 }]);
+      await use(pool, wire);
     } finally {
       await pool.close();
       await wire.plugOut();
     }
+  }
+
+  it('costs a statement its answer after a while, and the next one has a connection that works', async () => {
+    await overWire(async (pool, wire) => {
+      expect(await pool.query(one)).toEqual([{ one: 1 }]);
+      wire.blackhole();
+      const error = await rejection(pool.query(one));
+      expect(error.message).toContain('no answer within 200 ms');
+      wire.pass();
+      expect(await pool.query(one)).toEqual([{ one: 1 }]);
+    });
+  });
+
+  it('costs a transaction its answer as well, wherever it was', async () => {
+    await overWire(async (pool, wire) => {
+      const error = await rejection(
+        pool.transaction(async (sql) => {
+          await sql.query(one);
+          wire.blackhole();
+          await sql.query(one);
+        }),
+      );
+      expect(error.message).toContain('no answer within 200 ms');
+      wire.pass();
+      const atCommit = await rejection(pool.transaction(async () => wire.blackhole()));
+      expect(atCommit.message).toContain('no answer within 200 ms');
+      wire.pass();
+      expect(await pool.transaction((sql) => sql.query(one))).toEqual([{ one: 1 }]);
+    });
+  });
+});
+
+describe('a statement that was given up', () => {
+  it('does not stay behind in the server: a lock that is held for long must not use up its connections', async () => {
+    await withApplication(async (app) => {
+      const name = freshSchema();
+      await app.query(`CREATE TABLE ${name} ()`);
+      const options = { type: 'postgres', url: databaseUrl(), applicationName: name } as const;
+      const pool = new EnginePool({ application: options, poolSize: 2, namedStatements: true, answerMs: 200 });
+      await pool.open();
+      const locker = app.createQueryRunner();
+      try {
+        await locker.startTransaction();
+        await locker.query(`LOCK TABLE ${name}`);
+        const asks = Array.from({ length: 6 }, () => rejection(pool.query({ text: `SELECT 1 FROM ${name}`, values: [] })));
+        for (const { message } of await Promise.all(asks)) expect(message).toContain('no answer within 200 ms');
+        await until(async () => {
+          const waiting = `SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`;
+          return (await app.query<unknown[]>(waiting, [`${name} nest-saga`])).length === 0;
+        });
+      } finally {
+        await locker.rollbackTransaction();
+        await locker.release();
+        await pool.close();
+        await app.query(`DROP TABLE ${name}`);
+      }
+    });
   });
 });

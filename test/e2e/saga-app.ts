@@ -28,6 +28,8 @@ export interface AppSetup {
   readonly controllers?: readonly Type[];
   readonly imports?: readonly (DynamicModule | Type)[];
   readonly options?: Partial<SagaModuleOptions & SagaModuleExtras>;
+  /** Of the application's DataSource, beside the defaults. */
+  readonly database?: Readonly<Record<string, unknown>>;
   /** Shared by applications that are to work together. Default: a fresh one. */
   readonly namespace?: string;
   readonly logger?: LoggerService | false;
@@ -55,8 +57,8 @@ export async function closeApps(): Promise<void> {
   await Promise.all([...running].map((app) => app.close()));
 }
 
-export function databaseModule(): DynamicModule {
-  return TypeOrmModule.forRoot({ type: 'postgres', url: process.env.DATABASE_URL ?? '', poolSize: 4, retryAttempts: 1 });
+export function databaseModule(options: AppSetup['database'] = {}): DynamicModule {
+  return TypeOrmModule.forRoot({ type: 'postgres', url: process.env.DATABASE_URL ?? '', poolSize: 4, retryAttempts: 1, ...options });
 }
 
 /** Small times, so that what takes seconds in production takes moments here. */
@@ -67,13 +69,14 @@ export async function bootSagaApp({
   controllers = [],
   imports = [],
   options = {},
+  database = {},
   namespace = freshName(),
   logger = false,
 }: AppSetup = {}): Promise<SagaApp> {
   const watch = new SignalLog();
   @Module({
     imports: [
-      databaseModule(),
+      databaseModule(database),
       ...imports,
       SagaModule.forRoot({
         store: typeOrmStore({ schema: namespace, autoMigrate: true }),

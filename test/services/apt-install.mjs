@@ -1,6 +1,6 @@
 // Installs a Debian package without letting it start its service.
 import { spawnSync } from 'node:child_process';
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { Belongings } from './belongings.mjs';
 import { withLock } from './lock.mjs';
@@ -10,6 +10,12 @@ import { beforeExit } from './shutdown.mjs';
 const POLICY = '/usr/sbin/policy-rc.d';
 const KEPT_POLICY = `${POLICY}.kept-by-nest-saga`;
 const FORBID = '#!/bin/sh\nexit 101\n';
+
+/** As root on Debian or Ubuntu. */
+export function mayAptInstall() {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false;
+  return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
+}
 
 export async function aptInstall(name, { isInstalled }) {
   await withLock(tmpdir(), 'apt', async () => {

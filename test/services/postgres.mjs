@@ -13,21 +13,21 @@ const ATTEMPTS = 3;
 const START_TIMEOUT_MS = 30_000;
 
 /**
- * @param {{ root: string, fast?: boolean, belongings?: Belongings }} options `fast` gives up what
- *   survives a crash of the machine (not of a process); the data is thrown away anyway.
+ * @param {{ root: string, fast?: boolean, settings?: object, belongings?: Belongings }} options `fast` gives
+ *   up what survives a crash of the machine (not of a process); the data is thrown away anyway. `settings`: of postgresql.conf.
  * @returns {Promise<{ url: string, pid?: number, port?: number, stop: () => Promise<void> }>}
  */
-export async function startPostgres({ root, fast = false, belongings = new Belongings() }) {
+export async function startPostgres({ root, fast = false, settings = {}, belongings = new Belongings() }) {
   if (process.env.DATABASE_URL) return { url: process.env.DATABASE_URL, stop: async () => {} };
   try {
-    return await start({ root, fast, belongings });
+    return await start({ root, fast, settings, belongings });
   } catch (error) {
     await belongings.close();
     throw error;
   }
 }
 
-async function start({ root, fast, belongings }) {
+async function start({ root, fast, settings, belongings }) {
   const user = postgresUser();
   const folder = belongings.makeFolder(reachableTmpdir(), 'nest-saga-postgres-', 0o755);
   const bin = postgresBinaries({ root, user, makeFolder: () => folder });
@@ -57,7 +57,7 @@ async function start({ root, fast, belongings }) {
 
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
-    const server = run('postgres', ['-D', data, ...settings({ port, fast })], { endWith: 'SIGINT' });
+    const server = run('postgres', ['-D', data, ...options({ port, fast, settings })], { endWith: 'SIGINT' });
     if (await isReady(server, data)) {
       const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
       return { url, pid: server.pid, port, stop: () => belongings.close() };
@@ -68,7 +68,7 @@ async function start({ root, fast, belongings }) {
   }
 }
 
-function settings({ port, fast }) {
+function options({ port, fast, settings }) {
   const values = {
     port,
     listen_addresses: '127.0.0.1',
@@ -76,6 +76,7 @@ function settings({ port, fast }) {
     unix_socket_directories: '',
     max_connections: 200,
     ...(fast && { fsync: 'off', full_page_writes: 'off' }),
+    ...settings,
   };
   return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }

@@ -1,7 +1,7 @@
 // Finds the folder with RabbitMQ's own start scripts; installs the package where that is allowed.
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { aptInstall } from './apt-install.mjs';
+import { aptInstall, mayAptInstall } from './apt-install.mjs';
 
 const USUAL_FOLDERS = ['/usr/lib/rabbitmq/bin', '/opt/homebrew/opt/rabbitmq/sbin', '/usr/local/opt/rabbitmq/sbin', '/opt/rabbitmq/sbin'];
 
@@ -12,7 +12,7 @@ const REMEDY =
 export async function rabbitScripts({ install }) {
   const found = find();
   if (found) return found;
-  if (!install || !isRootOnDebian()) throw new Error(`RabbitMQ is not installed: ${REMEDY}.`);
+  if (!install || !mayAptInstall()) throw new Error(`RabbitMQ is not installed: ${REMEDY}.`);
   try {
     await aptInstall('rabbitmq-server', { isInstalled: () => find() !== undefined });
   } catch (cause) {
@@ -32,9 +32,4 @@ function hasScripts(folder) {
   const server = join(folder, 'rabbitmq-server');
   if (!existsSync(server) || !existsSync(join(folder, 'rabbitmqctl'))) return false;
   return !realpathSync(server).endsWith('rabbitmq-script-wrapper');
-}
-
-function isRootOnDebian() {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false;
-  return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
 }

@@ -48,7 +48,13 @@ export function isConnectionLost(error: unknown): boolean {
   return typeof message === 'string' && LOST_MESSAGE.test(message);
 }
 
-const TRANSIENT = new Set(['40001', '40P01', '55P03', '53300', '25P03']);
+const READ_ONLY = '25006';
+const TRANSIENT = new Set(['40001', '40P01', '55P03', '53300', '25P03', READ_ONLY]);
+
+/** Another connection may do better: a server that takes no writes may keep a session read-only for as long as it lives. */
+export function isWornOut(error: unknown): boolean {
+  return isConnectionLost(error) || (error as { code?: unknown }).code === READ_ONLY || sqlStateOf(error) === READ_ONLY;
+}
 
 /** The same statement may succeed a moment later. */
 export function isTransient(error: unknown): boolean {

@@ -1,12 +1,15 @@
 import type { DataSource, DataSourceOptions } from 'typeorm';
-import { SagaClosedError } from '../../errors';
-import { isConnectionLost, redacted } from './database.error';
+import { SagaClosedError, SagaConfigurationError } from '../../errors';
+import { cancelStatement } from './cancel-statement';
+import { isWornOut, redacted } from './database.error';
 import { engineOptions } from './engine-options';
 import { OWN_TYPES, type Sql, type Statement } from './sql';
 import { loadTypeOrm, poolOf, type PgClient, type PgPool, type PgQuery, type PgResult } from './vendor';
 
-/** Longer than any statement of the engine takes that is not lost; the slow lane has a limit of its own, in the server. */
+/** Longer than any statement of the engine takes that is not lost. */
 const ANSWER_MS = 15_000;
+/** In a transaction the server has the same limit, and its word is better than silence. */
+const TRANSACTION_ANSWER_MS = 20_000;
 
 export interface EnginePoolInit {
   /** Those of the application's DataSource. */
@@ -29,15 +32,21 @@ export class EnginePool implements Sql {
   /** Connects. Nothing is connected before. */
   async open(): Promise<void> {
     if (this.dataSource !== null) return;
-    const first = await this.connect('');
-    const [row] = await run<{ readonly isolation: string }>(first, isolationQuery, false);
-    if (row?.isolation === 'read committed') {
-      this.dataSource = first;
-      return;
-    }
     // The statements rely on seeing what was committed while they waited; a database may have another default.
-    await first.destroy();
-    this.dataSource = await this.connect('-c default_transaction_isolation=read\\ committed');
+    let isolation = '';
+    for (const startup of ['', '-c default_transaction_isolation=read\\ committed']) {
+      const dataSource = await this.connect(startup);
+      isolation = (await run<{ readonly isolation: string }>(dataSource, isolationQuery, false))[0]?.isolation ?? '';
+      if (isolation === 'read committed') {
+        this.dataSource = dataSource;
+        return;
+      }
+      await dataSource.destroy();
+    }
+    throw new SagaConfigurationError([
+      `typeOrmStore(): the engine needs READ COMMITTED, its connections are ${isolation}, and what it asks for when it connects is ` +
+        "ignored, probably by pgbouncer: ALTER ROLE … SET default_transaction_isolation = 'read committed'",
+    ]);
   }
 
   async close(): Promise<void> {
@@ -51,23 +60,22 @@ export class EnginePool implements Sql {
   }
 
   /** One transaction on one connection. Resolves only when PostgreSQL answered COMMIT to the COMMIT. */
-  async transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (sql: Sql) => Promise<T>, answerMs = this.init.answerMs ?? TRANSACTION_ANSWER_MS): Promise<T> {
     const pool = requirePool(this.opened());
     const client = await pool.connect().catch((error: unknown) => {
       throw redacted(error);
     });
     // A connection that breaks between two statements emits an error that nobody else listens to here.
-    const ignore = (): void => undefined;
     client.on('error', ignore);
     let broken: Error | undefined;
     try {
-      const result = await within(client, work, this.init.namedStatements);
+      const result = await within(client, work, this.init.namedStatements, answerMs);
       return result;
     } catch (error) {
-      broken = await rollback(client);
+      broken = isWornOut(error) ? redacted(error) : await rollback(client, answerMs);
       throw redacted(error);
     } finally {
-      client.off('error', ignore);
+      if (broken === undefined) client.off('error', ignore);
       client.release(broken);
     }
   }
@@ -81,7 +89,11 @@ export class EnginePool implements Sql {
     const { DataSource: Constructor } = loadTypeOrm();
     const dataSource = new Constructor(engineOptions(this.init.application, this.init.poolSize, startup));
     try {
-      return await dataSource.initialize();
+      await dataSource.initialize();
+      // Answers that arrive together are handled together: between a new connection's readiness and whoever asked for it, its end
+      // would find no listener, and Node ends a process for that.
+      poolOf(dataSource)?.on('connect', (client) => client.on('error', ignore));
+      return dataSource;
     } catch (error) {
       // A half-opened DataSource cannot be destroyed, and an idle connection would keep the process alive.
       await poolOf(dataSource)
@@ -91,6 +103,9 @@ export class EnginePool implements Sql {
     }
   }
 }
+
+/** What a broken connection says besides; the statement that meets it reports it. */
+const ignore = (): void => undefined;
 
 const isolationQuery: Statement = { text: `SELECT current_setting('default_transaction_isolation') AS isolation`, values: [] };
 
@@ -104,30 +119,36 @@ async function run<Row>(dataSource: DataSource, statement: Statement, named: boo
   }
 }
 
+async function answeredInTime(client: PgClient, query: PgQuery, answerMs: number): Promise<PgResult> {
+  client.on('error', ignore);
+  let broken: Error | undefined;
+  try {
+    return await answerOf(client, query, answerMs);
+  } catch (error) {
+    if (isWornOut(error)) broken = redacted(error);
+    throw error;
+  } finally {
+    if (broken === undefined) client.off('error', ignore);
+    client.release(broken);
+  }
+}
+
 /**
  * A network that fell silent gives no error for a quarter of an hour, and whoever waits for such an answer stops sweeping and
  * beating. So the connection is given up: destroyed, not returned, because nobody knows what it will say.
  */
-async function answeredInTime(client: PgClient, query: PgQuery, answerMs: number): Promise<PgResult> {
-  const ignore = (): void => undefined; // what a broken connection says besides, nobody listens to
-  client.on('error', ignore);
-  let broken: Error | undefined;
+async function answerOf(client: PgClient, query: PgQuery | string, answerMs: number): Promise<PgResult> {
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      broken = Object.assign(new Error(`no answer within ${answerMs} ms`), { code: 'ETIMEDOUT' });
-      reject(broken);
+      cancelStatement(client);
+      reject(Object.assign(new Error(`no answer within ${answerMs} ms`), { code: 'ETIMEDOUT' }));
     }, answerMs);
   });
   try {
     return await Promise.race([client.query(query), silence]);
-  } catch (error) {
-    if (isConnectionLost(error)) broken ??= redacted(error);
-    throw error;
   } finally {
     clearTimeout(timer);
-    if (broken === undefined) client.off('error', ignore);
-    client.release(broken);
   }
 }
 
@@ -142,32 +163,33 @@ function requirePool(dataSource: DataSource): PgPool {
   return pool;
 }
 
-async function within<T>(client: PgClient, work: (sql: Sql) => Promise<T>, named: boolean): Promise<T> {
-  await client.query('BEGIN ISOLATION LEVEL READ COMMITTED');
+async function within<T>(client: PgClient, work: (sql: Sql) => Promise<T>, named: boolean, answerMs: number): Promise<T> {
+  const ask = (query: PgQuery | string): Promise<PgResult> => answerOf(client, query, answerMs);
+  await ask('BEGIN ISOLATION LEVEL READ COMMITTED');
   // Unlike startup parameters, these work through pgbouncer.
-  await client.query(`SET LOCAL lock_timeout = '3s'`);
-  await client.query(`SET LOCAL statement_timeout = '15s'`);
-  await client.query(`SET LOCAL idle_in_transaction_session_timeout = '15s'`);
+  await ask(`SET LOCAL lock_timeout = '3s'`);
+  await ask(`SET LOCAL statement_timeout = '15s'`);
+  await ask(`SET LOCAL idle_in_transaction_session_timeout = '15s'`);
   const sql: Sql = {
     query: async <Row>(statement: Statement) => {
       try {
-        return (await client.query(toQuery(statement, named))).rows as readonly Row[];
+        return (await ask(toQuery(statement, named))).rows as readonly Row[];
       } catch (error) {
         throw redacted(error);
       }
     },
   };
   const result = await work(sql);
-  const commit: PgResult = await client.query('COMMIT');
+  const commit: PgResult = await ask('COMMIT');
   // A transaction in which a statement failed is rolled back by COMMIT, without an error.
   if (commit.command !== 'COMMIT') throw new Error('the transaction was rolled back');
   return result;
 }
 
 /** The error with which the connection must be thrown away; undefined when it can be used again. */
-async function rollback(client: PgClient): Promise<Error | undefined> {
+async function rollback(client: PgClient, answerMs: number): Promise<Error | undefined> {
   try {
-    await client.query('ROLLBACK');
+    await answerOf(client, 'ROLLBACK', answerMs);
     return undefined;
   } catch (error) {
     return redacted(error);

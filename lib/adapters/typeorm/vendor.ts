@@ -28,6 +28,11 @@ export interface PgResult {
 }
 
 export interface PgClient {
+  /** What a request to cancel must name; known once connected. */
+  readonly processID: number | null;
+  readonly secretKey: number | null;
+  readonly host: string;
+  readonly port: number;
   query(query: PgQuery | string): Promise<PgResult>;
   /** With an error, or true, the connection is destroyed. */
   release(destroy?: Error | boolean): void;
@@ -38,6 +43,7 @@ export interface PgClient {
 export interface PgPool {
   query(query: PgQuery): Promise<PgResult>;
   connect(): Promise<PgClient>;
+  on(event: 'connect', listener: (client: PgClient) => void): unknown;
   end(): Promise<void>;
 }
 

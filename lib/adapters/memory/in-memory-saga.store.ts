@@ -12,6 +12,9 @@ import type {
   Decide,
   Heartbeat,
   HeartbeatResult,
+  InspectedSaga,
+  OrderedBy,
+  PausedAction,
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
@@ -26,6 +29,7 @@ import type {
   SweepResult,
 } from '../../ports/saga-store';
 import { claimOf } from './claim-of';
+import { inspectedSaga, rouseRecord } from './inspect-record';
 import { recordDecision } from './record-decision';
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
 import { sweepRecords } from './sweep-records';
@@ -52,7 +56,7 @@ export class InMemorySagaStore implements SagaStore {
   private readonly records = new Map<string, SagaRecord>();
   private readonly keys = new Map<string, OwnedKey>();
   private readonly handlers = new Map<string, KnownHandler>();
-  private readonly pauses = new Set<string>();
+  private readonly pauses = new Map<string, PausedAction>();
   private readonly quarantined: { readonly message: QuarantinedMessage; readonly at: number }[] = [];
   private seq = 0;
 
@@ -119,7 +123,7 @@ export class InMemorySagaStore implements SagaStore {
     recordDecision(record, decision.saga, decision.effects, now, 0);
     const isFirst = operationOf(record.saga, operation)?.claims === 1;
     const firstAt = isFirst ? now : (timesOf(record, operation).firstAt ?? now);
-    setTimes(record, operation, { firstAt, leaseUntil: now + request.leaseMs });
+    setTimes(record, operation, { firstAt, leaseUntil: now + request.leaseMs, worker: request.worker });
     return { kind: 'claimed', claim: claimOf(record, operation, claimId, now - firstAt) };
   }
 
@@ -258,6 +262,24 @@ export class InMemorySagaStore implements SagaStore {
   async quarantine(message: QuarantinedMessage): Promise<void> {
     this.quarantined.push({ message: structuredClone(message), at: this.now() });
     if (this.quarantined.length > MOST_QUARANTINED) this.quarantined.shift();
+  }
+
+  async pauseAction(action: string, { reason, actor }: OrderedBy): Promise<void> {
+    if (!this.pauses.has(action)) this.pauses.set(action, { action, reason, actor, at: new Date(this.now()) });
+  }
+
+  async resumeAction(action: string, _by: OrderedBy): Promise<void> {
+    this.pauses.delete(action);
+    for (const record of this.records.values()) rouseRecord(record, action, this.now());
+  }
+
+  async pausedActions(): Promise<readonly PausedAction[]> {
+    return structuredClone([...this.pauses.values()]);
+  }
+
+  async inspect(sagaId: string): Promise<InspectedSaga | null> {
+    const record = this.records.get(sagaId);
+    return record === undefined ? null : inspectedSaga(record, stored(record), [...this.pauses.values()], this.now());
   }
 }
 

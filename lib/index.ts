@@ -4,6 +4,8 @@ export type { SagaModuleExtras } from './saga.module-definition';
 export type { SagaModuleOptions } from './options/saga-module-options';
 export { SagaService } from './saga.service';
 export type { InputOf, ListOptions, SagaDefinitionType, WaitOptions } from './saga.service';
+export { SagaOperator } from './saga.operator';
+export { getSagaOperatorToken, InjectSagaOperator } from './inject-saga.decorator';
 export { getSagaRepositoryToken, getSagaServiceToken, InjectSagaRepository, InjectSagaService } from './inject-saga.decorator';
 
 export { Compensate, SagaDefinition, SagaStep } from './decorators';
@@ -15,7 +17,9 @@ export { Saga } from './engine/saga';
 export type { SagaStepView, StepStatus } from './engine/saga';
 export { SagaRepository } from './engine/saga-repository';
 export type { StepUpdate } from './engine/step-update';
-export type { CompensateOptions as CompensateSagaOptions } from './engine/saga-engine';
+export type { OrderOptions as CompensateSagaOptions, OrderOptions } from './engine/ordered-by';
+export type { Explanation } from './engine/explain';
+export type { Option as ExplainedOption } from './engine/explain-options';
 export type { StartOptions } from './engine/start-options';
 export type { StartedSaga } from './engine/starter';
 

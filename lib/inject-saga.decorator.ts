@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { SagaRepository } from './engine/saga-repository';
+import { SagaOperator } from './saga.operator';
 import { SagaService } from './saga.service';
 
 type Token<T> = string | (new (...args: never[]) => T);
@@ -22,4 +23,14 @@ export function InjectSagaService(name?: string): ParameterDecorator & PropertyD
 /** Injects the `SagaRepository` of a named module. */
 export function InjectSagaRepository(name?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getSagaRepositoryToken(name));
+}
+
+/** The token of a named module's `SagaOperator`; without a name it is the class itself. */
+export function getSagaOperatorToken(name = 'default'): Token<SagaOperator> {
+  return name === 'default' ? SagaOperator : `SAGA_OPERATOR_${name}`;
+}
+
+/** Injects the `SagaOperator` of a named module. */
+export function InjectSagaOperator(name?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getSagaOperatorToken(name));
 }

@@ -12,12 +12,13 @@ import { ObserverFan } from './engine/observer-fan';
 import { SagaEngine } from './engine/saga-engine';
 import { SagaRepository } from './engine/saga-repository';
 import { SagaConfigurationError } from './errors';
-import { getSagaRepositoryToken, getSagaServiceToken } from './inject-saga.decorator';
+import { getSagaOperatorToken, getSagaRepositoryToken, getSagaServiceToken } from './inject-saga.decorator';
 import { definitionProblems } from './options/definition-problems';
 import type { EngineOptions } from './options/engine-options';
 import { resolveSagaOptions } from './options/resolve-saga-options';
 import type { SagaModuleOptions } from './options/saga-module-options';
 import type { TransportEnvironment } from './ports/transport-definition';
+import { SagaOperator } from './saga.operator';
 import { SagaRuntime } from './saga.runtime';
 import { SagaService } from './saga.service';
 import { SAGA_INSTANCE, SAGA_OPTIONS } from './saga.tokens';
@@ -127,9 +128,12 @@ export function sagaProviders(instance: string): Provider[] {
         new SagaRepository(() => runtime.engine(), resolveSagaOptions(options).engine.plan.limits),
       inject: [SagaRuntime, SAGA_OPTIONS],
     },
+    { provide: getSagaOperatorToken(instance), useFactory: (runtime: SagaRuntime) => new SagaOperator(runtime), inject: [SagaRuntime] },
   ];
 }
 
-export function sagaExports(instance: string): ReturnType<typeof getSagaServiceToken | typeof getSagaRepositoryToken>[] {
-  return [getSagaServiceToken(instance), getSagaRepositoryToken(instance)];
+type ExportedToken = ReturnType<typeof getSagaServiceToken | typeof getSagaRepositoryToken | typeof getSagaOperatorToken>;
+
+export function sagaExports(instance: string): ExportedToken[] {
+  return [getSagaServiceToken(instance), getSagaRepositoryToken(instance), getSagaOperatorToken(instance)];
 }

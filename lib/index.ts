@@ -5,11 +5,14 @@ export type { SagaModuleOptions } from './options/saga-module-options';
 export { SagaService } from './saga.service';
 export type { InputOf, ListOptions, SagaDefinitionType, WaitOptions } from './saga.service';
 export { SagaEvents } from './saga.events';
+export { SagaOperator } from './saga.operator';
 export {
   getSagaEventsToken,
+  getSagaOperatorToken,
   getSagaRepositoryToken,
   getSagaServiceToken,
   InjectSagaEvents,
+  InjectSagaOperator,
   InjectSagaRepository,
   InjectSagaService,
 } from './inject-saga.decorator';
@@ -23,10 +26,12 @@ export { Saga } from './engine/saga';
 export type { SagaStepView, StepStatus } from './engine/saga';
 export { SagaRepository } from './engine/saga-repository';
 export type { StepUpdate } from './engine/step-update';
-export type { CompensateOptions as CompensateSagaOptions } from './engine/saga-engine';
 export type { ExecuteOptions } from './engine/execution';
 export type { PublishedEvent } from './engine/event-writer';
 export type { PublishOptions } from './engine/publish-options';
+export type { OrderOptions as CompensateSagaOptions, OrderOptions } from './engine/ordered-by';
+export type { Explanation } from './engine/explain';
+export type { Option as ExplainedOption } from './engine/explain-options';
 export type { StartOptions } from './engine/start-options';
 export type { StartedSaga } from './engine/starter';
 

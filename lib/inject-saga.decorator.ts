@@ -1,6 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { SagaRepository } from './engine/saga-repository';
 import { SagaEvents } from './saga.events';
+import { SagaOperator } from './saga.operator';
 import { SagaService } from './saga.service';
 
 type Token<T> = string | (new (...args: never[]) => T);
@@ -33,4 +34,14 @@ export function InjectSagaRepository(name?: string): ParameterDecorator & Proper
 /** Injects the `SagaEvents` of a named module. */
 export function InjectSagaEvents(name?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getSagaEventsToken(name));
+}
+
+/** The token of a named module's `SagaOperator`; without a name it is the class itself. */
+export function getSagaOperatorToken(name = 'default'): Token<SagaOperator> {
+  return name === 'default' ? SagaOperator : `SAGA_OPERATOR_${name}`;
+}
+
+/** Injects the `SagaOperator` of a named module. */
+export function InjectSagaOperator(name?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getSagaOperatorToken(name));
 }

@@ -13,13 +13,14 @@ import { ObserverFan } from './engine/observer-fan';
 import { SagaEngine } from './engine/saga-engine';
 import { SagaRepository } from './engine/saga-repository';
 import { SagaConfigurationError } from './errors';
-import { getSagaEventsToken, getSagaRepositoryToken, getSagaServiceToken } from './inject-saga.decorator';
+import { getSagaEventsToken, getSagaOperatorToken, getSagaRepositoryToken, getSagaServiceToken } from './inject-saga.decorator';
 import { definitionProblems } from './options/definition-problems';
 import type { EngineOptions } from './options/engine-options';
 import { resolveSagaOptions } from './options/resolve-saga-options';
 import type { SagaModuleOptions } from './options/saga-module-options';
 import type { TransportEnvironment } from './ports/transport-definition';
 import { SagaEvents } from './saga.events';
+import { SagaOperator } from './saga.operator';
 import { SagaRuntime } from './saga.runtime';
 import { SagaService } from './saga.service';
 import { SAGA_INSTANCE, SAGA_OPTIONS } from './saga.tokens';
@@ -131,11 +132,12 @@ export function sagaProviders(instance: string): Provider[] {
         new SagaRepository(() => runtime.engine(), resolveSagaOptions(options).engine.plan.limits),
       inject: [SagaRuntime, SAGA_OPTIONS],
     },
+    { provide: getSagaOperatorToken(instance), useFactory: (runtime: SagaRuntime) => new SagaOperator(runtime), inject: [SagaRuntime] },
   ];
 }
 
-type PublicToken = ReturnType<typeof getSagaServiceToken | typeof getSagaRepositoryToken | typeof getSagaEventsToken>;
+const EXPORTED = [getSagaServiceToken, getSagaRepositoryToken, getSagaEventsToken, getSagaOperatorToken] as const;
 
-export function sagaExports(instance: string): PublicToken[] {
-  return [getSagaServiceToken(instance), getSagaRepositoryToken(instance), getSagaEventsToken(instance)];
+export function sagaExports(instance: string): ReturnType<(typeof EXPORTED)[number]>[] {
+  return EXPORTED.map((tokenOf) => tokenOf(instance));
 }

@@ -5,10 +5,11 @@ import { isRecord, knownFields } from './core/known-fields';
 import { ACTIVE_STATES, type SagaState } from './core/saga-value';
 import type { StepList } from './core/step-spec';
 import type { Saga } from './engine/saga';
-import type { CompensateOptions } from './engine/saga-engine';
 import { completed, executeOptionsOf, type ExecuteOptions } from './engine/execution';
 import { insideHandler } from './engine/handler-scope';
+import type { OrderOptions } from './engine/ordered-by';
 import { sagaIdOf } from './engine/saga-id';
+import type { SagaQueries } from './engine/saga-queries';
 import { checkContext, checkStartOptions } from './engine/start-options';
 import type { StartOptions } from './engine/start-options';
 import type { StartedSaga } from './engine/starter';
@@ -106,17 +107,17 @@ export class SagaService {
 
   /** @throws SagaNotFoundError */
   async get(sagaId: string): Promise<Saga> {
-    return (await this.runtime.engine()).get(sagaIdOf(sagaId));
+    return (await this.queries()).get(sagaIdOf(sagaId));
   }
 
   /** The saga, or null when there is none with this id. */
   async find(sagaId: string): Promise<Saga | null> {
-    return (await this.runtime.engine()).find(sagaId);
+    return (await this.queries()).find(sagaId);
   }
 
   /** The newest first. */
   async list(options: ListOptions = {}): Promise<readonly Saga[]> {
-    return (await this.runtime.engine()).list(listQueryOf(options));
+    return (await this.queries()).list(listQueryOf(options));
   }
 
   /** Sagas that are started, compensating or stuck. */
@@ -131,7 +132,7 @@ export class SagaService {
    * @throws SagaWaitInHandlerError when called by a handler
    */
   async waitFor(sagaId: string, options: WaitOptions = {}): Promise<Saga> {
-    return (await this.runtime.engine()).waitFor(sagaIdOf(sagaId), waitTimeoutOf(options));
+    return (await this.queries()).waitFor(sagaIdOf(sagaId), waitTimeoutOf(options));
   }
 
   /**
@@ -140,14 +141,13 @@ export class SagaService {
    *
    * @throws SagaNotFoundError, SagaTerminalError
    */
-  async compensate(sagaId: string, options: CompensateOptions = {}): Promise<Saga> {
-    knownFields(options, 'options', ['reason', 'actor']);
-    return (await this.runtime.engine()).compensate(sagaIdOf(sagaId), options);
+  async compensate(sagaId: string, options: OrderOptions = {}): Promise<Saga> {
+    return (await this.runtime.engine()).orders.orderSaga('compensate', sagaIdOf(sagaId), options);
   }
 
   /** Everything that happened to a saga, in order. */
   async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
-    return (await this.runtime.engine()).history(sagaId);
+    return (await this.queries()).history(sagaId);
   }
 
   /**
@@ -156,7 +156,7 @@ export class SagaService {
    * @throws SagaNotFoundError, SagaActiveError, SagaAttentionError
    */
   async delete(sagaId: string): Promise<void> {
-    await (await this.runtime.engine()).delete(sagaIdOf(sagaId));
+    await (await this.queries()).delete(sagaIdOf(sagaId));
   }
 
   /** Begins to work, with `autoStart: false`. */
@@ -177,5 +177,9 @@ export class SagaService {
   /** Why this process cannot take work, or null: for a readiness probe. */
   get trouble(): string | null {
     return this.runtime.engineIfAny?.trouble ?? (this.runtime.isAssembled ? null : 'the application is still starting');
+  }
+
+  private async queries(): Promise<SagaQueries> {
+    return (await this.runtime.engine()).queries;
   }
 }

@@ -3,7 +3,7 @@ import type { HistoryEntry, SagaEffect } from './effect';
 import type { SagaEvent } from './event';
 import { attemptsOf, type Operation, type OperationRef } from './operation';
 import type { Plan, OperationPolicy } from './plan';
-import type { SagaValue } from './saga-value';
+import { isTerminal, type SagaValue } from './saga-value';
 
 /** A decision in the making: the rules build the saga and its effects; `finish` numbers and records it. */
 export type Draft = Made | NeedAll;
@@ -28,7 +28,9 @@ export function about(subject: Operation, made: Draft): Draft {
 /** @param kind what the history calls it; the event's own name, unless it came too late to be that */
 export function finish(event: SagaEvent, made: Draft, kind: HistoryEntry['kind'] = event.type): Decision {
   if (made.kind === 'need') return made;
-  const saga = { ...made.saga, rev: made.saga.rev + 1 };
+  // A pause ends with the saga: the undo of an effect that comes after the end must not wait for a resume that cannot come.
+  const paused = made.saga.paused && !isTerminal(made.saga.state);
+  const saga = { ...made.saga, paused, rev: made.saga.rev + 1 };
   return { kind: 'moved', saga, effects: [...made.effects, { type: 'record', entry: { ...entryOf(event, saga, made.subject), kind } }] };
 }
 

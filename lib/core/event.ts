@@ -118,7 +118,7 @@ export interface StepOrder {
 /** Somebody other than the worker knows how an operation ended. */
 export interface ReportedEvent {
   readonly type: 'reported';
-  /** Of an undo, the last round is meant. */
+  /** Of an undo, the round is left to the saga: the one that is tried or was given up, else the last. */
   readonly operation: OperationRef;
   readonly result: { readonly kind: 'completed'; readonly output: Json } | { readonly kind: 'failed'; readonly error: StepFailure };
   readonly reason?: string | null;

@@ -11,14 +11,16 @@ import { isTerminal, withOperations, type SagaValue } from './saga-value';
  * key. A saga that has ended keeps its state and raises `attention` until that round is done.
  */
 export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, event: CompletedEvent): Decision {
-  const isGivenUp = action.state === 'unknown' || (action.state === 'failed' && action.verifying);
+  if (saga.cause?.kind === 'terminated') return ignored('stale'); // a person ended it as it was, with nothing more undone
+  const isSkipped = action.state === 'skipped' && action.hadUnknown;
+  const isGivenUp = action.state === 'unknown' || isSkipped || (action.state === 'failed' && action.verifying);
   if (!isGivenUp || event.fence >= action.fence || event.fence <= action.lateFence) return ignored('stale');
   if (plan.steps[action.step]?.compensation == null) return ignored('stale');
   if (!saga.whole) return NEED_ALL;
   const heard: Operation = { ...action, lateFence: event.fence, output: event.output };
   const undos = [...saga.operations.values()].filter((operation) => operation.direction === 'undo');
   const last = undos.filter((undo) => undo.step === action.step).sort((a, b) => b.round - a.round)[0];
-  if (last === undefined && action.state === 'unknown') return ignored('stale');
+  if (last === undefined && action.state !== 'failed') return ignored('stale');
   // It was asked after, the answer was no, and its undo was left out: now the answer is another one.
   if (last === undefined && saga.openActions > 0) {
     const completed: Operation = { ...heard, state: 'completed' };

@@ -1,13 +1,13 @@
 import { ended, givenUpUndos, settledBetweenAttempts, tryAgain, turnBack } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { dispatch, draft, finish, type Draft } from './draft';
+import { dispatch, draft, finish, policyOf, type Draft } from './draft';
 import type { SagaEffect } from './effect';
 import type { SagaOrder, StepOrder } from './event';
 import { settleAction } from './forward';
 import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, operationOf, withOperations, type SagaValue } from './saga-value';
-import { isGivenUp } from './undo-order';
+import { isGivenUp, undoInQuestion } from './undo-order';
 
 /** What a person may ask of a whole saga. */
 export function sagaOrdered(plan: Plan, saga: SagaValue, order: SagaOrder): Decision {
@@ -16,7 +16,7 @@ export function sagaOrdered(plan: Plan, saga: SagaValue, order: SagaOrder): Deci
     case 'compensate':
       return undoOrdered(plan, saga, order);
     case 'terminate':
-      return isTerminal(saga.state) ? ignored('terminal') : finish(order, terminated(saga, order));
+      return isTerminal(saga.state) ? ignored('terminal') : finish(order, terminated(plan, saga, order));
     case 'pause':
       if (isTerminal(saga.state)) return ignored('terminal');
       return saga.paused ? ignored('already-paused') : finish(order, draft({ ...saga, paused: true }, null));
@@ -36,17 +36,18 @@ function undoOrdered(plan: Plan, saga: SagaValue, { type, reason, actor }: SagaO
 }
 
 /** Ends as it is. Whoever still runs a part of it is told, and is not heard any more. */
-function terminated(saga: SagaValue, { reason, actor }: SagaOrder): Draft {
+function terminated(plan: Plan, saga: SagaValue, { reason, actor }: SagaOrder): Draft {
   if (!saga.whole) return NEED_ALL;
   const open = [...saga.operations.values()].filter((operation) => !isSettled(operation));
   const settled = open.map((operation): Operation => {
     if (operation.state !== 'running') return { ...operation, state: settledBetweenAttempts(operation) };
-    return { ...operation, fence: operation.fence + 1, state: 'unknown' };
+    const isUnknown = operation.hadUnknown || policyOf(plan, operation).transactional !== true;
+    return { ...operation, fence: operation.fence + 1, state: isUnknown ? 'unknown' : 'failed' };
   });
   const told = open.filter(({ state }) => state === 'running');
   const aborts = told.map(({ step, direction, round }): SagaEffect => ({ type: 'abort', operation: { step, direction, round } }));
   const cause = { kind: 'terminated', reason, actor } as const;
-  const end = ended({ ...withOperations(saga, settled), state: 'failed', cause, openActions: 0, openUndos: 0, paused: false });
+  const end = ended({ ...withOperations(saga, settled), state: 'failed', cause, openActions: 0, openUndos: 0 });
   return end.kind === 'need' ? end : { ...end, effects: [...aborts, ...end.effects] };
 }
 
@@ -79,8 +80,7 @@ function skipped(plan: Plan, saga: SagaValue, action: Operation, order: StepOrde
 }
 
 function retried(plan: Plan, saga: SagaValue, action: Operation, order: StepOrder): Decision {
-  const rounds = [...saga.operations.values()].filter(({ direction, step }) => direction === 'undo' && step === action.step);
-  const undo = rounds.sort((a, b) => b.round - a.round)[0];
+  const undo = undoInQuestion(saga, action.step);
   const waiting = [undo, action].find((operation) => operation?.state === 'retrying');
   if (waiting !== undefined) {
     const now: Operation = { ...waiting, state: 'started' };

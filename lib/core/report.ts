@@ -1,31 +1,25 @@
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { finish } from './draft';
 import type { ReportedEvent } from './event';
-import { isSettled, type Operation, type OperationRef } from './operation';
+import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, operationOf, type SagaValue } from './saga-value';
 import { settle } from './settle';
-import { isGivenUp } from './undo-order';
+import { isGivenUp, undoInQuestion } from './undo-order';
 
 /**
  * Somebody other than the worker says how an operation ended. It counts once, and only for an operation that has begun and not
  * settled; a worker that still runs it loses its fence. A stuck saga takes the word for the undo that was given up.
  */
 export function reported(plan: Plan, saga: SagaValue, event: ReportedEvent): Decision {
-  if (event.operation.direction === 'undo' && !saga.whole) return NEED_ALL;
-  const operation = latestRound(saga, event.operation);
+  const isUndo = event.operation.direction === 'undo';
+  if (isUndo && !saga.whole) return NEED_ALL;
+  const operation = isUndo ? undoInQuestion(saga, event.operation.step) : operationOf(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
   const isNews = !isSettled(operation) || (waitsForSomebody(saga) && isGivenUp(operation) && event.result.kind === 'completed');
   if (operation.state === 'pending' || !isNews) return ignored('not-claimable');
-  if (operation.direction === 'undo' ? saga.state === 'started' : isTerminal(saga.state)) return ignored('wrong-direction');
+  if (isUndo ? saga.state === 'started' : isTerminal(saga.state)) return ignored('wrong-direction');
   return finish(event, settle(plan, saga, settledAs(saga, operation, event)));
-}
-
-/** Whoever reports an undo means its last round. */
-function latestRound(saga: SagaValue, ref: OperationRef): Operation | undefined {
-  if (ref.direction === 'action') return operationOf(saga, ref);
-  const rounds = [...saga.operations.values()].filter((operation) => operation.direction === 'undo' && operation.step === ref.step);
-  return rounds.sort((a, b) => b.round - a.round)[0];
 }
 
 function waitsForSomebody(saga: SagaValue): boolean {

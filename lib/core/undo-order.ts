@@ -35,6 +35,16 @@ export function nextUndos(plan: Plan, saga: SagaValue): { readonly active: boole
   return { active, next: undos.find(({ state, step }) => state === 'pending' && !kept.has(step)) };
 }
 
+/**
+ * The round of a step's undo that somebody means who asks about it: the one that is tried or was given up, though a later one may
+ * wait behind it; if there is none, the last.
+ */
+export function undoInQuestion(saga: SagaValue, step: number): Operation | undefined {
+  const rounds = [...saga.operations.values()].filter((operation) => operation.direction === 'undo' && operation.step === step);
+  rounds.sort((a, b) => a.round - b.round);
+  return rounds.find(({ state }) => state !== 'pending' && state !== 'completed' && state !== 'skipped') ?? rounds.at(-1);
+}
+
 export function isGivenUp({ direction, state }: Operation): boolean {
   return direction === 'undo' && (state === 'failed' || state === 'unknown');
 }

@@ -1,5 +1,5 @@
 import { SagaConfigurationError } from '../errors';
-import { catalogOf, type HandlerCatalog, type HandlerDeclaration } from '../core/handler-declaration';
+import { catalogOf, type HandlerCatalog, type HandlerDeclaration, type HandlerKind } from '../core/handler-declaration';
 import type { SagaStore, StoredHandler } from '../ports/saga-store';
 
 /** A process says this often that it is there. */
@@ -75,4 +75,10 @@ export class HandlerBook {
     const earlier = `If it is an earlier version of this one, stop it first, or deploy the added and the removed handlers one after the other`;
     throw new SagaConfigurationError([`another process uses the same group "${this.group}": ${has}. ${remedy}. ${earlier}`]);
   }
+}
+
+/** Whether a process that is there has a handler. */
+export function offeredIn(stored: readonly StoredHandler[]): (kind: HandlerKind, key: string) => boolean {
+  const there = stored.filter(({ left, unseenMs }) => !left && unseenMs < NEIGHBOUR_MS).map(({ declaration }) => declaration);
+  return (kind, key) => there.some((declaration) => declaration.direction === kind && declaration.key === key);
 }

@@ -86,7 +86,7 @@ describe('SagaEngine', () => {
       {},
       {},
     );
-    const saga = await engine.waitFor(id, 5_000);
+    const saga = await engine.queries.waitFor(id, 5_000);
     expect(saga.state).toBe('completed');
     expect(saga.steps.map((step) => step.status)).toEqual(['completed', 'completed']);
     expect(calls).toEqual(['a', 'b']);
@@ -112,7 +112,7 @@ describe('SagaEngine', () => {
       {},
       {},
     );
-    const saga = await engine.waitFor(id, 5_000);
+    const saga = await engine.queries.waitFor(id, 5_000);
     expect(saga.state).toBe('compensated');
     expect(saga.cause).toEqual({ kind: 'step-failed', step: 'c', error: { code: 'DECLINED', message: 'no' } });
     expect(calls).toEqual([
@@ -138,7 +138,7 @@ describe('SagaEngine', () => {
       { customer: 'c-1' },
       {},
     );
-    await engine.waitFor(id, 5_000);
+    await engine.queries.waitFor(id, 5_000);
     expect(seen).toEqual([{ orderId: 'o-1', who: 'c-1', fixed: 1 }]);
   });
 
@@ -165,12 +165,12 @@ describe('SagaEngine', () => {
       {},
       {},
     );
-    const stuck = await engine.waitFor(id, 5_000);
+    const stuck = await engine.queries.waitFor(id, 5_000);
     expect(stuck.state).toBe('stuck');
     expect(stuck.steps[0]?.status).toBe('compensation_failed');
     broken = false;
-    await engine.compensate(id, { reason: 'the bank is back', actor: 'on-call' });
-    expect((await engine.waitFor(id, 5_000)).state).toBe('compensated');
+    await engine.orders.orderSaga('compensate', id, { reason: 'the bank is back', actor: 'on-call' });
+    expect((await engine.queries.waitFor(id, 5_000)).state).toBe('compensated');
   });
 
   it('takes a lost wake-up for a delay, not for a loss', async () => {
@@ -198,7 +198,7 @@ describe('SagaEngine', () => {
       {},
       {},
     );
-    expect((await engine.waitFor(id, 5_000)).state).toBe('completed');
+    expect((await engine.queries.waitFor(id, 5_000)).state).toBe('completed');
   });
 
   it('treats an attempt that never settles as unknown and undoes it', async () => {
@@ -211,7 +211,7 @@ describe('SagaEngine', () => {
       },
     });
     const { id } = await engine.start('s', [{ name: 'a', action: 'a', timeoutMs: 20 }], {}, {});
-    expect((await engine.waitFor(id, 5_000)).state).toBe('compensated');
+    expect((await engine.queries.waitFor(id, 5_000)).state).toBe('compensated');
     expect(undone).toEqual([[undefined, 'unknown']]);
   });
 
@@ -258,10 +258,10 @@ describe('SagaEngine', () => {
     const turnedAway = () => signals.some((signal) => signal.type === 'operation.refused' && signal.reason === 'no-slot');
     while (!turnedAway()) await new Promise(setImmediate);
     gates.shift()?.();
-    await engine.waitFor(first.id, 5_000);
+    await engine.queries.waitFor(first.id, 5_000);
     while (gates.length === 0) await new Promise(setImmediate);
     gates.shift()?.();
-    expect((await engine.waitFor(second.id, 5_000)).state).toBe('completed');
+    expect((await engine.queries.waitFor(second.id, 5_000)).state).toBe('completed');
   });
 
   it('turns back soon after the deadline, not at the next sweep', async () => {
@@ -270,7 +270,7 @@ describe('SagaEngine', () => {
       handlers: { a: (_input, { signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve('stopped'))) },
     });
     const { id } = await engine.start('s', [{ name: 'a', action: 'a' }], {}, { deadlineMs: 50 });
-    const saga = await engine.waitFor(id, 5_000);
+    const saga = await engine.queries.waitFor(id, 5_000);
     expect([saga.state, saga.cause]).toEqual(['failed', { kind: 'deadline' }]);
   });
 
@@ -339,7 +339,7 @@ describe('SagaEngine', () => {
     const isTurnedAway = () => signals.some((signal) => signal.type === 'operation.refused' && signal.reason === 'no-slot');
     while (!isTurnedAway()) await new Promise(setImmediate);
     end();
-    const ended = await Promise.all([suspect, other].map(async (id) => engine.waitFor(id, 5_000)));
+    const ended = await Promise.all([suspect, other].map(async (id) => engine.queries.waitFor(id, 5_000)));
     expect(ended.map(({ state }) => state)).toEqual(['completed', 'completed']);
     expect(log).toEqual(['suspect begins', 'suspect ends', 'other']);
   });

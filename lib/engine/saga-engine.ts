@@ -1,35 +1,25 @@
-import {
-  SagaActiveError,
-  SagaAttentionError,
-  SagaClosedError,
-  SagaInputError,
-  SagaNotFoundError,
-  SagaTerminalError,
-  SagaWaitInHandlerError,
-} from '../errors';
-import { toJson } from '../core/json';
-import { isSagaId } from '../core/names';
-import type { SagaState } from '../core/saga-value';
+import { SagaClosedError } from '../errors';
 import type { StepList } from '../core/step-spec';
 import type { Direction } from '../core/operation';
 import type { Identity } from '../ports/identity';
 import type { MessageTransport, WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { SagaQuery, SagaStore, StoredHistoryEntry } from '../ports/saga-store';
+import type { SagaStore } from '../ports/saga-store';
 import type { ShutdownNotice } from '../ports/shutdown-notice';
 import type { StepInvoker } from '../ports/step-invoker';
+import { ActionPauses } from './action-pauses';
 import { AttemptRunner } from './attempt-runner';
 import { Committer } from './committer';
 import { Dispatcher } from './dispatcher';
 import { EventWriter, type PublishedEvent } from './event-writer';
 import type { EngineOptions } from '../options/engine-options';
 import { HandlerBook } from './handler-book';
-import { insideHandler } from './handler-scope';
 import { Heartbeats } from './heartbeats';
 import { Janitor } from './janitor';
 import { OutboxRelay } from './outbox-relay';
 import type { PublishOptions } from './publish-options';
-import { Saga } from './saga';
+import { SagaOrders } from './saga-orders';
+import { SagaQueries } from './saga-queries';
 import type { StartOptions } from './start-options';
 import { Starter, type StartedSaga } from './starter';
 import { Sweeper } from './sweeper';
@@ -46,13 +36,6 @@ export interface EngineParts {
   readonly shutdown?: ShutdownNotice;
 }
 
-export interface CompensateOptions {
-  /** For the history. Up to 1,000 bytes. */
-  readonly reason?: string;
-  /** Who asks, for the history. Up to 1,000 bytes. */
-  readonly actor?: string;
-}
-
 /** Handlers that were told to stop get this long to say so. */
 const LAST_WORDS_MS = 1_000;
 /** Closing waits this long for a broker or a database that does not answer. */
@@ -62,6 +45,9 @@ type Phase = 'new' | 'open' | 'running' | 'stopped' | 'closed';
 
 /** The engine of one process: wires its parts together and owns their life. */
 export class SagaEngine {
+  readonly queries: SagaQueries;
+  readonly orders: SagaOrders;
+  readonly actionPauses: ActionPauses;
   private phase: Phase = 'new';
   private opening: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
@@ -100,6 +86,10 @@ export class SagaEngine {
     this.starter = new Starter(store, this.book, this.committer, observer, identity, options);
     this.relay = new OutboxRelay(store, transport, observer, options, `${identity.worker} ${identity.newId()}`);
     this.events = new EventWriter(store, identity, options.plan.limits, () => this.relay.hurry());
+    const lookNow = (): void => this.sweeper.hurry(0);
+    this.queries = new SagaQueries(store, this.waiters, options.graceMs, (verb) => this.refuseWhenClosed(verb));
+    this.orders = new SagaOrders(this.committer, this.queries, options.plan.limits, lookNow);
+    this.actionPauses = new ActionPauses(store, this.book, lookNow);
   }
 
   /** Whether this process can take work: the reason when it cannot. */
@@ -210,55 +200,6 @@ export class SagaEngine {
     return this.events.write(type, payload, options);
   }
 
-  async find(sagaId: string): Promise<Saga | null> {
-    const stored = isSagaId(sagaId) ? await this.parts.store.find(sagaId) : null;
-    return stored === null ? null : new Saga(stored);
-  }
-
-  /** @throws SagaNotFoundError */
-  async get(sagaId: string): Promise<Saga> {
-    const saga = await this.find(sagaId);
-    if (saga === null) throw new SagaNotFoundError(sagaId);
-    return saga;
-  }
-
-  async list(query: SagaQuery): Promise<readonly Saga[]> {
-    return (await this.parts.store.list(query)).map((stored) => new Saga(stored));
-  }
-
-  async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
-    return isSagaId(sagaId) ? this.parts.store.history(sagaId) : [];
-  }
-
-  /** @throws SagaNotFoundError, SagaWaitTimeoutError, SagaWaitInHandlerError */
-  async waitFor(sagaId: string, timeoutMs: number): Promise<Saga> {
-    if (insideHandler()) throw new SagaWaitInHandlerError(`saga ${sagaId}`);
-    this.refuseWhenClosed('wait for a saga');
-    const saga = await this.get(sagaId);
-    if (saga.isTerminal || saga.isStuck) return saga;
-    await this.waiters.wait(sagaId, timeoutMs);
-    return this.get(sagaId);
-  }
-
-  /** @throws SagaNotFoundError, SagaTerminalError */
-  async compensate(sagaId: string, { reason, actor }: CompensateOptions): Promise<Saga> {
-    if (!isSagaId(sagaId)) throw new SagaNotFoundError(sagaId);
-    const event = { type: 'compensate', reason: textOf(reason, 'reason'), actor: textOf(actor, 'actor') } as const;
-    const result = await this.committer.commit(sagaId, event);
-    if (result.kind === 'failed') throw result.error;
-    if (result.kind === 'missing') throw new SagaNotFoundError(sagaId);
-    if (result.kind === 'ignored' && result.reason === 'terminal') throw new SagaTerminalError(sagaId, result.state, 'compensate');
-    return this.get(sagaId);
-  }
-
-  /** @throws SagaNotFoundError, SagaActiveError, SagaAttentionError */
-  async delete(sagaId: string): Promise<void> {
-    const result = isSagaId(sagaId) ? await this.parts.store.delete(sagaId) : 'missing';
-    if (result === 'missing') throw new SagaNotFoundError(sagaId);
-    if (result === 'attention') throw new SagaAttentionError(sagaId);
-    if (result !== 'deleted') throw new SagaActiveError(sagaId, result.active satisfies SagaState);
-  }
-
   /** For the repository: an event from outside, and its result. */
   get commits(): Pick<Committer, 'commit'> {
     return this.committer;
@@ -277,12 +218,4 @@ async function settledWithin(work: Promise<unknown>, ms: number): Promise<void> 
   });
   await Promise.race([work.catch(() => undefined), deadline]);
   clearTimeout(timer);
-}
-
-/** @throws SagaInputError */
-function textOf(text: string | undefined, name: string): string | null {
-  if (text === undefined) return null;
-  const checked = toJson(text, `options.${name}`, { maxBytes: 1_000 });
-  if (typeof checked !== 'string') throw new SagaInputError(`options.${name}`, '', 'must be a text');
-  return checked;
 }

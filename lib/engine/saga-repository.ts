@@ -30,17 +30,17 @@ export class SagaRepository {
   }
 
   async loadSaga(sagaId: string): Promise<Saga | null> {
-    return (await this.engine()).find(sagaId);
+    return (await this.engine()).queries.find(sagaId);
   }
 
   /** @throws SagaNotFoundError, SagaActiveError */
   async deleteSaga(sagaId: string): Promise<void> {
-    await (await this.engine()).delete(sagaIdOf(sagaId));
+    await (await this.engine()).queries.delete(sagaIdOf(sagaId));
   }
 
   /** Started, compensating and stuck ones, the newest first. */
   async listActiveSagas(limit = 100): Promise<readonly Saga[]> {
-    return (await this.engine()).list(listQueryOf({ state: ACTIVE_STATES, limit }));
+    return (await this.engine()).queries.list(listQueryOf({ state: ACTIVE_STATES, limit }));
   }
 
   /**
@@ -51,7 +51,7 @@ export class SagaRepository {
   async updateSagaStep(sagaId: string, stepId: string, update: StepUpdate, actor: string | null = null): Promise<Saga> {
     const { status, direction, result } = readStepUpdate(update, this.limits);
     const by = actorOf(actor);
-    const saga = await (await this.engine()).get(sagaIdOf(sagaId));
+    const saga = await (await this.engine()).queries.get(sagaIdOf(sagaId));
     const step = saga.steps.findIndex((candidate) => candidate.id === stepId);
     if (step < 0) throw new SagaStepRefusedError(sagaId, `an update of step ${quoted(stepId)}`, 'it has no such step');
     const event = { type: 'reported', operation: { step, direction, round: 1 }, result, actor: by } as const;
@@ -67,7 +67,7 @@ export class SagaRepository {
   async updateSagaState(sagaId: string, state: SagaState, actor: string | null = null): Promise<Saga> {
     stateOf(state, 'state');
     const by = actorOf(actor);
-    const saga = await (await this.engine()).get(sagaIdOf(sagaId));
+    const saga = await (await this.engine()).queries.get(sagaIdOf(sagaId));
     if (saga.state === state) return saga;
     if (state !== 'compensating')
       throw new SagaStepRefusedError(sagaId, `the state "${state}"`, `it is ${saga.state}, and only its steps can make it ${state}`);
@@ -79,7 +79,7 @@ export class SagaRepository {
     if (result.kind === 'failed') throw result.error;
     if (result.kind === 'missing') throw new SagaNotFoundError(sagaId);
     if (result.kind === 'ignored') throw new SagaStepRefusedError(sagaId, what, `it is ${result.state} (${result.reason})`);
-    return (await this.engine()).get(sagaId);
+    return (await this.engine()).queries.get(sagaId);
   }
 }
 

@@ -37,6 +37,8 @@ export class Saga {
   readonly cause: TurnCause | null;
   /** An effect came after the end and is not undone yet, or its undo was given up: a person should look. */
   readonly attention: boolean;
+  /** Nothing of it is begun until it is resumed. */
+  readonly paused: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   /** When it reached a terminal state. */
@@ -53,6 +55,7 @@ export class Saga {
     this.businessKey = stored.businessKey;
     this.cause = saga.cause;
     this.attention = saga.attention;
+    this.paused = saga.paused;
     this.createdAt = stored.createdAt;
     this.updatedAt = stored.updatedAt;
     this.completedAt = stored.completedAt;

@@ -3,7 +3,7 @@ import type { SagaEffect } from '../core/effect';
 import type { SagaEvent } from '../core/event';
 import type { HandlerDeclaration } from '../core/handler-declaration';
 import type { Json } from '../core/json';
-import type { Operation, OperationRef } from '../core/operation';
+import type { Operation, OperationKey, OperationRef } from '../core/operation';
 import type { Plan } from '../core/plan';
 import type { StoredReference } from '../core/reference';
 import type { SagaState, SagaValue } from '../core/saga-value';
@@ -73,6 +73,14 @@ export interface SagaStore {
   dropEvents(ids: readonly string[]): Promise<void>;
   /** Gives events back before their lease ends, except those that somebody else has taken since. */
   returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void>;
+  /** From now on the action is claimed nowhere; its undo still is. For one that is paused the first word stays. */
+  pauseAction(action: string, by: OrderedBy): Promise<void>;
+  /** Ends the pause, if there is one, and makes everything that waits for the action due at once. */
+  resumeAction(action: string, by: OrderedBy): Promise<void>;
+  /** The oldest pause first. */
+  pausedActions(): Promise<readonly PausedAction[]>;
+  /** A saga, and everything that says what happens to it next; null when there is none. */
+  inspect(sagaId: string): Promise<InspectedSaga | null>;
 }
 
 export type Decide = (plan: Plan, saga: SagaValue, event: SagaEvent) => Decision;
@@ -305,4 +313,38 @@ export interface QuarantinedMessage {
   /** The first 64 KiB. */
   readonly bodyHead: Uint8Array;
   readonly bodySize: number;
+}
+
+/** Who ordered something, and why. */
+export interface OrderedBy {
+  readonly reason: string | null;
+  readonly actor: string | null;
+}
+
+export interface PausedAction extends OrderedBy {
+  readonly action: string;
+  readonly at: Date;
+}
+
+/** Times are milliseconds from now, by the store's clock; what is over is negative. */
+export interface InspectedSaga {
+  readonly stored: StoredSaga;
+  /** Those that have not settled. */
+  readonly operations: ReadonlyMap<OperationKey, InspectedOperation>;
+  readonly deadlineInMs: number | null;
+  /** Of the actions that this saga has. */
+  readonly pausedActions: readonly PausedAction[];
+}
+
+export interface InspectedOperation {
+  /** Between two attempts: until the next one may begin. */
+  readonly dueInMs: number | null;
+  /** Until its wake-up is sent again. */
+  readonly sendInMs: number | null;
+  /** How often it has been sent again. */
+  readonly resends: number;
+  /** While it runs: until its lease ends. */
+  readonly leaseInMs: number | null;
+  /** While it runs: the process. */
+  readonly worker: string | null;
 }

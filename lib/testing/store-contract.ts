@@ -3,6 +3,8 @@ import { claimCases } from './store-contract.claim';
 import type { StoreFixture } from './store-contract.fixture';
 import type { ContractCase } from './contract-case';
 import { outboxCases } from './store-contract.outbox';
+import { inspectCases } from './store-contract.inspect';
+import { pauseCases } from './store-contract.pauses';
 import { queryCases } from './store-contract.queries';
 import { startCases } from './store-contract.start';
 import { sweepCases } from './store-contract.sweep';
@@ -17,5 +19,15 @@ export type { StoreFixture } from './store-contract.fixture';
  * for (const { name, run } of storeContract()) it(name, () => run(makeFixture));
  */
 export function storeContract(): readonly ContractCase<StoreFixture>[] {
-  return [...startCases, ...claimCases, ...applyCases, ...sweepCases, ...queryCases, ...walkCases, ...outboxCases];
+  return [
+    ...startCases,
+    ...claimCases,
+    ...applyCases,
+    ...sweepCases,
+    ...queryCases,
+    ...pauseCases,
+    ...inspectCases,
+    ...walkCases,
+    ...outboxCases,
+  ];
 }

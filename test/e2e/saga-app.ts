@@ -9,6 +9,7 @@ import {
   type SagaModuleExtras,
   type SagaModuleOptions,
   type SagaObserver,
+  SagaOperator,
   SagaRepository,
   SagaService,
   type SagaSignal,
@@ -39,6 +40,7 @@ export interface SagaApp {
   readonly context: INestApplicationContext;
   readonly sagas: SagaService;
   readonly repository: SagaRepository;
+  readonly operator: SagaOperator;
   readonly signals: SagaSignal[];
   /** Resolves with the first signal, past or future, that matches. */
   signal<T extends SagaSignal['type']>(
@@ -104,6 +106,7 @@ export async function bootSagaApp({
     context,
     sagas: context.get(SagaService),
     repository: context.get(SagaRepository),
+    operator: context.get(SagaOperator),
     signals: watch.seen,
     signal: (type, matches) => watch.next(type, matches),
     close: async () => {

@@ -13,6 +13,9 @@ import type {
   Decide,
   Heartbeat,
   HeartbeatResult,
+  InspectedSaga,
+  OrderedBy,
+  PausedAction,
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
@@ -28,6 +31,7 @@ import type {
 } from '../../ports/saga-store';
 import { claimOf } from './claim-of';
 import { InMemoryOutbox } from './in-memory.outbox';
+import { inspectedSaga, rouseRecord } from './inspect-record';
 import { recordDecision } from './record-decision';
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
 import { sweepRecords } from './sweep-records';
@@ -54,7 +58,7 @@ export class InMemorySagaStore implements SagaStore {
   private readonly records = new Map<string, SagaRecord>();
   private readonly keys = new Map<string, OwnedKey>();
   private readonly handlers = new Map<string, KnownHandler>();
-  private readonly pauses = new Set<string>();
+  private readonly pauses = new Map<string, PausedAction>();
   private readonly quarantined: { readonly message: QuarantinedMessage; readonly at: number }[] = [];
   private readonly outbox: InMemoryOutbox;
   private seq = 0;
@@ -124,7 +128,7 @@ export class InMemorySagaStore implements SagaStore {
     recordDecision(record, decision.saga, decision.effects, now, 0);
     const isFirst = operationOf(record.saga, operation)?.claims === 1;
     const firstAt = isFirst ? now : (timesOf(record, operation).firstAt ?? now);
-    setTimes(record, operation, { firstAt, leaseUntil: now + request.leaseMs });
+    setTimes(record, operation, { firstAt, leaseUntil: now + request.leaseMs, worker: request.worker });
     return { kind: 'claimed', claim: claimOf(record, operation, claimId, now - firstAt) };
   }
 
@@ -281,6 +285,24 @@ export class InMemorySagaStore implements SagaStore {
 
   async returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void> {
     this.outbox.giveBack(taker, events);
+  }
+
+  async pauseAction(action: string, { reason, actor }: OrderedBy): Promise<void> {
+    if (!this.pauses.has(action)) this.pauses.set(action, { action, reason, actor, at: new Date(this.now()) });
+  }
+
+  async resumeAction(action: string, _by: OrderedBy): Promise<void> {
+    this.pauses.delete(action);
+    for (const record of this.records.values()) rouseRecord(record, action, this.now());
+  }
+
+  async pausedActions(): Promise<readonly PausedAction[]> {
+    return structuredClone([...this.pauses.values()]);
+  }
+
+  async inspect(sagaId: string): Promise<InspectedSaga | null> {
+    const record = this.records.get(sagaId);
+    return record === undefined ? null : inspectedSaga(record, stored(record), [...this.pauses.values()], this.now());
   }
 }
 

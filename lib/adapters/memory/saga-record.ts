@@ -33,9 +33,11 @@ export interface OperationTimes {
   readonly firstAt: number | null;
   readonly leaseUntil: number | null;
   readonly settledAt: number | null;
+  /** The process that claimed it last. */
+  readonly worker: string | null;
 }
 
-const NO_TIMES: OperationTimes = { dueAt: null, sendAt: null, resends: 0, firstAt: null, leaseUntil: null, settledAt: null };
+const NO_TIMES: OperationTimes = { dueAt: null, sendAt: null, resends: 0, firstAt: null, leaseUntil: null, settledAt: null, worker: null };
 
 export function timesOf(record: SagaRecord, operation: Pick<Operation, 'direction' | 'step' | 'round'>): OperationTimes {
   return record.times.get(operationKey(operation)) ?? NO_TIMES;

@@ -109,7 +109,7 @@ function suspectValues({ canVerify = true, maxLosses = MOST_LOSSES, alone = fals
 
 /** Somebody paused this action everywhere. */
 export function isPaused(s: string, operation: string): string {
-  return `EXISTS (SELECT FROM ${s}.pauses p WHERE p.key = ${operation}.key AND p.resumed_at IS NULL)`;
+  return `EXISTS (SELECT FROM ${s}.pauses paused_now WHERE paused_now.key = ${operation}.key AND paused_now.resumed_at IS NULL)`;
 }
 
 function identity(sagaId: string, { direction, step, round }: OperationRef): readonly unknown[] {

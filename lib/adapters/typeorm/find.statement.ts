@@ -40,7 +40,7 @@ export function statesStatement(schema: string, sagaIds: readonly string[]): Sta
   return { text: `SELECT s.id, s.state FROM "${schema}".sagas s WHERE s.id = ANY ($1::text[])`, values: [sagaIds] };
 }
 
-function storedColumns(schema: string): string {
+export function storedColumns(schema: string): string {
   const s = `"${schema}"`;
   return `${sagaColumns('s')}, ${epochMs('s.updated_at')} AS updated_at, ${epochMs('s.completed_at')} AS completed_at,
         ${wholeOperations(schema, 's.id')} AS operations,

@@ -11,6 +11,9 @@ import type {
   Decide,
   Heartbeat,
   HeartbeatResult,
+  InspectedSaga,
+  OrderedBy,
+  PausedAction,
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
@@ -39,9 +42,13 @@ import {
 import { heartbeatStatement, toHeartbeatResults, wakeStatement, type HeartbeatRow } from './heartbeat.statement';
 import { historyStatement, toHistoryEntry, type HistoryRow } from './history.statement';
 import { Outbox } from './outbox';
+import { inspectStatement, toInspectedSaga, type InspectedRow } from './inspect.statement';
+import { pausesStatement, pauseStatement, resumeStatement, toPausedAction, type PauseRow } from './pause.statement';
 import { PlanShelf } from './plan.shelf';
 import { quarantineStatement } from './quarantine.statement';
 import { retrying } from './retrying';
+import { rouse } from './rouse';
+import { rouseStatement, type RouseRow } from './rouse.statement';
 import { SagaApplier } from './saga.applier';
 import { SagaClaimer } from './saga.claimer';
 import { SagaStarter } from './saga.starter';
@@ -197,6 +204,24 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void> {
     if (events.length > 0) await this.outbox.giveBack(taker, events);
+  }
+
+  async pauseAction(action: string, by: OrderedBy): Promise<void> {
+    await this.query(pauseStatement(this.schema, action, by));
+  }
+
+  async resumeAction(action: string, by: OrderedBy): Promise<void> {
+    await this.query(resumeStatement(this.schema, action, by));
+    await rouse((seq) => this.query<RouseRow>(rouseStatement(this.schema, action, seq)));
+  }
+
+  async pausedActions(): Promise<readonly PausedAction[]> {
+    return (await this.query<PauseRow>(pausesStatement(this.schema))).map(toPausedAction);
+  }
+
+  async inspect(sagaId: string): Promise<InspectedSaga | null> {
+    const [row] = await this.query<InspectedRow>(inspectStatement(this.schema, sagaId));
+    return row === undefined ? null : toInspectedSaga(row, await this.plans.load(this.pool, row.plan_hash));
   }
 
   /** Statements that may run twice: reads, and writes that come to the same. */

@@ -1,0 +1,45 @@
+import { isSettled, operationKey, type Operation, type OperationKey } from '../../core/operation';
+import type { InspectedOperation, InspectedSaga, PausedAction, StoredSaga } from '../../ports/saga-store';
+import { setTimes, timesOf, type SagaRecord } from './saga-record';
+
+/** Everything that says what happens to a saga next. */
+export function inspectedSaga(record: SagaRecord, stored: StoredSaga, pauses: readonly PausedAction[], now: number): InspectedSaga {
+  const actions = new Set(record.plan.steps.map(({ action }) => action));
+  const open = [...record.saga.operations.values()].filter((operation) => !isSettled(operation));
+  return {
+    stored,
+    operations: new Map(open.map((operation) => inspected(record, operation, now))),
+    deadlineInMs: fromNow(record.deadlineAt, now),
+    pausedActions: structuredClone(pauses.filter(({ action }) => actions.has(action))),
+  };
+}
+
+function inspected(record: SagaRecord, operation: Operation, now: number): [OperationKey, InspectedOperation] {
+  const { dueAt, sendAt, leaseUntil, worker, resends } = timesOf(record, operation);
+  const isRunning = operation.state === 'running';
+  return [
+    operationKey(operation),
+    {
+      dueInMs: fromNow(dueAt, now),
+      sendInMs: fromNow(sendAt, now),
+      resends,
+      leaseInMs: isRunning ? fromNow(leaseUntil, now) : null,
+      worker: isRunning ? worker : null,
+    },
+  ];
+}
+
+function fromNow(at: number | null, now: number): number | null {
+  return at === null ? null : at - now;
+}
+
+/** Makes what waits for an action due at once; what has a time of its own keeps it. */
+export function rouseRecord(record: SagaRecord, action: string, now: number): void {
+  for (const operation of record.saga.operations.values()) {
+    if (operation.direction !== 'action' || record.plan.steps[operation.step]?.action !== action) continue;
+    if (operation.state !== 'started' && operation.state !== 'retrying') continue;
+    const { dueAt, sendAt } = timesOf(record, operation);
+    const earliest = Math.max(now, dueAt ?? now);
+    if (sendAt !== null && sendAt > earliest) setTimes(record, operation, { sendAt: earliest, resends: 0 });
+  }
+}

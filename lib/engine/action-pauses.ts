@@ -1,0 +1,44 @@
+import { SagaInputError } from '../errors';
+import { quoted } from '../core/names';
+import { didYouMean } from '../core/suggestion';
+import type { PausedAction, SagaStore } from '../ports/saga-store';
+import type { HandlerBook } from './handler-book';
+import { orderedBy, type OrderOptions } from './ordered-by';
+
+/** Actions that are claimed nowhere, because a person says so. */
+export class ActionPauses {
+  constructor(
+    private readonly store: SagaStore,
+    private readonly book: HandlerBook,
+    /** Asks the sweeper to look at once. */
+    private readonly lookNow: () => void,
+  ) {}
+
+  /** @throws SagaInputError */
+  async pause(action: string, options: OrderOptions): Promise<void> {
+    const by = orderedBy(options);
+    await this.refuseStranger(action, []);
+    await this.store.pauseAction(action, by);
+  }
+
+  /** @throws SagaInputError */
+  async resume(action: string, options: OrderOptions): Promise<void> {
+    const by = orderedBy(options);
+    await this.refuseStranger(action, await this.list());
+    await this.store.resumeAction(action, by);
+    this.lookNow();
+  }
+
+  async list(): Promise<readonly PausedAction[]> {
+    return this.store.pausedActions();
+  }
+
+  /** To pause what nobody has, or to resume it, is a slip of the pen, and what was meant goes on as before. */
+  private async refuseStranger(action: unknown, paused: readonly PausedAction[]): Promise<void> {
+    if (paused.some((pause) => pause.action === action)) return;
+    const catalog = await this.book.catalogWith(typeof action === 'string' ? [action] : [], []);
+    if (typeof action === 'string' && catalog.find('action', action) !== undefined) return;
+    const guess = typeof action === 'string' ? didYouMean(action.slice(0, 128), catalog.keys('action')) : '';
+    throw new SagaInputError('action', '', `no process has ever had @SagaStep(${quoted(action)})${guess}`);
+  }
+}

@@ -1,0 +1,62 @@
+import { isTerminal } from '../core/saga-value';
+import type { InspectedSaga } from '../ports/saga-store';
+import type { Situation } from './explain-operation';
+
+export interface Option {
+  /** As it is written: `operator.cancel('01J…')`. Each takes `{ reason, actor }` as well. */
+  readonly call: string;
+  readonly effect: string;
+}
+
+/** What a person may do about a saga, the mildest first. */
+export function optionsFor({ stored: { saga } }: InspectedSaga, situations: readonly Situation[]): readonly Option[] {
+  const ofSteps = situations.flatMap((situation) => optionsOf(saga.id, situation, saga.state === 'started'));
+  return [...new Map([...ofSteps, ...ofSaga(saga)].map((option) => [option.call, option])).values()];
+}
+
+function optionsOf(id: string, { kind, operation, step, key }: Situation, isForward: boolean): readonly Option[] {
+  const of = (verb: string, more = ''): string => `operator.${verb}('${id}', '${step}'${more})`;
+  const isAction = operation.direction === 'action';
+  const skip = { call: of('skipStep'), effect: 'goes on without the step; what refers to its output will fail' };
+  const retry = { call: of('retryStep'), effect: kind === 'given-up' ? 'tries the undo again, with all its attempts' : 'tries it now' };
+  const undone = {
+    call: of('resolveStep', `, { status: 'compensated' }`),
+    effect: 'takes your word that the effect of the step is undone',
+  };
+  const done = {
+    call: of('resolveStep', `, { status: 'completed', output }`),
+    effect: 'takes your word that it took effect; its worker is not heard any more',
+  };
+  const failed = {
+    call: of('resolveStep', `, { status: 'failed', error: { message } }`),
+    effect: 'takes your word that it took no effect',
+  };
+  const resolve = isAction ? [done, failed] : [undone];
+  const skipping = isAction && isForward ? [skip] : [];
+  switch (kind) {
+    case 'running':
+      return resolve;
+    case 'retrying':
+      return [retry, ...skipping, ...resolve];
+    case 'given-up':
+      return [retry, undone];
+    case 'action-paused':
+      return [{ call: `operator.resumeAction('${key}')`, effect: 'lets the action run again, in every saga' }, ...skipping, ...resolve];
+    case 'no-handler':
+      return [{ call: `(start a process with "${key}")`, effect: 'it begins there at once' }, ...skipping, ...resolve];
+    case 'due':
+      return [...skipping, ...resolve];
+  }
+}
+
+function ofSaga({ id, state, paused, attention }: InspectedSaga['stored']['saga']): readonly Option[] {
+  const call = (verb: string): string => `operator.${verb}('${id}')`;
+  if (isTerminal(state)) return attention ? [] : [{ call: `sagas.delete('${id}')`, effect: 'removes it; its business key stays' }];
+  const pause = { call: call('pause'), effect: 'begins nothing more of it, until it is resumed; what runs may end' };
+  const resume = { call: call('resume'), effect: 'goes on where it was' };
+  const cancel = { call: call('cancel'), effect: 'waits for what runs, then undoes what was done' };
+  const again = { call: `sagas.compensate('${id}')`, effect: 'tries every undo again that was given up' };
+  const terminate = { call: call('terminate'), effect: 'ends it as it is: failed, with nothing more undone' };
+  const asIt = state === 'started' ? [cancel] : state === 'stuck' ? [again] : [];
+  return [paused ? resume : pause, ...asIt, terminate];
+}

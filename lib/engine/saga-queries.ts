@@ -1,0 +1,71 @@
+import { SagaActiveError, SagaAttentionError, SagaNotFoundError, SagaWaitInHandlerError } from '../errors';
+import { isSagaId } from '../core/names';
+import type { SagaState } from '../core/saga-value';
+import type { SagaQuery, SagaStore, StoredHistoryEntry, StoredSaga } from '../ports/saga-store';
+import { explain, type Explanation } from './explain';
+import { offeredIn } from './handler-book';
+import { insideHandler } from './handler-scope';
+import { Saga } from './saga';
+import type { Waiters } from './waiters';
+
+/** What can be asked about sagas without changing them, and their removal. */
+export class SagaQueries {
+  constructor(
+    private readonly store: SagaStore,
+    private readonly waiters: Waiters,
+    private readonly graceMs: number,
+    private readonly refuseWhenClosed: (verb: string) => void,
+  ) {}
+
+  async find(sagaId: string): Promise<Saga | null> {
+    const stored = isSagaId(sagaId) ? await this.store.find(sagaId) : null;
+    return stored === null ? null : new Saga(stored);
+  }
+
+  /** @throws SagaNotFoundError */
+  async get(sagaId: string): Promise<Saga> {
+    return new Saga(await this.stored(sagaId));
+  }
+
+  /** @throws SagaNotFoundError */
+  async stored(sagaId: string): Promise<StoredSaga> {
+    const stored = isSagaId(sagaId) ? await this.store.find(sagaId) : null;
+    if (stored === null) throw new SagaNotFoundError(sagaId);
+    return stored;
+  }
+
+  async list(query: SagaQuery): Promise<readonly Saga[]> {
+    return (await this.store.list(query)).map((stored) => new Saga(stored));
+  }
+
+  async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
+    return isSagaId(sagaId) ? this.store.history(sagaId) : [];
+  }
+
+  /** @throws SagaNotFoundError */
+  async explain(sagaId: string): Promise<Explanation> {
+    const inspected = isSagaId(sagaId) ? await this.store.inspect(sagaId) : null;
+    if (inspected === null) throw new SagaNotFoundError(sagaId);
+    const orders = inspected.stored.saga.paused ? await this.store.history(sagaId) : [];
+    const pausedBy = orders.findLast(({ kind }) => kind === 'pause') ?? null;
+    return explain(inspected, { graceMs: this.graceMs, isOffered: offeredIn(await this.store.readHandlers()), pausedBy });
+  }
+
+  /** @throws SagaNotFoundError, SagaWaitTimeoutError, SagaWaitInHandlerError */
+  async waitFor(sagaId: string, timeoutMs: number): Promise<Saga> {
+    if (insideHandler()) throw new SagaWaitInHandlerError(`saga ${sagaId}`);
+    this.refuseWhenClosed('wait for a saga');
+    const saga = await this.get(sagaId);
+    if (saga.isTerminal || saga.isStuck) return saga;
+    await this.waiters.wait(sagaId, timeoutMs);
+    return this.get(sagaId);
+  }
+
+  /** @throws SagaNotFoundError, SagaActiveError, SagaAttentionError */
+  async delete(sagaId: string): Promise<void> {
+    const result = isSagaId(sagaId) ? await this.store.delete(sagaId) : 'missing';
+    if (result === 'missing') throw new SagaNotFoundError(sagaId);
+    if (result === 'attention') throw new SagaAttentionError(sagaId);
+    if (result !== 'deleted') throw new SagaActiveError(sagaId, result.active satisfies SagaState);
+  }
+}

@@ -6,10 +6,10 @@ export { SagaService } from './saga.service';
 export type { InputOf, ListOptions, SagaDefinitionType, WaitOptions } from './saga.service';
 export { getSagaRepositoryToken, getSagaServiceToken, InjectSagaRepository, InjectSagaService } from './inject-saga.decorator';
 
-export { Compensate, SagaDefinition, SagaStep } from './decorators';
-export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions } from './decorators';
+export { Compensate, SagaDefinition, SagaStep, Verify } from './decorators';
+export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions, VerifyOptions } from './decorators';
 export { SAGA_CONTEXT_TYPE } from './discovery/method-caller';
-export type { CompensationContext, HandlerContext, StepContext } from './ports/step-invoker';
+export type { CompensationContext, HandlerContext, StepContext, VerifyAnswer, VerifyContext } from './ports/step-invoker';
 
 export { Saga } from './engine/saga';
 export type { SagaStepView, StepStatus } from './engine/saga';

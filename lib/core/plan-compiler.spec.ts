@@ -10,6 +10,7 @@ const defaults: PlanDefaults = {
   action: { timeoutMs: 60_000, retry: null, losses: 5 },
   undo: { timeoutMs: 30_000, retry: { attempts: 20, backoff: 'exponential', baseMs: 1_000, maxMs: 60_000 }, losses: 5 },
   verify: { timeoutMs: 1_000, retry: null, losses: 5 },
+  onStuck: 'halt',
   unknownKeys: 'refuse',
   limits: { maxBytes: 1_000 },
 };

@@ -1,11 +1,13 @@
 import { SagaConfigurationError } from '../errors';
-import { catalogOf, type HandlerCatalog, type HandlerDeclaration } from '../core/handler-declaration';
+import { catalogOf, type HandlerCatalog, type HandlerDeclaration, type HandlerKind } from '../core/handler-declaration';
 import type { SagaStore, StoredHandler } from '../ports/saga-store';
 
 /** A process says this often that it is there. */
 const CONFIRM_EVERY_MS = 30_000;
 /** Rows of a group that nobody has confirmed for this long are the past, not a neighbour. */
 const NEIGHBOUR_MS = 90_000;
+
+const DECORATORS: Readonly<Record<HandlerKind, string>> = { action: '@SagaStep', undo: '@Compensate', verify: '@Verify' };
 
 /** Which handlers exist anywhere: this process's own, and those that others have written into the store. */
 export class HandlerBook {
@@ -61,8 +63,7 @@ export class HandlerBook {
    * the other has; two services would starve each other.
    */
   private refuseStrangers(stored: readonly StoredHandler[]): void {
-    const name = ({ direction, key }: HandlerDeclaration): string =>
-      direction === 'action' ? `@SagaStep('${key}')` : `@Compensate('${key}')`;
+    const name = ({ direction, key }: HandlerDeclaration): string => `${DECORATORS[direction]}('${key}')`;
     const mine = new Set(this.own.map(name));
     const theirs = new Set(
       stored.filter((row) => row.group === this.group && !row.left && row.unseenMs < NEIGHBOUR_MS).map((row) => name(row.declaration)),

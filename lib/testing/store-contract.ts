@@ -5,6 +5,7 @@ import type { ContractCase } from './contract-case';
 import { queryCases } from './store-contract.queries';
 import { startCases } from './store-contract.start';
 import { sweepCases } from './store-contract.sweep';
+import { verifyCases } from './store-contract.verify';
 import { walkCases } from './store-contract.walk';
 
 export type { StoreFixture } from './store-contract.fixture';
@@ -16,5 +17,5 @@ export type { StoreFixture } from './store-contract.fixture';
  * for (const { name, run } of storeContract()) it(name, () => run(makeFixture));
  */
 export function storeContract(): readonly ContractCase<StoreFixture>[] {
-  return [...startCases, ...claimCases, ...applyCases, ...sweepCases, ...queryCases, ...walkCases];
+  return [...startCases, ...claimCases, ...applyCases, ...sweepCases, ...queryCases, ...verifyCases, ...walkCases];
 }

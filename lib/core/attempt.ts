@@ -42,7 +42,8 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
     case 'verified':
       return verified(plan, saga, operation, event);
     case 'failed': {
-      const failed = { ...operation, error: event.error, hadUnknown: operation.hadUnknown || event.outcome === 'unknown' };
+      const mayHaveHappened = event.outcome === 'unknown' && policyOf(plan, operation).transactional !== true;
+      const failed = { ...operation, error: event.error, hadUnknown: operation.hadUnknown || mayHaveHappened };
       return retryOrSettle(plan, saga, failed, event);
     }
     case 'lost':

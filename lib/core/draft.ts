@@ -3,7 +3,7 @@ import type { HistoryEntry, SagaEffect } from './effect';
 import type { SagaEvent } from './event';
 import { attemptsOf, type Operation, type OperationRef } from './operation';
 import type { Plan, OperationPolicy } from './plan';
-import type { SagaValue } from './saga-value';
+import { isTerminal, type SagaValue } from './saga-value';
 
 /** A decision in the making: the rules build the saga and its effects; `finish` numbers and records it. */
 export type Draft = Made | NeedAll;
@@ -28,7 +28,8 @@ export function about(subject: Operation, made: Draft): Draft {
 /** @param kind what the history calls it; the event's own name, unless it came too late to be that */
 export function finish(event: SagaEvent, made: Draft, kind: HistoryEntry['kind'] = event.type): Decision {
   if (made.kind === 'need') return made;
-  const saga = { ...made.saga, rev: made.saga.rev + 1 };
+  // What has ended waits for nobody to resume it: the undo of a late effect must not.
+  const saga = { ...made.saga, rev: made.saga.rev + 1, paused: made.saga.paused && !isTerminal(made.saga.state) };
   return { kind: 'moved', saga, effects: [...made.effects, { type: 'record', entry: { ...entryOf(event, saga, made.subject), kind } }] };
 }
 

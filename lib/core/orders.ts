@@ -1,6 +1,6 @@
 import { ended, givenUpUndos, settledBetweenAttempts, tryAgain, turnBack } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { dispatch, draft, finish, type Draft } from './draft';
+import { dispatch, draft, finish, policyOf, type Draft } from './draft';
 import type { SagaEffect } from './effect';
 import type { SagaOrder, StepOrder } from './event';
 import { settleAction } from './forward';
@@ -16,7 +16,7 @@ export function sagaOrdered(plan: Plan, saga: SagaValue, order: SagaOrder): Deci
     case 'compensate':
       return undoOrdered(plan, saga, order);
     case 'terminate':
-      return isTerminal(saga.state) ? ignored('terminal') : finish(order, terminated(saga, order));
+      return isTerminal(saga.state) ? ignored('terminal') : finish(order, terminated(plan, saga, order));
     case 'pause':
       if (isTerminal(saga.state)) return ignored('terminal');
       return saga.paused ? ignored('already-paused') : finish(order, draft({ ...saga, paused: true }, null));
@@ -36,12 +36,13 @@ function undoOrdered(plan: Plan, saga: SagaValue, { type, reason, actor }: SagaO
 }
 
 /** Ends as it is. Whoever still runs a part of it is told, and is not heard any more. */
-function terminated(saga: SagaValue, { reason, actor }: SagaOrder): Draft {
+function terminated(plan: Plan, saga: SagaValue, { reason, actor }: SagaOrder): Draft {
   if (!saga.whole) return NEED_ALL;
   const open = [...saga.operations.values()].filter((operation) => !isSettled(operation));
   const settled = open.map((operation): Operation => {
     if (operation.state !== 'running') return { ...operation, state: settledBetweenAttempts(operation) };
-    return { ...operation, fence: operation.fence + 1, state: 'unknown' };
+    const isUndecided = policyOf(plan, operation).transactional !== true; // otherwise it cannot commit any more
+    return { ...operation, fence: operation.fence + 1, state: isUndecided ? 'unknown' : 'failed' };
   });
   const told = open.filter(({ state }) => state === 'running');
   const aborts = told.map(({ step, direction, round }): SagaEffect => ({ type: 'abort', operation: { step, direction, round } }));

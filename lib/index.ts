@@ -17,10 +17,10 @@ export {
   InjectSagaService,
 } from './inject-saga.decorator';
 
-export { Compensate, SagaDefinition, SagaStep } from './decorators';
-export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions } from './decorators';
+export { Compensate, SagaDefinition, SagaStep, Verify } from './decorators';
+export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions, VerifyOptions } from './decorators';
 export { SAGA_CONTEXT_TYPE } from './discovery/method-caller';
-export type { CompensationContext, HandlerContext, StepContext } from './ports/step-invoker';
+export type { CompensationContext, HandlerContext, StepContext, VerifyAnswer, VerifyContext } from './ports/step-invoker';
 
 export { Saga } from './engine/saga';
 export type { SagaStepView, StepStatus } from './engine/saga';

@@ -79,8 +79,9 @@ export class SagaService {
       checkContext(third);
       return engine.start(what, second as StepList, third, fourth === undefined ? {} : fourth);
     }
-    const { name, steps, deadlineMs } = typeof what === 'function' ? this.runtime.definitionOf(what) : what;
-    const options = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(third === undefined ? {} : checkStartOptions(third)) };
+    const { name, steps, deadlineMs, onStuck } = typeof what === 'function' ? this.runtime.definitionOf(what) : what;
+    const own = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(onStuck === undefined ? {} : { onStuck }) };
+    const options = { ...own, ...(third === undefined ? {} : checkStartOptions(third)) };
     return engine.start(name, steps, second, options);
   }
 

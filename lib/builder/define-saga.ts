@@ -27,6 +27,8 @@ export interface StepOptions<Context, Outputs, Key extends string> {
 export interface DefineSagaOptions {
   /** The saga turns back when it has not completed within this many milliseconds. Default: never. */
   readonly deadlineMs?: number;
+  /** `continue`: when an undo is given up, those that it was not built on go on. Default: the module's (`halt`). */
+  readonly onStuck?: 'halt' | 'continue';
 }
 
 /** A name that is taken already, as a type error that says so. */
@@ -37,6 +39,7 @@ export interface DefinedSaga<Context> {
   readonly name: string;
   readonly steps: StepList;
   readonly deadlineMs: number | undefined;
+  readonly onStuck: 'halt' | 'continue' | undefined;
   /** Says what the context is; nothing is there when the program runs. */
   readonly $context?: Context;
 }
@@ -49,6 +52,7 @@ export class SagaBuilder<Context, Outputs = unknown> implements DefinedSaga<Cont
     readonly name: string,
     readonly steps: StepList,
     readonly deadlineMs: number | undefined,
+    readonly onStuck: 'halt' | 'continue' | undefined,
   ) {}
 
   /** A step after everything so far. */
@@ -67,7 +71,7 @@ export class SagaBuilder<Context, Outputs = unknown> implements DefinedSaga<Cont
   }
 
   private with<More>(element: StepSpec | readonly StepSpec[]): SagaBuilder<Context, More> {
-    return new SagaBuilder<Context, More>(this.name, [...this.steps, element], this.deadlineMs);
+    return new SagaBuilder<Context, More>(this.name, [...this.steps, element], this.deadlineMs, this.onStuck);
   }
 }
 
@@ -97,7 +101,7 @@ export class ParallelBuilder<Context, Outputs, Branches = unknown> {
  *   .step('charge', { action: 'payment.charge', input: ({ outputs, context }) => ({ orderId: outputs.create.orderId, amount: context.amount }) });
  */
 export function defineSaga<Context = unknown>(name: string, options: DefineSagaOptions = {}): SagaBuilder<Context> {
-  return new SagaBuilder<Context>(name, [], options.deadlineMs);
+  return new SagaBuilder<Context>(name, [], options.deadlineMs, options.onStuck);
 }
 
 function specOf<Context, Outputs, Key extends string>(saga: string, name: string, options: StepOptions<Context, Outputs, Key>): StepSpec {

@@ -8,6 +8,7 @@ import type { Plan } from './plan';
 import { lossDelayMs, nextRetryMs } from './retry-policy';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
 import { settle, settleBetweenAttempts, settleUnknown } from './settle';
+import { isBeingAskedAfter } from './verify';
 
 type AttemptEnd = CompletedEvent | FailedEvent | VerifiedEvent | LostEvent | LeaseExpiredEvent | ReleasedEvent;
 
@@ -16,9 +17,20 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
   const operation = operationOf(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
   const isItsWorker = operation.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
-  if (!isItsWorker)
-    return event.type === 'completed' && operation.direction === 'action' ? lateOutcome(plan, saga, operation, event) : ignored('stale');
-  return finish(event, next(plan, saga, operation, event));
+  if (isItsWorker) return finish(event, next(plan, saga, operation, event));
+  if (event.type !== 'completed' || operation.direction !== 'action') return ignored('stale');
+  return isBeingAskedAfter(operation) ? answered(plan, saga, operation, event) : lateOutcome(plan, saga, operation, event);
+}
+
+/**
+ * The effect itself answers while somebody is asked after it. Whoever asks is not heard any more: what it found may be older than the
+ * effect.
+ */
+function answered(plan: Plan, saga: SagaValue, operation: Operation, event: CompletedEvent): Decision {
+  if (event.fence >= operation.fence) return ignored('stale');
+  const { fence, output } = event;
+  const completed: Operation = { ...operation, state: 'completed', fence: operation.fence + 1, lateFence: fence, output, error: null };
+  return finish(event, settle(plan, saga, completed), 'late');
 }
 
 function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptEnd): Draft {
@@ -30,7 +42,8 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
     case 'verified':
       return verified(plan, saga, operation, event);
     case 'failed': {
-      const failed = { ...operation, error: event.error, hadUnknown: operation.hadUnknown || event.outcome === 'unknown' };
+      const mayHaveHappened = event.outcome === 'unknown' && policyOf(plan, operation).transactional !== true;
+      const failed = { ...operation, error: event.error, hadUnknown: operation.hadUnknown || mayHaveHappened };
       return retryOrSettle(plan, saga, failed, event);
     }
     case 'lost':

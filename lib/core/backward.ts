@@ -115,9 +115,9 @@ export function tryAgain(plan: Plan, saga: SagaValue, undos: readonly Operation[
   );
 }
 
-/** Undos whose attempts are used up: a person must act. */
+/** Undos whose attempts are used up: a person must act. Of a saga that has ended only later rounds are open, also if it was terminated. */
 export function givenUpUndos(saga: SagaValue): readonly Operation[] {
-  return [...saga.operations.values()].filter(isGivenUp);
+  return [...saga.operations.values()].filter((undo) => isGivenUp(undo) && (undo.round > 1 || !isTerminal(saga.state)));
 }
 
 export function ended(saga: SagaValue & { readonly state: SagaState }, subject: Operation | null = null): Draft {

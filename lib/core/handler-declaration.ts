@@ -1,3 +1,4 @@
+import type { Operation } from './operation';
 import type { Isolation } from './plan';
 import type { RetryPolicy } from './retry-policy';
 
@@ -13,6 +14,11 @@ export interface HandlerDeclaration {
 
 /** An action, its undo, or the question whether an action of unknown outcome took effect. */
 export type HandlerKind = 'action' | 'undo' | 'verify';
+
+/** What the next attempt of an operation runs. */
+export function handlerKindOf(operation: Pick<Operation, 'direction' | 'verifying'>): HandlerKind {
+  return operation.verifying ? 'verify' : operation.direction;
+}
 
 /** Times in milliseconds; what is left out falls back to the module's defaults. */
 export interface HandlerPolicy {

@@ -11,24 +11,33 @@ import { isTerminal, withOperations, type SagaValue } from './saga-value';
  * key. A saga that has ended keeps its state and raises `attention` until that round is done.
  */
 export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, event: CompletedEvent): Decision {
-  if (saga.cause?.kind === 'terminated') return ignored('stale'); // a person ended it as it was, with nothing more undone
-  const isSkipped = action.state === 'skipped' && action.hadUnknown;
-  const isGivenUp = action.state === 'unknown' || isSkipped || (action.state === 'failed' && action.verifying);
-  if (!isGivenUp || event.fence >= action.fence || event.fence <= action.lateFence) return ignored('stale');
+  if (!isDoubted(action) || event.fence >= action.fence || event.fence <= action.lateFence) return ignored('stale');
   if (plan.steps[action.step]?.compensation == null) return ignored('stale');
   if (!saga.whole) return NEED_ALL;
   const heard: Operation = { ...action, lateFence: event.fence, output: event.output };
   const undos = [...saga.operations.values()].filter((operation) => operation.direction === 'undo');
   const last = undos.filter((undo) => undo.step === action.step).sort((a, b) => b.round - a.round)[0];
   if (last === undefined && action.state !== 'failed') return ignored('stale');
-  // It was asked after, the answer was no, and its undo was left out: now the answer is another one.
+  // A person ended it with that undo as it was; only an effect that comes after its undo succeeded is news.
+  if (saga.cause?.kind === 'terminated' && last?.state !== 'completed') return ignored('stale');
+  // Somebody said that it had not happened, and its undo was left out: now the answer is another one.
   if (last === undefined && saga.openActions > 0) {
     const completed: Operation = { ...heard, state: 'completed' };
     return finish(event, draft(withOperations(saga, [completed]), completed), 'late');
   }
-  if (last !== undefined && last.claims === 0 && last.state !== 'completed') return ignored('stale');
+  // An undo that will be told `failed` may leave out what only the effect makes necessary.
+  if (last !== undefined && last.actionOutcome !== 'failed' && isUntried(last)) return ignored('stale');
   const order = Math.max(0, ...undos.map((undo) => undo.order)) + 1;
   return finish(event, anotherRound(plan, saga, heard, (last?.round ?? 1) + 1, order), 'late');
+}
+
+/** It ended without the effect, and one attempt of it may still come to it. */
+function isDoubted({ state, hadUnknown }: Operation): boolean {
+  return state === 'unknown' || ((state === 'failed' || state === 'skipped') && hadUnknown);
+}
+
+function isUntried(undo: Operation): boolean {
+  return undo.claims === 0 && undo.state !== 'completed';
 }
 
 function anotherRound(plan: Plan, saga: SagaValue, action: Operation, round: number, order: number): Draft {

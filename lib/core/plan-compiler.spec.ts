@@ -10,6 +10,7 @@ const defaults: PlanDefaults = {
   action: { timeoutMs: 60_000, retry: null, losses: 5 },
   undo: { timeoutMs: 30_000, retry: { attempts: 20, backoff: 'exponential', baseMs: 1_000, maxMs: 60_000 }, losses: 5 },
   verify: { timeoutMs: 1_000, retry: null, losses: 5 },
+  onStuck: 'halt',
   unknownKeys: 'refuse',
   limits: { maxBytes: 1_000 },
 };
@@ -102,6 +103,60 @@ describe('a step', () => {
     expect(compiled([{ name: 'a', action: 'payment.charge', compensation: 'payment.refund' }]).plan.steps[0]?.compensation).toBe(
       'payment.refund',
     );
+  });
+});
+
+describe('the outcome of a step', () => {
+  const asking = catalogOf([
+    handler('action', 'pay', { policy: { onThrow: 'unknown', compensateOnFailure: true } }),
+    handler('action', 'book', { policy: { transactional: true, onThrow: 'unknown' } }),
+    handler('undo', 'unpay', { undoes: 'pay', policy: { onThrow: 'unknown' } }),
+    { ...handler('action', 'pay'), direction: 'verify', policy: { timeoutMs: 5, retry: FIXED } },
+  ]);
+  const stepOf = (spec: Partial<StepSpec> = {}, over: Partial<PlanDefaults> = {}) =>
+    compilePlan('order', [{ name: 'a', action: 'pay', ...spec }], asking, { ...defaults, ...over }).plan.steps[0];
+
+  it('can be asked after when its action has a handler for that, by the policy of that handler', () => {
+    expect(stepOf()?.verifyPolicy).toEqual({ timeoutMs: 5, retry: FIXED, losses: 5 });
+    expect(stepOf({ action: 'book' })).not.toHaveProperty('verifyPolicy');
+  });
+
+  it('after a throw is what the step says, then its handler, then the module', () => {
+    expect([stepOf()?.actionPolicy.onThrow, stepOf()?.undoPolicy.onThrow]).toEqual(['unknown', 'unknown']);
+    expect(stepOf({ onThrow: 'failed' })?.actionPolicy).not.toHaveProperty('onThrow');
+    const unknown = { ...defaults.action, onThrow: 'unknown' } as const;
+    expect(compiled([step('a')], { action: unknown }).plan.steps[0]?.actionPolicy.onThrow).toBe('unknown');
+    expect(compiled([step('a', { onThrow: 'failed' })], { action: unknown }).plan.steps[0]?.actionPolicy).not.toHaveProperty('onThrow');
+  });
+
+  it('is never unknown after a throw when the handler runs in the transaction of its outcome', () => {
+    expect(stepOf({ action: 'book', onThrow: 'unknown' })?.actionPolicy).not.toHaveProperty('onThrow');
+  });
+
+  it('is undone after a failure when the step says so, else its handler', () => {
+    expect(stepOf()?.compensateOnFailure).toBe(true);
+    expect(stepOf({ compensateOnFailure: false })).not.toHaveProperty('compensateOnFailure');
+    expect(compiled([step('a', { compensateOnFailure: true })]).plan.steps[0]?.compensateOnFailure).toBe(true);
+  });
+
+  it('is spoilt by options that mean nothing', () => {
+    expect(problemsOf([step('a', { onThrow: 'maybe' as never, compensateOnFailure: 'yes' as never })])).toEqual([
+      'step "a": compensateOnFailure must be true or false',
+      `step "a": onThrow must be 'failed' or 'unknown'`,
+    ]);
+  });
+});
+
+describe('a stuck undo', () => {
+  it('halts the others, unless the module or the start says otherwise', () => {
+    const of = (over: Partial<PlanDefaults>, said?: 'halt' | 'continue') =>
+      compilePlan('order', [step('a')], catalog, { ...defaults, ...over }, said).plan.onStuck;
+    expect([of({}), of({}, 'continue'), of({ onStuck: 'continue' }), of({ onStuck: 'continue' }, 'halt')]).toEqual([
+      undefined,
+      'continue',
+      'continue',
+      undefined,
+    ]);
   });
 });
 

@@ -14,6 +14,7 @@ export interface PlanDefaults {
   readonly action: OperationPolicy;
   readonly undo: OperationPolicy;
   readonly verify: OperationPolicy;
+  readonly onStuck: 'halt' | 'continue';
   /** `warn`: a step whose handler nobody has yet is accepted and waits for a worker that has it. */
   readonly unknownKeys: 'refuse' | 'warn';
   readonly limits: JsonLimits;
@@ -35,7 +36,7 @@ export function compilePlan(
   list: StepList,
   catalog: HandlerCatalog,
   defaults: PlanDefaults,
-  onStuck: 'halt' | 'continue' = 'halt',
+  onStuck: 'halt' | 'continue' = defaults.onStuck,
 ): CompiledPlan {
   const shape: string[] = [];
   const problems = isValidName(name) ? [] : [`the saga's name ${quoted(name)} is not ${NAME_RULE}`];

@@ -1,5 +1,5 @@
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { finish } from './draft';
+import { finish, policyOf } from './draft';
 import type { ReportedEvent } from './event';
 import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
@@ -19,17 +19,19 @@ export function reported(plan: Plan, saga: SagaValue, event: ReportedEvent): Dec
   const isNews = !isSettled(operation) || (waitsForSomebody(saga) && isGivenUp(operation) && event.result.kind === 'completed');
   if (operation.state === 'pending' || !isNews) return ignored('not-claimable');
   if (isUndo ? saga.state === 'started' : isTerminal(saga.state)) return ignored('wrong-direction');
-  return finish(event, settle(plan, saga, settledAs(saga, operation, event)));
+  return finish(event, settle(plan, saga, settledAs(plan, saga, operation, event)));
 }
 
 function waitsForSomebody(saga: SagaValue): boolean {
   return saga.state === 'stuck' || saga.state === 'compensating' || saga.attention;
 }
 
-function settledAs(saga: SagaValue, operation: Operation, event: ReportedEvent): Operation {
+function settledAs(plan: Plan, saga: SagaValue, operation: Operation, event: ReportedEvent): Operation {
   // Without a place in the order it could be undone after the steps it was built on.
   const order = operation.order === 0 ? saga.rev + 1 : operation.order;
-  const taken = { ...operation, order, fence: operation.fence + 1 };
+  // Whoever runs it may still come to its effect, whatever is said of it here.
+  const mayHappen = operation.state === 'running' && policyOf(plan, operation).transactional !== true;
+  const taken = { ...operation, order, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || mayHappen };
   return event.result.kind === 'completed'
     ? { ...taken, state: 'completed', output: event.result.output, error: null }
     : { ...taken, state: 'failed', error: event.result.error };

@@ -1,4 +1,5 @@
 export { Compensate } from './compensate.decorator';
 export { SagaDefinition } from './saga-definition.decorator';
 export { SagaStep } from './saga-step.decorator';
-export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions } from './metadata';
+export { Verify } from './verify.decorator';
+export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions, VerifyOptions } from './metadata';

@@ -3,6 +3,7 @@ import type { RetryOptions } from '../core/retry-policy';
 /** Symbols of the global registry, so that two copies of this package in one application agree. */
 export const STEP_METADATA = Symbol.for('nest-saga:step');
 export const COMPENSATE_METADATA = Symbol.for('nest-saga:compensate');
+export const VERIFY_METADATA = Symbol.for('nest-saga:verify');
 export const DEFINITION_METADATA = Symbol.for('nest-saga:definition');
 
 export interface HandlerOptions {
@@ -14,7 +15,18 @@ export interface HandlerOptions {
   readonly instance?: string;
 }
 
-export interface SagaStepOptions extends HandlerOptions {
+/** What a throw means that says nothing about the effect. */
+interface OutcomeOptions {
+  /**
+   * What an error means that says nothing about the effect. A `StepError` always means `failed`, a reset connection always `unknown`.
+   * Default: the module's (`failed`).
+   */
+  readonly onThrow?: 'failed' | 'unknown';
+}
+
+export interface SagaStepOptions extends HandlerOptions, OutcomeOptions {
+  /** True: the step is undone also when it failed by its own word; the compensation sees `ctx.outcome === 'failed'`. Default: false. */
+  readonly compensateOnFailure?: boolean;
   /** In a `@SagaDefinition` class: the steps that this one waits for. Default: the step written before it. */
   readonly after?: string | readonly string[];
   /** In a `@SagaDefinition` class: the step's input, with `ref()` for outputs of earlier steps. Default: the saga's input. */
@@ -23,15 +35,20 @@ export interface SagaStepOptions extends HandlerOptions {
   readonly use?: string;
 }
 
-export interface CompensateOptions extends HandlerOptions {
+export interface CompensateOptions extends HandlerOptions, OutcomeOptions {
   /** Key of the action that this undoes when a plan names no compensation. */
   readonly for?: string;
 }
+
+/** `retry` is how often it is asked while the answer is `unknown` or no answer. Default: 5 attempts, exponential from 1,000 to 60,000. */
+export type VerifyOptions = HandlerOptions;
 
 export interface SagaDefinitionOptions {
   readonly name: string;
   /** The saga turns back when it has not completed within this many milliseconds. Default: never. */
   readonly deadlineMs?: number;
+  /** What becomes of the other compensations when one is given up. Default: the module's (`halt`). */
+  readonly onStuck?: 'halt' | 'continue';
   /** Name of the `SagaModule` that this saga belongs to. Default: the unnamed one. */
   readonly instance?: string;
 }
@@ -44,9 +61,14 @@ export interface CompensateMetadata extends CompensateOptions {
   readonly key: string;
 }
 
+export interface VerifyMetadata extends VerifyOptions {
+  readonly key: string;
+}
+
 const HANDLER_FIELDS = ['key', 'timeoutMs', 'retry', 'instance'];
 
 /** Everything that the metadata of a decorator may hold. Anything else was misspelt. */
-export const STEP_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'after', 'input', 'use'];
-export const COMPENSATE_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'for'];
-export const DEFINITION_FIELDS: readonly string[] = ['name', 'deadlineMs', 'instance'];
+export const STEP_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'onThrow', 'compensateOnFailure', 'after', 'input', 'use'];
+export const COMPENSATE_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'onThrow', 'for'];
+export const VERIFY_FIELDS: readonly string[] = HANDLER_FIELDS;
+export const DEFINITION_FIELDS: readonly string[] = ['name', 'deadlineMs', 'onStuck', 'instance'];

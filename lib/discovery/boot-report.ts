@@ -37,8 +37,8 @@ function works({ action, undo }: Workers): boolean {
 
 function describeHandler({ declaration, where }: MethodHandler, defaults: PlanDefaults): string {
   const { direction, key, undoes, policy } = declaration;
-  const fallback = direction === 'action' ? defaults.action : defaults.undo;
-  const kind = direction === 'action' ? 'action    ' : 'compensate';
+  const fallback = defaults[direction];
+  const kind = (direction === 'undo' ? 'compensate' : direction).padEnd('compensate'.length);
   const what = undoes === null ? '' : `, undoes ${undoes}`;
   return `${kind} ${key} -> ${where} (${describeRetry(policy.retry ?? fallback.retry)}, timeout ${policy.timeoutMs ?? fallback.timeoutMs} ms${what})`;
 }

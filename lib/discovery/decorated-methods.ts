@@ -4,9 +4,11 @@ import {
   COMPENSATE_METADATA,
   DEFINITION_METADATA,
   STEP_METADATA,
+  VERIFY_METADATA,
   type CompensateMetadata,
   type SagaDefinitionOptions,
   type StepMetadata,
+  type VerifyMetadata,
 } from '../decorators/metadata';
 
 /** A provider or a controller, as Nest's container wraps it. */
@@ -16,6 +18,7 @@ export interface DecoratedMethod {
   readonly name: string;
   readonly step: StepMetadata | undefined;
   readonly compensate: CompensateMetadata | undefined;
+  readonly verify: VerifyMetadata | undefined;
 }
 
 const scanner = new MetadataScanner();
@@ -29,7 +32,8 @@ export function decoratedMethodsOf(wrapper: Wrapper): readonly DecoratedMethod[]
     if (typeof method !== 'function') return [];
     const step = metadataOf<StepMetadata>(STEP_METADATA, method);
     const compensate = metadataOf<CompensateMetadata>(COMPENSATE_METADATA, method);
-    return step === undefined && compensate === undefined ? [] : [{ name, step, compensate }];
+    const verify = metadataOf<VerifyMetadata>(VERIFY_METADATA, method);
+    return step === undefined && compensate === undefined && verify === undefined ? [] : [{ name, step, compensate, verify }];
   });
 }
 

@@ -28,6 +28,8 @@ export function readDefinition({ className, options, steps, compensations }: Def
   if (steps.length === 0) problems.push(`${where}: it has no steps; add @SagaStep('name') to a method`);
   if (options.deadlineMs !== undefined && !(Number.isFinite(options.deadlineMs) && options.deadlineMs > 0))
     problems.push(`${where}: deadlineMs must be above 0`);
+  const { onStuck } = options;
+  if (onStuck !== undefined && !['halt', 'continue'].includes(onStuck)) problems.push(`${where}: onStuck must be 'halt' or 'continue'`);
   const names = steps.map((step) => step.key);
   for (const { key } of compensations) {
     if (!names.includes(key)) problems.push(`${where}: @Compensate(${quoted(key)}) undoes no step of it${didYouMean(key, names)}`);
@@ -43,7 +45,7 @@ export function readDefinition({ className, options, steps, compensations }: Def
       problems.push(`${where}: step "${step.key}" borrows "${step.use}", so its compensation is borrowed too; remove @Compensate`);
     return specOf(options.name, step, [after].flat(), undone.has(step.key));
   });
-  return { name: options.name, deadlineMs: options.deadlineMs, steps: specs };
+  return { name: options.name, deadlineMs: options.deadlineMs, onStuck, steps: specs };
 }
 
 function specOf(saga: string, step: StepMetadata, dependsOn: readonly string[], undone: boolean): StepSpec {
@@ -51,6 +53,8 @@ function specOf(saga: string, step: StepMetadata, dependsOn: readonly string[], 
   const policy = {
     ...(step.timeoutMs === undefined ? {} : { timeoutMs: step.timeoutMs }),
     ...(step.retry === undefined ? {} : { retry: step.retry }),
+    ...(step.onThrow === undefined ? {} : { onThrow: step.onThrow }),
+    ...(step.compensateOnFailure === undefined ? {} : { compensateOnFailure: step.compensateOnFailure }),
   };
   if (step.use !== undefined) return { ...common, ...policy, action: step.use };
   const key = definitionKey(saga, step.key);

@@ -4,6 +4,7 @@ import type { StepSpec } from '../core/step-spec';
 export interface Definition {
   readonly name: string;
   readonly deadlineMs: number | undefined;
+  readonly onStuck: 'halt' | 'continue' | undefined;
   readonly steps: readonly StepSpec[];
 }
 

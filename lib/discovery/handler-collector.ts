@@ -1,9 +1,16 @@
-import type { HandlerDeclaration } from '../core/handler-declaration';
-import type { Direction } from '../core/operation';
+import type { HandlerDeclaration, HandlerKind, HandlerPolicy } from '../core/handler-declaration';
 import { isValidName, nameProblem, NAME_RULE, quoted } from '../core/names';
 import { retryPolicyOf, retryPolicyProblems } from '../core/retry-policy';
 import { unknownFieldProblems } from '../core/known-fields';
-import { COMPENSATE_FIELDS, STEP_FIELDS, type HandlerOptions } from '../decorators/metadata';
+import {
+  COMPENSATE_FIELDS,
+  STEP_FIELDS,
+  VERIFY_FIELDS,
+  type CompensateOptions,
+  type SagaStepOptions,
+  type VerifyOptions,
+} from '../decorators/metadata';
+import { didYouMean } from '../core/suggestion';
 import type { MethodCaller } from './method-caller';
 import type { MethodHandler } from './method-handler';
 
@@ -14,6 +21,20 @@ export interface HostMethod {
   readonly method: string;
 }
 
+type Options = Pick<SagaStepOptions, 'timeoutMs' | 'retry' | 'onThrow' | 'compensateOnFailure'>;
+
+const DECORATORS: Readonly<Record<HandlerKind, string>> = { action: '@SagaStep', undo: '@Compensate', verify: '@Verify' };
+const FIELDS: Readonly<Record<HandlerKind, readonly string[]>> = {
+  action: STEP_FIELDS,
+  undo: COMPENSATE_FIELDS,
+  verify: VERIFY_FIELDS,
+};
+
+/** The decorator of a handler, as it is written. */
+export function decoratorOf(kind: HandlerKind, key?: string): string {
+  return key === undefined ? DECORATORS[kind] : `${DECORATORS[kind]}('${key}')`;
+}
+
 /** Gathers the handlers of one engine, and everything that is wrong with them. */
 export class HandlerCollector {
   readonly handlers: MethodHandler[] = [];
@@ -21,26 +42,27 @@ export class HandlerCollector {
 
   constructor(private readonly caller: MethodCaller) {}
 
-  addAction(at: HostMethod, key: string, options: HandlerOptions): void {
+  addAction(at: HostMethod, key: string, options: SagaStepOptions): void {
     this.add(at, 'action', key, null, options);
   }
 
-  addUndo(at: HostMethod, key: string, undoes: string | null, options: HandlerOptions): void {
+  addUndo(at: HostMethod, key: string, undoes: string | null, options: CompensateOptions): void {
     this.add(at, 'undo', key, undoes, options);
   }
 
-  refuse(direction: Direction, at: HostMethod, problem: string): void {
-    this.problems.push(`${direction === 'action' ? '@SagaStep' : '@Compensate'} on ${at.className}.${at.method}: ${problem}`);
+  addVerify(at: HostMethod, key: string, options: VerifyOptions): void {
+    this.add(at, 'verify', key, null, options);
   }
 
-  private add(at: HostMethod, direction: Direction, key: string, undoes: string | null, options: HandlerOptions): void {
-    const fields = direction === 'action' ? STEP_FIELDS : COMPENSATE_FIELDS;
-    const problems = [...problemsOf(key, undoes, options), ...unknownFieldProblems(options, fields)];
+  refuse(direction: HandlerKind, at: HostMethod, problem: string): void {
+    this.problems.push(`${decoratorOf(direction)} on ${at.className}.${at.method}: ${problem}`);
+  }
+
+  private add(at: HostMethod, direction: HandlerKind, key: string, undoes: string | null, options: Options): void {
+    const problems = [...problemsOf(key, undoes, options), ...unknownFieldProblems(options, FIELDS[direction])];
     for (const problem of problems) this.refuse(direction, at, problem);
     if (problems.length > 0) return;
-    const { timeoutMs, retry } = options;
-    const policy = { ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(retry === undefined ? {} : { retry: retryPolicyOf(retry) }) };
-    const declaration: HandlerDeclaration = { direction, key, undoes, policy };
+    const declaration: HandlerDeclaration = { direction, key, undoes, policy: policyOf(options) };
     this.handlers.push({ declaration, where: `${at.className}.${at.method}`, call: this.caller.callerOf(at.host, at.method) });
   }
 
@@ -48,20 +70,44 @@ export class HandlerCollector {
   duplicates(): readonly string[] {
     const places = new Map<string, string[]>();
     for (const { declaration, where } of this.handlers) {
-      const name = declaration.direction === 'action' ? `@SagaStep('${declaration.key}')` : `@Compensate('${declaration.key}')`;
+      const name = decoratorOf(declaration.direction, declaration.key);
       places.set(name, [...(places.get(name) ?? []), where]);
     }
     return [...places]
       .filter(([, found]) => found.length > 1)
       .map(([name, found]) => `${name} is on ${found.join(' and on ')}; a key has one handler (is the class a provider of two modules?)`);
   }
+
+  /** Whoever is asked after an action hears of it through the wake-ups of that action. */
+  strayVerifiers(): readonly string[] {
+    const keysOf = (kind: HandlerKind): readonly string[] =>
+      this.handlers.flatMap(({ declaration: { direction, key } }) => (direction === kind ? [key] : []));
+    const actions = keysOf('action');
+    return this.handlers.flatMap(({ declaration: { direction, key }, where }) => {
+      if (direction !== 'verify' || actions.includes(key)) return [];
+      const remedy = `it belongs into the process that has ${decoratorOf('action', key)}`;
+      return [`${decoratorOf('verify', key)} on ${where}: this process has no such action${didYouMean(key, actions)}; ${remedy}`];
+    });
+  }
 }
 
-function problemsOf(key: string, undoes: string | null, { retry, timeoutMs }: HandlerOptions): readonly string[] {
+function policyOf({ timeoutMs, retry, onThrow, compensateOnFailure }: Options): HandlerPolicy {
+  return {
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(retry !== undefined && { retry: retryPolicyOf(retry) }),
+    ...(onThrow !== undefined && { onThrow }),
+    ...(compensateOnFailure !== undefined && { compensateOnFailure }),
+  };
+}
+
+function problemsOf(key: string, undoes: string | null, { retry, timeoutMs, onThrow, compensateOnFailure }: Options): readonly string[] {
   const problems = retry === undefined ? [] : retryPolicyProblems(retry);
   const keyProblem = nameProblem('the key', key);
   if (keyProblem !== null) problems.push(keyProblem);
   if (undoes !== null && !isValidName(undoes)) problems.push(`"for" ${quoted(undoes)} is not ${NAME_RULE}`);
   if (timeoutMs !== undefined && !(Number.isFinite(timeoutMs) && timeoutMs > 0)) problems.push('timeoutMs must be a number above 0');
+  if (onThrow !== undefined && !['failed', 'unknown'].includes(onThrow)) problems.push("onThrow must be 'failed' or 'unknown'");
+  if (compensateOnFailure !== undefined && typeof compensateOnFailure !== 'boolean')
+    problems.push('compensateOnFailure must be true or false');
   return problems;
 }

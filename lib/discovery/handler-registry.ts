@@ -1,7 +1,6 @@
 import { SagaInvariantError } from '../errors';
-import type { HandlerDeclaration } from '../core/handler-declaration';
+import type { HandlerDeclaration, HandlerKind } from '../core/handler-declaration';
 import type { Json } from '../core/json';
-import type { Direction } from '../core/operation';
 import type { HandlerContext, StepInvoker } from '../ports/step-invoker';
 import type { MethodHandler } from './method-handler';
 
@@ -15,11 +14,11 @@ export class HandlerRegistry implements StepInvoker {
     this.byKey = new Map(handlers.map((handler) => [`${handler.declaration.direction}:${handler.declaration.key}`, handler]));
   }
 
-  has(direction: Direction, key: string): boolean {
+  has(direction: HandlerKind, key: string): boolean {
     return this.byKey.has(`${direction}:${key}`);
   }
 
-  async invoke(direction: Direction, key: string, payload: Json | undefined, context: HandlerContext): Promise<unknown> {
+  async invoke(direction: HandlerKind, key: string, payload: Json | undefined, context: HandlerContext): Promise<unknown> {
     const handler = this.byKey.get(`${direction}:${key}`);
     if (handler === undefined) throw new SagaInvariantError(`no handler for ${direction} "${key}"`);
     return handler.call(payload, context);

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import { quoted } from '../core/names';
+import { didYouMean } from '../core/suggestion';
 import type { SagaDefinitionOptions } from '../decorators/metadata';
 import { classNameOf, decoratedMethodsOf, definitionOptionsOf, type DecoratedMethod, type Wrapper } from './decorated-methods';
 import type { Definition, DefinitionClass } from './definition';
@@ -41,7 +43,11 @@ export class SagaExplorer {
       if (options === undefined) readHandlers(host, className, instance, methods, found);
       else if (isFor(instance, options)) definitions.set(host.constructor, readSaga(host, className, options, methods, found));
     }
-    return { handlers: found.handlers, definitions, problems: [...found.problems, ...found.duplicates(), ...duplicateSagas(definitions)] };
+    return {
+      handlers: found.handlers,
+      definitions,
+      problems: [...found.problems, ...found.duplicates(), ...found.strayVerifiers(), ...duplicateSagas(definitions)],
+    };
   }
 }
 
@@ -63,8 +69,9 @@ function readHandlers(
   methods: readonly DecoratedMethod[],
   found: HandlerCollector,
 ): void {
-  for (const { name, step, compensate } of methods) {
+  for (const { name, step, compensate, verify } of methods) {
     const at: HostMethod = { host, className, method: name };
+    if (verify !== undefined && isFor(instance, verify)) found.addVerify(at, verify.key, verify);
     if (step !== undefined && isFor(instance, step)) {
       for (const field of ['after', 'input', 'use'] as const) {
         if (step[field] !== undefined) found.refuse('action', at, `"${field}" belongs to a step of a @SagaDefinition class`);
@@ -82,8 +89,12 @@ function readSaga(
   methods: readonly DecoratedMethod[],
   found: HandlerCollector,
 ): Definition {
-  for (const { name, step, compensate } of methods) {
+  const ownSteps = methods.flatMap(({ step }) => (step === undefined || step.use !== undefined ? [] : [step.key]));
+  for (const { name, step, compensate, verify } of methods) {
     const at: HostMethod = { host, className, method: name };
+    if (verify !== undefined && ownSteps.includes(verify.key)) found.addVerify(at, definitionKey(options.name, verify.key), verify);
+    else if (verify !== undefined)
+      found.refuse('verify', at, `${quoted(verify.key)} is no method of this saga${didYouMean(verify.key, ownSteps)}`);
     if (step !== undefined && step.use === undefined) found.addAction(at, definitionKey(options.name, step.key), step);
     if (compensate === undefined) continue;
     if (compensate.for !== undefined) found.refuse('undo', at, 'in a @SagaDefinition class it undoes the step it names; remove "for"');

@@ -25,10 +25,11 @@ export function strayProblems(
   });
 }
 
-function claimsOf(className: string, { name, step, compensate }: DecoratedMethod): readonly Claim[] {
+function claimsOf(className: string, { name, step, compensate, verify }: DecoratedMethod): readonly Claim[] {
   const at = `${className}.${name}`;
   return [
     ...(step === undefined ? [] : [{ where: `@SagaStep on ${at}`, of: step }]),
     ...(compensate === undefined ? [] : [{ where: `@Compensate on ${at}`, of: compensate }]),
+    ...(verify === undefined ? [] : [{ where: `@Verify on ${at}`, of: verify }]),
   ];
 }

@@ -1,7 +1,8 @@
+import { handlerKindOf, type HandlerKind } from '../core/handler-declaration';
 import type { Json } from '../core/json';
 import { attemptsOf } from '../core/operation';
 import { resolveReferences, type Unresolved } from '../core/reference';
-import type { CompensationContext, HandlerContext } from '../ports/step-invoker';
+import type { CompensationContext, HandlerContext, VerifyContext } from '../ports/step-invoker';
 import type { Claim } from '../ports/saga-store';
 
 /** What a handler is called with. */
@@ -15,6 +16,10 @@ export function callOf(claim: Claim, signal: AbortSignal): Call | Unresolved {
   const resolved = resolveReferences(claim.input, claim.references, claim);
   if (resolved.kind === 'unresolved') return resolved;
   const context = contextOf(claim, signal);
+  if (claim.operation.verifying) {
+    const question: VerifyContext = { ...context, actionIdempotencyKey: idempotencyKey(claim, 'action') };
+    return { payload: resolved.input, context: question };
+  }
   if (claim.operation.direction === 'action') return { payload: resolved.input, context };
   const undo: CompensationContext = {
     ...context,
@@ -34,13 +39,13 @@ function contextOf(claim: Claim, signal: AbortSignal): HandlerContext {
     saga: { id: claim.sagaId, name: saga.name, context: claim.context, metadata: metadata ?? {}, createdAt: claim.createdAt },
     step: { id: claim.stepId, name: plan.steps[operation.step]?.name ?? '' },
     attempt: attemptsOf(operation),
-    idempotencyKey: idempotencyKey(claim, operation.direction),
+    idempotencyKey: idempotencyKey(claim, handlerKindOf(operation)),
     signal,
   };
 }
 
 /** The same for every attempt, and for every round of an undo: that is what lets a participant do a thing once. */
-function idempotencyKey(claim: Claim, direction: 'action' | 'undo'): string {
+function idempotencyKey(claim: Claim, of: HandlerKind): string {
   const step = claim.basis.plan.steps[claim.operation.step]?.name ?? String(claim.operation.step);
-  return `${claim.sagaId}:${step}:${direction}`;
+  return `${claim.sagaId}:${step}:${of}`;
 }

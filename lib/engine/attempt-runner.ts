@@ -1,6 +1,7 @@
 import { SagaInputError } from '../errors';
 import { keyOf, policyOf } from '../core/draft';
-import type { CompletedEvent, FailedEvent, ReleasedEvent } from '../core/event';
+import type { CompletedEvent, FailedEvent, ReleasedEvent, VerifiedEvent } from '../core/event';
+import { handlerKindOf } from '../core/handler-declaration';
 import { toJson, type JsonLimits } from '../core/json';
 import type { Unresolved } from '../core/reference';
 import { operationOf } from '../core/saga-value';
@@ -14,8 +15,9 @@ import type { Heartbeats, RunningAttempt } from './heartbeats';
 import { startTimer } from './long-timer';
 import type { Slots } from './slots';
 import { isFinalWord, verdictOn } from './thrown';
+import { foundIn } from './verification';
 
-type Report = CompletedEvent | FailedEvent | ReleasedEvent;
+type Report = CompletedEvent | FailedEvent | ReleasedEvent | VerifiedEvent;
 type Ended = { readonly kind: 'returned'; readonly value: unknown } | { readonly kind: 'threw'; readonly thrown: unknown };
 
 export interface AttemptTimes {
@@ -48,6 +50,7 @@ export class AttemptRunner {
     if (this.draining) return this.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
     const call = callOf(claim, attempt.abort.signal);
+    const elapsed = stopwatch(claim);
     if ('kind' in call) return this.report(claim, this.unresolved(claim, call));
     this.heartbeats.add(attempt);
     try {
@@ -55,7 +58,7 @@ export class AttemptRunner {
       const ended =
         (await within(handler, policyOf(claim.basis.plan, claim.operation).timeoutMs)) ?? (await this.overtime(attempt, handler));
       if (ended === null) this.leaveBehind(claim, handler, slots);
-      else await this.report(claim, this.reportOf(claim, ended));
+      else await this.report(claim, this.reportOf(claim, ended, elapsed()));
     } finally {
       this.heartbeats.remove(claim.claimId);
     }
@@ -66,7 +69,7 @@ export class AttemptRunner {
     try {
       return {
         kind: 'returned',
-        value: await runAsHandler(() => this.invoker.invoke(claim.operation.direction, key, call.payload, call.context)),
+        value: await runAsHandler(() => this.invoker.invoke(handlerKindOf(claim.operation), key, call.payload, call.context)),
       };
     } catch (thrown) {
       return { kind: 'threw', thrown };
@@ -89,17 +92,19 @@ export class AttemptRunner {
   private leaveBehind(claim: Claim, handler: Promise<Ended>, slots: Slots): void {
     slots.leaveBehind(handler);
     void handler.then(async (ended) => {
-      const report = this.reportOf(claim, ended);
+      const report = this.reportOf(claim, ended, 0);
       if (report.type === 'completed') await this.committer.commit(claim.sagaId, report);
     });
   }
 
-  private reportOf(claim: Claim, ended: Ended): Report {
+  private reportOf(claim: Claim, ended: Ended, elapsedMs: number): Report {
     const of = reportOn(claim);
     if (ended.kind === 'threw') {
       if (this.draining && !isFinalWord(ended.thrown)) return { type: 'released', ...of, interrupted: true };
-      return { type: 'failed', ...of, ...verdictOn(ended.thrown), seed: Math.random() };
+      const { onThrow } = policyOf(claim.basis.plan, claim.operation);
+      return { type: 'failed', ...of, ...verdictOn(ended.thrown, onThrow), elapsedMs, seed: Math.random() };
     }
+    if (claim.operation.verifying) return this.foundBy(claim, ended.value, elapsedMs);
     try {
       return {
         type: 'completed',
@@ -111,6 +116,13 @@ export class AttemptRunner {
       const failure = { code: 'SAGA_OUTPUT', message: `the handler returned, but ${reason}` };
       return { type: 'failed', ...of, error: failure, outcome: 'unknown', retryable: false, retryAfterMs: undefined, seed: 0 };
     }
+  }
+
+  private foundBy(claim: Claim, answer: unknown, elapsedMs: number): Report {
+    const found = foundIn(answer, keyOf(claim.basis.plan, claim.operation), this.limits);
+    const rest = { ...reportOn(claim), elapsedMs, seed: Math.random() };
+    if (found.kind !== 'unreadable') return { type: 'verified', ...rest, found };
+    return { type: 'failed', ...rest, error: found.error, outcome: 'failed', retryable: undefined, retryAfterMs: undefined };
   }
 
   private unresolved(claim: Claim, { at, step, path }: Unresolved): Report {
@@ -131,9 +143,11 @@ export class AttemptRunner {
     const { step, direction, round } = claim.operation;
     const about = { sagaId: claim.sagaId, operation: { step, direction, round }, key: keyOf(claim.basis.plan, claim.operation) };
     if (event.type === 'completed') this.observer.notify({ type: 'operation.completed', ...about });
+    if (event.type === 'verified') this.observer.notify({ type: 'operation.verified', ...about, found: event.found.kind });
     if (event.type !== 'failed') return;
-    const state = operationOf(saga, claim.operation)?.state;
-    this.observer.notify({ type: 'operation.failed', ...about, ...event.error, willRetry: state === 'retrying' || state === 'started' });
+    const { state, verifying } = operationOf(saga, claim.operation) ?? claim.operation;
+    const willRetry = (state === 'retrying' || state === 'started') && verifying === claim.operation.verifying;
+    this.observer.notify({ type: 'operation.failed', ...about, ...event.error, willRetry });
   }
 
   private lost(claim: Claim, why: 'stale' | 'timeout'): void {
@@ -146,6 +160,12 @@ export class AttemptRunner {
 function reportOn(claim: Claim): Pick<CompletedEvent, 'operation' | 'fence' | 'claimId'> {
   const { step, direction, round, fence } = claim.operation;
   return { operation: { step, direction, round }, fence, claimId: claim.claimId };
+}
+
+/** Since the first attempt began: by the store's clock until the claim, from then on by this process's own. */
+function stopwatch(claim: Claim): () => number {
+  const claimedAt = performance.now();
+  return () => claim.elapsedMs + (performance.now() - claimedAt);
 }
 
 async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {

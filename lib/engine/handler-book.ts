@@ -7,6 +7,8 @@ const CONFIRM_EVERY_MS = 30_000;
 /** Rows of a group that nobody has confirmed for this long are the past, not a neighbour. */
 const NEIGHBOUR_MS = 90_000;
 
+const DECORATORS: Readonly<Record<HandlerKind, string>> = { action: '@SagaStep', undo: '@Compensate', verify: '@Verify' };
+
 /** Which handlers exist anywhere: this process's own, and those that others have written into the store. */
 export class HandlerBook {
   private catalog: HandlerCatalog;
@@ -61,8 +63,7 @@ export class HandlerBook {
    * the other has; two services would starve each other.
    */
   private refuseStrangers(stored: readonly StoredHandler[]): void {
-    const name = ({ direction, key }: HandlerDeclaration): string =>
-      direction === 'action' ? `@SagaStep('${key}')` : `@Compensate('${key}')`;
+    const name = ({ direction, key }: HandlerDeclaration): string => `${DECORATORS[direction]}('${key}')`;
     const mine = new Set(this.own.map(name));
     const theirs = new Set(
       stored.filter((row) => row.group === this.group && !row.left && row.unseenMs < NEIGHBOUR_MS).map((row) => name(row.declaration)),

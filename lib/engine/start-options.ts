@@ -7,13 +7,15 @@ export interface StartOptions {
   readonly businessKey?: string;
   /** The saga turns back when it has not completed within this many milliseconds. Default: never. */
   readonly deadlineMs?: number;
+  /** What becomes of the other compensations when one is given up. Default: the module's (`halt`). */
+  readonly onStuck?: 'halt' | 'continue';
   /** Seen by every handler as `ctx.saga.metadata`; no part of what makes two starts equal. */
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** The caller's transaction (TypeORM: its EntityManager): the saga starts if and only if that commits. */
   readonly manager?: unknown;
 }
 
-const FIELDS = Object.keys({ businessKey: true, deadlineMs: true, metadata: true, manager: true } satisfies Record<
+const FIELDS = Object.keys({ businessKey: true, deadlineMs: true, onStuck: true, metadata: true, manager: true } satisfies Record<
   keyof StartOptions,
   true
 >);
@@ -21,10 +23,11 @@ const LONGEST_KEY = 200;
 
 /** @throws SagaInputError: an option that is overlooked can cost a caller its idempotency, or its transaction */
 export function checkStartOptions(options: unknown): StartOptions {
-  const { businessKey, deadlineMs, metadata, manager } = knownFields(options, 'options', FIELDS);
+  const { businessKey, deadlineMs, onStuck, metadata, manager } = knownFields(options, 'options', FIELDS);
   if (businessKey !== undefined) checkBusinessKey(businessKey);
   if (deadlineMs !== undefined && !(typeof deadlineMs === 'number' && Number.isFinite(deadlineMs) && deadlineMs > 0))
     refuse('/deadlineMs', 'must be a number of milliseconds above 0');
+  if (onStuck !== undefined && onStuck !== 'halt' && onStuck !== 'continue') refuse('/onStuck', "must be 'halt' or 'continue'");
   if (metadata !== undefined && !isPlain(metadata)) refuse('/metadata', 'must be a plain object');
   if (manager !== undefined && !isRecord(manager))
     refuse('/manager', 'must be the EntityManager of an open transaction; leave it out to start the saga in a transaction of its own');

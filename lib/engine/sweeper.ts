@@ -90,8 +90,8 @@ export class Sweeper {
 
   private async deal({ wakeUps, expired, deadlines }: SweepResult): Promise<void> {
     for (const lease of expired) {
-      const { sagaId, operation, fence, claimId } = lease;
-      await this.committer.commit(sagaId, { type: 'lease-expired', operation, fence, claimId, seed: Math.random() });
+      const { sagaId, operation, fence, claimId, elapsedMs } = lease;
+      await this.committer.commit(sagaId, { type: 'lease-expired', operation, fence, claimId, elapsedMs, seed: Math.random() });
     }
     for (const sagaId of deadlines) await this.committer.commit(sagaId, { type: 'deadline' });
     // The first time the wake-up may only have been lost; the second time nobody can be reached, so this process does it itself.

@@ -189,3 +189,26 @@ describe('a StepError', () => {
     expect(isFinalWord(other)).toBe(true);
   });
 });
+
+describe('an error that says nothing about the effect', () => {
+  const http = (status: number) =>
+    Object.assign(new Error('refused'), { status, getStatus: () => status, getResponse: () => ({}), response: {} });
+
+  it('means what onThrow says', () => {
+    for (const thrown of [new Error('no'), 'no', null, undefined, hostile(), http(500), Object.assign(new Error('no'), { status: 409 })]) {
+      expect(verdictOn(thrown, 'unknown').outcome).toBe('unknown');
+      expect(verdictOn(thrown, 'failed').outcome).toBe('failed');
+    }
+  });
+
+  it('is not a StepError, a connection that was refused, or a refusal in the words of Nest, as guards and pipes throw', () => {
+    const refused = new Error('fetch failed', { cause: withCode('ECONNREFUSED') });
+    for (const thrown of [new StepError({ message: 'no' }), withCode('ENOTFOUND'), refused, http(400), http(403)])
+      expect(verdictOn(thrown, 'unknown').outcome).toBe('failed');
+  });
+
+  it('is not one that says by itself that the outcome is unknown', () => {
+    for (const thrown of [withCode('ECONNRESET'), new UnknownOutcomeError('no answer'), http(408)])
+      expect(verdictOn(thrown, 'failed').outcome).toBe('unknown');
+  });
+});

@@ -18,14 +18,20 @@ const UNKNOWN_CODES = new Set([
   'UND_ERR_BODY_TIMEOUT',
 ]);
 const UNKNOWN_HTTP = new Set([408, 502, 504]);
+/** The request never left: there was nobody to receive it. */
+const FAILED_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
 
 const MESSAGE_LENGTH = 2_048;
 const CODE_LENGTH = 128;
 const CAUSE_DEPTH = 4;
 const MOST_TEXTS = 50;
 
-/** What a handler's throw means. Anything can be thrown, getters that throw included, so every look at it is guarded. */
-export function verdictOn(thrown: unknown): ThrownVerdict {
+/**
+ * What a handler's throw means. Anything can be thrown, getters that throw included, so every look at it is guarded.
+ *
+ * @param onThrow what it means when it says nothing about the effect
+ */
+export function verdictOn(thrown: unknown, onThrow: 'failed' | 'unknown' = 'failed'): ThrownVerdict {
   const error = failureOf(thrown);
   if (isStepError(thrown)) {
     return {
@@ -37,7 +43,7 @@ export function verdictOn(thrown: unknown): ThrownVerdict {
   }
   return {
     error,
-    outcome: saysUnknown(thrown) ? 'unknown' : 'failed',
+    outcome: saysUnknown(thrown) ? 'unknown' : saysFailed(thrown) ? 'failed' : onThrow,
     retryable: read(thrown, 'retryable', isBoolean),
     retryAfterMs: undefined,
   };
@@ -53,14 +59,28 @@ function isStepError(thrown: unknown): boolean {
 }
 
 function saysUnknown(thrown: unknown): boolean {
+  return withCauses(thrown).some((error) => {
+    if (isA(error, UnknownOutcomeError)) return true;
+    if (UNKNOWN_NAMES.has(read(error, 'name', isString) ?? '') || UNKNOWN_CODES.has(read(error, 'code', isString) ?? '')) return true;
+    return [error, read(error, 'response', isAnything)].some((carrier) => UNKNOWN_HTTP.has(statusOf(carrier)));
+  });
+}
+
+/** A refusal in Nest's own words is one too: it is what guards and pipes throw, before the handler. */
+function saysFailed(thrown: unknown): boolean {
+  if (withCauses(thrown).some((error) => FAILED_CODES.has(read(error, 'code', isString) ?? ''))) return true;
+  const isHttpException = read(thrown, 'getResponse', isFunction) !== undefined && read(thrown, 'getStatus', isFunction) !== undefined;
+  return isHttpException && statusOf(thrown) >= 400 && statusOf(thrown) < 500;
+}
+
+function withCauses(thrown: unknown): readonly unknown[] {
+  const errors: unknown[] = [];
   let current = thrown;
   for (let depth = 0; depth < CAUSE_DEPTH && current != null; depth++) {
-    if (isA(current, UnknownOutcomeError)) return true;
-    if (UNKNOWN_NAMES.has(read(current, 'name', isString) ?? '') || UNKNOWN_CODES.has(read(current, 'code', isString) ?? '')) return true;
-    if ([current, read(current, 'response', isAnything)].some((carrier) => UNKNOWN_HTTP.has(statusOf(carrier)))) return true;
+    errors.push(current);
     current = read(current, 'cause', isAnything);
   }
-  return false;
+  return errors;
 }
 
 function statusOf(carrier: unknown): number {

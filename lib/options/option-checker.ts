@@ -60,6 +60,13 @@ export class OptionChecker {
     return found.length > 0 ? fallback : retryPolicyOf(value);
   }
 
+  /** The first one when nothing is said. */
+  oneOf<T extends string>(value: T | undefined, known: readonly [T, ...T[]], name: string): T {
+    if (value === undefined || known.includes(value)) return value ?? known[0];
+    this.refuse(name, `must be ${known.map((one) => `'${one}'`).join(' or ')}`);
+    return known[0];
+  }
+
   isTrue(value: boolean | undefined, fallback: boolean, name: string): boolean {
     if (value === undefined || typeof value === 'boolean') return value ?? fallback;
     this.refuse(name, 'must be true or false');

@@ -27,7 +27,7 @@ const FIELDS = {
   observers: true,
 } satisfies Record<keyof SagaModuleOptions, true>;
 const WORKER_FIELDS = ['steps', 'compensations'];
-const DEFAULT_FIELDS = ['timeoutMs', 'retry', 'compensation', 'infrastructureBudget'];
+const DEFAULT_FIELDS = ['timeoutMs', 'retry', 'compensation', 'infrastructureBudget', 'onThrow', 'onStuck'];
 const RETENTION_FIELDS = ['finishedMs', 'quarantinedMs'];
 const POLICY_FIELDS = ['timeoutMs', 'retry'];
 
@@ -84,17 +84,21 @@ function resolvePlan(options: Partial<SagaModuleOptions>, check: OptionChecker):
   const compensation = check.fields(defaults.compensation, POLICY_FIELDS, 'defaults.compensation');
   const losses = check.number(defaults.infrastructureBudget, 5, 'defaults.infrastructureBudget', 1);
   const timeoutMs = check.time(defaults.timeoutMs, 60_000, 'defaults.timeoutMs', 1);
+  const onThrow =
+    check.oneOf(defaults.onThrow, ['failed', 'unknown'], 'defaults.onThrow') === 'unknown' ? { onThrow: 'unknown' as const } : {};
   const undo: OperationPolicy = {
     timeoutMs: check.time(compensation.timeoutMs, timeoutMs, 'defaults.compensation.timeoutMs', 1),
     retry: check.retry(compensation.retry, UNDO_RETRY, 'defaults.compensation.retry'),
     losses,
+    ...onThrow,
   };
   const { unknownActions = 'refuse' } = options;
   if (!['refuse', 'warn'].includes(unknownActions)) check.refuse('unknownActions', "must be 'refuse' or 'warn'");
   return {
-    action: { timeoutMs, retry: check.retry(defaults.retry, null, 'defaults.retry'), losses },
+    action: { timeoutMs, retry: check.retry(defaults.retry, null, 'defaults.retry'), losses, ...onThrow },
     undo,
     verify: { timeoutMs, retry: VERIFY_RETRY, losses },
+    onStuck: check.oneOf(defaults.onStuck, ['halt', 'continue'], 'defaults.onStuck'),
     unknownKeys: unknownActions,
     limits: { maxBytes: check.number(options.maxPayloadBytes, 262_144, 'maxPayloadBytes', 1) },
   };

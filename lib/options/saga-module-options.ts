@@ -27,6 +27,13 @@ export interface SagaModuleOptions {
     readonly compensation?: { readonly timeoutMs?: number; readonly retry?: RetryOptions };
     /** Attempts that may be lost with their process before the outcome counts as unknown. Default: 5. */
     readonly infrastructureBudget?: number;
+    /** What an error means that says nothing about the effect. Default: `failed`. */
+    readonly onThrow?: 'failed' | 'unknown';
+    /**
+     * What becomes of the other compensations when one is given up. `halt`: they stay, for order is the promise. `continue`: those that
+     * the stuck one was not built on go on, and then the saga is stuck. Default: `halt`.
+     */
+    readonly onStuck?: 'halt' | 'continue';
   };
   /** Largest input, context, metadata and output, encoded. Default: 262,144 bytes. */
   readonly maxPayloadBytes?: number;

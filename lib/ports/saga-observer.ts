@@ -29,6 +29,14 @@ export type SagaSignal =
       readonly willRetry: boolean;
     }
   | {
+      readonly type: 'operation.verified';
+      readonly sagaId: string;
+      readonly operation: OperationRef;
+      readonly key: string;
+      /** What its `@Verify` handler answered. */
+      readonly found: 'done' | 'not-done' | 'unknown';
+    }
+  | {
       readonly type: 'operation.lost';
       readonly sagaId: string;
       readonly operation: OperationRef;

@@ -45,3 +45,16 @@ export interface CompensationContext<I = unknown, C = unknown> extends HandlerCo
   /** From 1. Every round of one undo has the same `idempotencyKey`. */
   readonly round: number;
 }
+
+/** The second argument of a `@Verify` method. */
+export interface VerifyContext<C = unknown> extends HandlerContext<C> {
+  /** The key under which the action was to take effect. */
+  readonly actionIdempotencyKey: string;
+}
+
+/**
+ * What a `@Verify` method answers. `done`: the saga goes on as if the action had returned `output` (left out: null). `not-done`: the
+ * action has failed. `unknown`: it is asked again as its `retry` says, and in the end the action is undone when its saga fails.
+ */
+export type VerifyAnswer<O = unknown> =
+  { readonly outcome: 'done'; readonly output?: O } | { readonly outcome: 'not-done' } | { readonly outcome: 'unknown' };

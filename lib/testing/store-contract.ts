@@ -8,6 +8,7 @@ import { pauseCases } from './store-contract.pauses';
 import { queryCases } from './store-contract.queries';
 import { startCases } from './store-contract.start';
 import { sweepCases } from './store-contract.sweep';
+import { verifyCases } from './store-contract.verify';
 import { walkCases } from './store-contract.walk';
 
 export type { StoreFixture } from './store-contract.fixture';
@@ -27,6 +28,7 @@ export function storeContract(): readonly ContractCase<StoreFixture>[] {
     ...queryCases,
     ...pauseCases,
     ...inspectCases,
+    ...verifyCases,
     ...walkCases,
     ...outboxCases,
   ];

@@ -5,6 +5,7 @@ import { attemptsOf, isSettled, operationKey, type Operation, type OperationKey,
 import type { Plan } from '../../lib/core/plan';
 import { isTerminal, type SagaState, type SagaValue } from '../../lib/core/saga-value';
 import { transition } from '../../lib/core/transition';
+import { isWaitingForClaim, mayBeClaimed, mostAttempts, policyFor } from './claim-oracle';
 import { partialView } from './partial-view';
 import { isReady, isRunning, refOf, type Pace, type Walk } from './random-walk';
 
@@ -18,8 +19,21 @@ const actions = (saga: SagaValue): readonly Operation[] => [...saga.operations.v
 const undos = (saga: SagaValue): readonly Operation[] =>
   [...saga.operations.values()].filter((o) => o.direction === 'undo').sort((a, b) => a.order - b.order);
 const firstRounds = (saga: SagaValue): readonly Operation[] => undos(saga).filter((undo) => undo.round === 1);
-const mayHaveHappened = (action: Operation): boolean => action.state === 'completed' || action.state === 'unknown';
-const needsUndo = (plan: Plan, action: Operation): boolean => mayHaveHappened(action) && plan.steps[action.step]?.compensation !== null;
+const isActive = (operation: Operation): boolean => isReady(operation) || isRunning(operation);
+const isGivenUp = ({ state }: Operation): boolean => state === 'failed' || state === 'unknown';
+const isTerminated = (saga: SagaValue): boolean => saga.cause?.kind === 'terminated';
+/** It has settled, and those that wait for it may start. A step that was skipped before its turn has its turn first. */
+const isPassed = (action: Operation | undefined): boolean =>
+  action?.state === 'completed' || (action?.state === 'skipped' && action.waits === 0);
+
+/** What its undo is told, if it needs one. */
+function owed(plan: Plan, action: Operation): 'completed' | 'unknown' | 'failed' | null {
+  const step = plan.steps[action.step];
+  if (step === undefined || step.compensation === null) return null;
+  if (action.state === 'completed' || action.state === 'unknown') return action.state;
+  if (action.state === 'failed') return step.compensateOnFailure === true ? 'failed' : null;
+  return action.state === 'skipped' && action.hadUnknown ? 'unknown' : null;
+}
 
 /** Holds after every event, the start included. */
 function always(name: string, check: (saga: SagaValue, plan: Plan) => void): Law {
@@ -27,7 +41,9 @@ function always(name: string, check: (saga: SagaValue, plan: Plan) => void): Law
     name,
     check: ({ plan, start, paces }) => {
       check(start.saga, plan);
-      paces.forEach((pace, place) => inside(pace, place, () => check(pace.after, plan)));
+      paces.forEach((pace, place) => {
+        if (pace.decision.kind === 'moved') inside(pace, place, () => check(pace.after, plan));
+      });
     },
   };
 }
@@ -64,34 +80,54 @@ const EDGES: Readonly<Record<SagaState, readonly SagaState[]>> = {
   failed: [],
 };
 
-/** Claimable at some time without anything else happening first. */
-function claimable(plan: Plan, saga: SagaValue, operation: Operation): boolean {
-  return transition(plan, saga, { type: 'claim', operation: refOf(operation), claimId: 'probe', due: true }).kind === 'moved';
-}
-
+/** Laws that are cheap to check: they see every schedule. */
 export const laws: readonly Law[] = [
-  everyPace('an ended saga keeps its state, and hears of nothing but late effects and their undo', ({ before, after, event, decision }) => {
+  everyPace('an ended saga keeps its state, and hears of nothing but late effects and their undo', (pace) => {
+    const { before, after, event, decision } = pace;
     if (!isTerminal(before.state)) return;
     assert.equal(after.state, before.state);
-    if (decision.kind === 'moved' && !before.attention) assert.ok(event.type === 'completed' && event.operation.direction === 'action');
+    if (decision.kind === 'moved' && !before.attention) assert.ok(isLateEffect(pace), event.type);
+    for (const [key, operation] of before.operations) {
+      const now = after.operations.get(key);
+      if (operation.direction === 'action') assert.equal(now?.state, operation.state, key);
+    }
   }),
 
-  always('attention is raised exactly while an ended saga has an undo that has not completed', (saga) => {
-    const open = undos(saga).some((undo) => undo.state !== 'completed');
-    assert.equal(saga.attention, isTerminal(saga.state) && open);
+  {
+    name: 'attention is raised exactly while a late effect of an ended saga is not undone',
+    check: ({ paces }) => {
+      let left: ReadonlySet<OperationKey> = new Set();
+      paces.forEach((pace, place) => {
+        const { before, after } = pace;
+        // What a person ended as it was stays as it was.
+        if (isTerminated(after) && !isTerminal(before.state)) left = new Set(undos(after).map(operationKey));
+        const open = undos(after).filter((undo) => undo.state !== 'completed' && !left.has(operationKey(undo)));
+        inside(pace, place, () => {
+          assert.equal(after.attention, isTerminal(after.state) && open.length > 0);
+          assert.equal(after.openUndos, open.length, 'openUndos');
+        });
+      });
+    },
+  },
+
+  everyStep('attention is told when it is raised, and when it is cleared', ({ before, after }, effects) => {
+    const told = effects.flatMap((effect) => (effect.type === 'attention' ? [effect.raised] : []));
+    if (before.attention !== after.attention) assert.deepEqual(told, [after.attention]);
+    else assert.ok(!told.includes(false));
   }),
 
-  everyStep('a late effect asks for another round of an undo that was tried, and for nothing else', ({ before, after, event }) => {
-    const rounds = undos(after).length - undos(before).length;
-    if (undos(before).length === 0) return;
-    const isLate = event.type === 'completed' && event.operation.direction === 'action';
-    assert.equal(rounds, isLate ? 1 : 0);
-    if (!isLate) return;
+  everyStep('a late effect asks for another round of an undo that will not do, and nothing else asks for one', (pace) => {
+    const { before, after, event } = pace;
+    const rounds = undos(after).filter(({ round }) => round > 1).length - undos(before).filter(({ round }) => round > 1).length;
+    if (rounds === 0) return;
+    assert.equal(rounds, 1);
+    assert.ok(isLateEffect(pace) && 'operation' in event, event.type);
     const [newest, previous] = undos(after)
       .filter((undo) => undo.step === event.operation.step)
       .reverse();
-    assert.ok(previous !== undefined && (previous.claims > 0 || previous.state === 'completed'), 'the round before was tried');
-    assert.equal(newest?.round, previous.round + 1);
+    const wasTried = previous === undefined || previous.claims > 0 || previous.state === 'completed';
+    assert.ok(wasTried || previous.actionOutcome === 'failed', 'the round before was tried, or believed in a failure');
+    assert.equal(newest?.round, (previous?.round ?? 1) + 1);
     assert.equal(newest.actionOutcome, 'completed');
   }),
 
@@ -109,8 +145,9 @@ export const laws: readonly Law[] = [
     },
   ),
 
-  everyStep('a saga changes its state only along the edges of the diagram', ({ before, after }) => {
+  everyStep('a saga changes its state only along the edges of the diagram', ({ before, after, event }) => {
     if (isTerminal(before.state)) assert.equal(after.state, before.state);
+    else if (event.type === 'terminate') assert.equal(after.state, 'failed');
     else assert.ok(EDGES[before.state].includes(after.state), `${before.state} → ${after.state}`);
   }),
 
@@ -121,33 +158,53 @@ export const laws: readonly Law[] = [
   }),
 
   always('the join counters are what a recount gives', (saga, plan) => {
-    assert.equal(saga.openActions, actions(saga).filter((action) => !isSettled(action)).length, 'openActions');
-    assert.equal(saga.openUndos, undos(saga).filter((undo) => undo.state !== 'completed').length, 'openUndos');
-    for (const action of actions(saga).filter((candidate) => !isSettled(candidate))) {
-      const open = plan.steps[action.step]?.dependsOn.filter((other) => saga.operations.get(`action:${other}:1`)?.state !== 'completed');
-      assert.equal(action.waits, open?.length, `waits of action ${action.step}`);
-      assert.equal(action.state === 'pending', action.waits > 0, `action ${action.step} waits exactly as long as its counter says`);
+    const waitsForTurn = (action: Operation): boolean => saga.state === 'started' && action.state === 'skipped' && action.waits > 0;
+    const open = actions(saga).filter((action) => !isSettled(action) || waitsForTurn(action));
+    assert.equal(saga.openActions, open.length, 'openActions');
+    for (const action of open) {
+      const others = plan.steps[action.step]?.dependsOn.filter((other) => !isPassed(saga.operations.get(`action:${other}:1`)));
+      assert.equal(action.waits, others?.length, `waits of action ${action.step}`);
+      if (action.state !== 'skipped') assert.equal(action.state === 'pending', action.waits > 0, `action ${action.step} waits`);
     }
+    if (isTerminal(saga.state)) return; // rounds of an ended saga wait for nobody
     for (const undo of undos(saga)) {
-      if (isTerminal(saga.state)) continue; // rounds of an ended saga wait for nobody
+      assert.equal(undo.state === 'pending', undo.waits > 0, `undo ${undo.step} waits exactly as long as its counter says`);
+      if (plan.onStuck === 'continue') continue;
       const before = undos(saga).filter((other) => other.order === undo.order - 1 && other.state !== 'completed').length;
       assert.equal(undo.waits, before, `waits of undo ${undo.step}`);
-      assert.equal(undo.state === 'pending', undo.waits > 0, `undo ${undo.step} waits exactly as long as its counter says`);
     }
   }),
 
-  always('an action starts only when everything it depends on has completed', (saga, plan) => {
+  always('an action starts only when everything it depends on has completed, or was skipped by a person', (saga, plan) => {
     for (const action of actions(saga)) {
-      if (action.claims === 0 && !isReady(action) && !isRunning(action)) continue;
+      if (action.claims === 0 && !isActive(action)) continue;
       for (const other of plan.steps[action.step]?.dependsOn ?? [])
-        assert.equal(saga.operations.get(`action:${other}:1`)?.state, 'completed', `action ${action.step} waits for ${other}`);
+        assert.ok(isPassed(saga.operations.get(`action:${other}:1`)), `action ${action.step} waits for ${other}`);
     }
   }),
 
-  everyStep('a saga that has turned back claims no action, and one that goes forward claims no undo', ({ before, event }) => {
+  everyPace('a claim succeeds exactly by its rule, and never while the saga is paused', ({ before, event, decision }, { plan }) => {
     if (event.type !== 'claim') return;
-    if (isTerminal(before.state)) assert.ok(event.operation.direction === 'undo' && event.operation.round > 1);
-    else assert.equal(before.state, event.operation.direction === 'action' ? 'started' : 'compensating');
+    const operation = before.operations.get(operationKey(event.operation));
+    assert.equal(decision.kind === 'moved', mayBeClaimed(plan, before, operation, event));
+  }),
+
+  everyStep('a claim that a loss can be blamed on is one that was lost twice and runs alone', ({ after, event }) => {
+    if (event.type !== 'claim') return;
+    const operation = after.operations.get(operationKey(event.operation));
+    assert.equal(operation?.alone, event.alone === true && (operation?.losses ?? 0) >= 2);
+    assert.equal(operation?.timedOut, false);
+  }),
+
+  everyStep('what is lost is counted, and blamed only on what ran alone or said so itself', ({ before, after, event }) => {
+    for (const [key, operation] of after.operations) {
+      const was = before.operations.get(key);
+      if (was === undefined || operation.claims === 0 || !('operation' in event) || operationKey(event.operation) !== key) continue;
+      const expired = event.type === 'lease-expired' && !was.timedOut;
+      const isLost = expired || event.type === 'lost';
+      assert.equal(operation.losses, was.losses + (isLost ? 1 : 0), `losses of ${key}`);
+      assert.equal(operation.blamed, was.blamed + ((expired && was.alone) || event.type === 'lost' ? 1 : 0), `blamed losses of ${key}`);
+    }
   }),
 
   always('an undo is asked for only after every action has settled', (saga) => {
@@ -158,15 +215,48 @@ export const laws: readonly Law[] = [
       );
   }),
 
-  always('one undo at a time until the end, and each only after the one before it has completed', (saga) => {
-    if (isTerminal(saga.state)) return;
-    assert.ok(undos(saga).filter((undo) => isReady(undo) || isRunning(undo)).length <= 1);
+  always('one undo at a time, each only after the one before it has completed, when a stuck one halts the others', (saga, plan) => {
+    if (isTerminal(saga.state) || plan.onStuck === 'continue') return;
+    assert.ok(undos(saga).filter(isActive).length <= 1);
     const begun = undos(saga).filter((undo) => undo.state !== 'pending');
     assert.deepEqual(undos(saga).slice(0, begun.length), begun);
     for (const undo of begun.slice(0, -1)) assert.equal(undo.state, 'completed');
   }),
 
-  everyStep('undos come in strictly reverse order of the first claims', ({ after }, _effects, { paces }, place) => {
+  everyStep(
+    'no undo begins before the undos of the steps that were built on its own have completed',
+    ({ before, after }, _effects, { plan }) => {
+      for (const [key, undo] of after.operations) {
+        const begins =
+          undo.direction === 'undo' && isActive(undo) && !isActive(before.operations.get(key) ?? { ...undo, state: 'pending' });
+        if (!begins || isTerminal(after.state)) continue;
+        for (const other of undos(after))
+          if (other.order < undo.order && ancestors(plan, other.step).has(undo.step))
+            assert.equal(other.state, 'completed', operationKey(other));
+      }
+    },
+  ),
+
+  everyStep('one undo at a time, the last one started first, also past a stuck one', ({ before, after, event }, _effects, { plan }) => {
+    if (isTerminal(after.state) || event.type === 'compensate' || event.type === 'retry-step') return;
+    const begun = undos(after).filter(
+      (undo) => isActive(undo) && (before.operations.get(operationKey(undo))?.state ?? 'pending') === 'pending',
+    );
+    assert.ok(begun.length <= 1);
+    const [only] = begun;
+    if (only === undefined) return;
+    assert.ok(
+      undos(after).every((other) => other === only || !isActive(other)),
+      'no other one is under way',
+    );
+    for (const other of undos(after)) {
+      if (other.order < only.order && other.state === 'pending')
+        assert.ok(isHeldBack(plan, after, other), `undo ${other.step} was passed over`);
+    }
+  }),
+
+  everyStep('undos come in strictly reverse order of the first claims', ({ before, after }, _effects, { paces }, place) => {
+    if (undos(before).length > 0 || firstRounds(after).length === 0) return;
     const claimed = paces.slice(0, place + 1).flatMap(({ event, decision }) => {
       return event.type === 'claim' && event.operation.direction === 'action' && decision.kind === 'moved' ? [event.operation.step] : [];
     });
@@ -184,45 +274,100 @@ export const laws: readonly Law[] = [
       for (const other of ancestors(plan, step)) assert.ok(place < (placeOf.get(other) ?? Infinity), `${other} is undone before ${step}`);
   }),
 
-  always('exactly the actions that may have happened are undone, with what is known of their outcome', (saga, plan) => {
-    if (undos(saga).length === 0) return;
-    const expected = actions(saga).filter((action) => needsUndo(plan, action));
-    assert.deepEqual(
-      new Map(firstRounds(saga).map((undo) => [undo.step, undo.actionOutcome])),
-      new Map(expected.map((a) => [a.step, a.state])),
-    );
-  }),
+  everyStep(
+    'exactly the actions that may have happened, or ask for it, are undone, with what is known of their outcome',
+    (pace, _effects, { plan }) => {
+      const { before, after } = pace;
+      if (before.openUndos > 0 || undos(before).length > 0 || firstRounds(after).length === 0) return;
+      const expected = actions(after).flatMap((action) => {
+        const outcome = owed(plan, action);
+        return outcome === null ? [] : [[action.step, outcome] as const];
+      });
+      assert.deepEqual(new Map(firstRounds(after).map((undo) => [undo.step, undo.actionOutcome])), new Map(expected));
+    },
+  ),
 
   always('a saga is where its operations say', (saga, plan) => {
-    const owed = actions(saga).filter((action) => needsUndo(plan, action));
-    const undone = owed.filter((action) => saga.operations.get(`undo:${action.step}:1`)?.state === 'completed');
-    const givenUp = undos(saga).filter((undo) => undo.state === 'failed' || undo.state === 'unknown');
-    const everyActionCompleted = actions(saga).every((action) => action.state === 'completed');
-    assert.equal(saga.state === 'completed', everyActionCompleted && saga.cause === null, 'completed means that every action completed');
-    if (!isTerminal(saga.state)) assert.equal(saga.state === 'stuck', givenUp.length > 0, 'stuck means that an undo was given up');
-    if (saga.state === 'compensated') assert.ok(owed.length > 0 && undone.length === owed.length, 'compensated means that all is undone');
-    if (saga.state === 'failed') assert.deepEqual(owed, [], 'failed means that nothing needed an undo');
+    const owing = actions(saga).filter((action) => owed(plan, action) !== null);
+    const undone = owing.filter((action) => saga.operations.get(`undo:${action.step}:1`)?.state === 'completed');
+    const givenUp = undos(saga).filter(isGivenUp);
+    const allPassed = actions(saga).every(isPassed);
+    assert.equal(saga.state === 'completed', allPassed && saga.cause === null, 'completed means that every action completed');
+    assert.equal(saga.cause === null, saga.state === 'started' || saga.state === 'completed', 'a saga that turned back says why');
+    if (saga.state === 'stuck') assert.ok(givenUp.length > 0 && !undos(saga).some(isActive), 'stuck means that an undo was given up');
+    if (saga.state === 'compensating' && undos(saga).length > 0) assert.ok(undos(saga).some(isActive), 'an undo is under way');
+    if (saga.state === 'compensated') assert.ok(owing.length > 0 && undone.length === owing.length, 'compensated means that all is undone');
+    if (saga.state === 'failed' && !isTerminated(saga)) assert.deepEqual(owing, [], 'failed means that nothing needed an undo');
+    if (isTerminal(saga.state)) assert.ok(!saga.paused, 'an ended saga is not paused');
     if (isTerminal(saga.state) && !saga.attention)
       assert.ok([...saga.operations.values()].every(isSettled), 'an ended saga has nothing open');
-    assert.equal(saga.cause === null, saga.state === 'started' || saga.state === 'completed', 'a saga that turned back says why');
   }),
 
-  everyStep('a failed attempt never hides one whose outcome is unknown', ({ before, after, event }) => {
+  always('a stuck saga has undone all that it could: what is left was built on by what was given up', (saga, plan) => {
+    if (saga.state !== 'stuck' || plan.onStuck !== 'continue') return;
+    for (const undo of firstRounds(saga)) if (undo.state === 'pending') assert.ok(isHeldBack(plan, saga, undo), `undo ${undo.step}`);
+  }),
+
+  everyStep('a failed attempt never hides one whose outcome is unknown: only an answer or a person does', ({ before, after, event }) => {
     for (const [key, operation] of after.operations) {
-      const hadUnknown = before.operations.get(key)?.hadUnknown === true;
-      if (hadUnknown) assert.ok(operation.hadUnknown);
-      if (operation.hadUnknown && event.type !== 'reported' && before.operations.get(key)?.state !== 'failed')
-        assert.notEqual(operation.state, 'failed');
+      const was = before.operations.get(key);
+      if (was?.hadUnknown === true) assert.ok(operation.hadUnknown);
+      if (!operation.hadUnknown || operation.state !== 'failed' || was?.state === 'failed') continue;
+      assert.ok(event.type === 'reported' || (event.type === 'verified' && event.found.kind === 'not-done'), `${event.type} failed ${key}`);
     }
   }),
 
-  everyPace('a wake-up is asked for exactly when an operation becomes claimable', ({ before, after, decision }, { plan }) => {
-    const sent = decision.kind === 'moved' ? dispatched(decision.effects) : [];
-    const became = [...after.operations.values()].filter((operation) => {
-      const previous = before.operations.get(operationKey(operation));
-      return claimable(plan, after, operation) && !(previous && claimable(plan, before, previous));
+  everyStep('an attempt that may have taken effect leaves a mark', ({ before, after, event }, _effects, { plan }) => {
+    if (!('fence' in event)) return;
+    const was = before.operations.get(operationKey(event.operation));
+    const now = after.operations.get(operationKey(event.operation));
+    if (was?.state !== 'running' || now === undefined || policyFor(plan, was).transactional === true) return;
+    const isDoubtful =
+      event.type === 'lease-expired' ||
+      (event.type === 'failed' && event.outcome === 'unknown') ||
+      (event.type === 'released' && event.interrupted);
+    if (isDoubtful) assert.ok(now.hadUnknown);
+    if (isDoubtful && isSettled(now)) assert.equal(now.state, 'unknown');
+  }),
+
+  always('what runs in the transaction of its outcome is never unknown', (saga, plan) => {
+    for (const operation of saga.operations.values()) {
+      const step = plan.steps[operation.step];
+      const { transactional } = (operation.direction === 'action' ? step?.actionPolicy : step?.undoPolicy) ?? {};
+      if (transactional === true) assert.ok(operation.state !== 'unknown' && !operation.hadUnknown, operationKey(operation));
+    }
+  }),
+
+  everyStep('an action of unknown outcome is asked after, once, where somebody can say', ({ before, after, event }, _effects, { plan }) => {
+    for (const action of actions(after)) {
+      const was = before.operations.get(operationKey(action));
+      const canBeAsked = plan.steps[action.step]?.verifyPolicy !== undefined;
+      if (action.verifying) assert.ok(canBeAsked && action.hadUnknown);
+      if (was?.verifying === true) assert.ok(action.verifying);
+      if (action.verifying && was?.verifying !== true) assert.deepEqual([action.state, action.claims], ['started', 0]);
+      if (action.state === 'unknown' && was?.state !== 'unknown' && canBeAsked) assert.ok(action.verifying || event.type === 'terminate');
+    }
+  }),
+
+  everyStep('the answer of whoever was asked is what the action ends with', ({ after, event }) => {
+    if (event.type !== 'verified') return;
+    const action = after.operations.get(operationKey(event.operation));
+    if (event.found.kind === 'done') assert.deepEqual([action?.state, action?.output], ['completed', event.found.output]);
+    if (event.found.kind === 'not-done') assert.equal(action?.state, 'failed');
+    if (event.found.kind === 'unknown') assert.ok(action?.state !== 'completed' && action?.state !== 'failed');
+  }),
+
+  everyStep('a wake-up is asked for exactly when an operation waits for a claim that did not before', (pace, effects, { plan }) => {
+    const { before, after, event } = pace;
+    const sent = effects.flatMap((effect) => (effect.type === 'dispatch' ? [operationKey(effect.operation)] : []));
+    const expected = [...after.operations.values()].filter((operation) => {
+      if (!isWaitingForClaim(plan, after, operation)) return false;
+      if (event.type === 'resume') return operation.state === 'started';
+      const was = before.operations.get(operationKey(operation));
+      const isAsBefore = was !== undefined && was.state === operation.state && was.verifying === operation.verifying;
+      return !(isAsBefore && isWaitingForClaim(plan, before, was));
     });
-    assert.deepEqual(sent.map(({ key }) => key).sort(), became.map(operationKey).sort());
+    assert.deepEqual(sent.sort(), expected.map(operationKey).sort());
   }),
 
   everyStep('a wake-up names the handler, and is delayed exactly when the operation is', ({ after }, effects, { plan }) => {
@@ -236,41 +381,112 @@ export const laws: readonly Law[] = [
     }
   }),
 
-  everyStep('whoever runs an action when the saga turns back is told, and nobody else', ({ before, after }, effects) => {
-    const told = effects.flatMap((effect) => (effect.type === 'abort' ? [operationKey(effect.operation)] : []));
-    const turned = before.state === 'started' && after.state === 'compensating';
-    const running = actions(after).filter(isRunning).map(operationKey);
-    assert.deepEqual(told.sort(), turned ? running.sort() : []);
-  }),
+  everyStep(
+    'whoever runs an action when the saga turns back is told, everybody when it is terminated, and nobody else',
+    (pace, effects) => {
+      const { before, after, event } = pace;
+      const told = effects.flatMap((effect) => (effect.type === 'abort' ? [operationKey(effect.operation)] : []));
+      const turned = before.state === 'started' && after.state === 'compensating';
+      const running = actions(after).filter((action) => isRunning(action) && !action.verifying);
+      const cutOff = [...before.operations.values()].filter(isRunning);
+      const expected = event.type === 'terminate' ? cutOff : turned ? running : [];
+      assert.deepEqual(told.sort(), expected.map(operationKey).sort());
+    },
+  ),
 
-  everyStep('a fence rises at each claim and when the operation is taken away, and at nothing else', ({ before, after, event }) => {
+  everyStep('a fence rises at each claim and when the operation is taken away, and at nothing else', (pace) => {
+    const { before, after, event } = pace;
     for (const [key, operation] of after.operations) {
-      const takes = event.type === 'claim' || event.type === 'lease-expired' || event.type === 'reported';
-      const rises = takes && key === (event.type === 'reported' ? lastRoundOf(before, event.operation) : operationKey(event.operation));
-      assert.equal(operation.fence, (before.operations.get(key)?.fence ?? 0) + (rises ? 1 : 0), `fence of ${key}`);
+      const was = before.operations.get(key);
+      assert.equal(operation.fence, (was?.fence ?? 0) + (takesAway(pace, key, was) ? 1 : 0), `fence of ${key} after ${event.type}`);
     }
   }),
 
   always('nothing is claimed more often than its policy allows', (saga, plan) => {
     for (const operation of saga.operations.values()) {
-      const step = plan.steps[operation.step];
-      const policy = operation.direction === 'action' ? step?.actionPolicy : step?.undoPolicy;
-      const attempts = policy?.retry === null ? 3 : (policy?.retry?.attempts ?? 0);
-      assert.ok(attemptsOf(operation) >= 0 && attemptsOf(operation) <= attempts, `attempts of ${operationKey(operation)}`);
-      assert.ok(operation.blamed <= (policy?.losses ?? 0), `losses of ${operationKey(operation)}`);
+      const policy = policyFor(plan, operation);
+      assert.ok(attemptsOf(operation) >= 0 && attemptsOf(operation) <= mostAttempts(policy), `attempts of ${operationKey(operation)}`);
+      assert.ok(operation.blamed <= policy.losses, `losses of ${operationKey(operation)}`);
     }
   }),
+
+  everyStep(
+    'an attempt that ends is followed by another exactly when its policy, its time and the direction say so',
+    (pace, _effects, { plan }) => {
+      const { before, after, event } = pace;
+      if (event.type !== 'failed' && !(event.type === 'verified' && event.found.kind === 'unknown')) return;
+      const was = before.operations.get(operationKey(event.operation));
+      const now = after.operations.get(operationKey(event.operation));
+      if (was === undefined || now === undefined) return;
+      const isOver = was.direction === 'action' && !was.verifying && before.state !== 'started';
+      const wish = event.type === 'failed' ? event.retryable : undefined;
+      const { retry } = policyFor(plan, was);
+      const most = retry?.attempts ?? (wish === true ? 3 : 1);
+      const isLate = (event.elapsedMs ?? 0) > (retry?.maxElapsedMs ?? Infinity);
+      const again = was.verifying === now.verifying && isReady(now);
+      if (wish === false || isOver || isLate || attemptsOf(was) >= most) assert.ok(!again, 'one too many');
+      else if ((event.elapsedMs ?? 0) + 60_000 <= (retry?.maxElapsedMs ?? Infinity)) assert.ok(again, 'one too few');
+    },
+  ),
 
   everyPace('the same word twice in a row changes nothing the second time', ({ after, event }, { plan }) => {
     assert.equal(transition(plan, after, event).kind, 'ignored');
   }),
 
+  everyPace('only the claim that is running is heard, and the late effect of one that was given up', (pace) => {
+    const { before, event, decision } = pace;
+    if (!('fence' in event)) return;
+    const operation = before.operations.get(operationKey(event.operation));
+    const isRunningClaim = operation?.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
+    if (isRunningClaim) assert.equal(decision.kind, 'moved');
+    else if (decision.kind === 'moved') assert.ok(isLateEffect(pace));
+  }),
+
+  everyStep('pausing and resuming change nothing else', ({ before, after, event }) => {
+    if (event.type !== 'pause' && event.type !== 'resume') return;
+    assert.deepEqual({ ...after, rev: 0, paused: false }, { ...before, rev: 0, paused: false });
+    assert.equal(after.paused, event.type === 'pause');
+  }),
+
+  everyPace('a deadline waits while the saga is paused', ({ before, event, decision }) => {
+    if (event.type === 'deadline') assert.equal(decision.kind === 'moved', before.state === 'started' && !before.paused);
+  }),
+
+  everyStep('a step is skipped only on the way forward, while nobody runs it', ({ before, after, event }) => {
+    if (event.type !== 'skip-step') return;
+    const was = before.operations.get(`action:${event.step}:1`);
+    assert.ok(before.state === 'started' && was !== undefined && (was.state === 'pending' || isReady(was)));
+    assert.equal(after.operations.get(`action:${event.step}:1`)?.state, 'skipped');
+  }),
+
+  {
+    name: 'an effect that was reported, however late, is undone after that by a saga that ends without it',
+    check: ({ plan, paces, end }) => {
+      if (!['compensated', 'failed'].includes(end.state) || end.attention || isTerminated(end)) return;
+      paces.forEach((pace, place) => {
+        const { event } = pace;
+        const step = tookEffect(plan, pace);
+        if (step === null || plan.steps[step]?.compensation === null || !('operation' in event)) return;
+        const isUndone = paces.slice(place).some(({ event: later, decision, after }) => {
+          if (decision.kind !== 'moved' || !('operation' in later)) return false;
+          const { direction, step: of } = later.operation;
+          if (direction !== 'undo' || of !== step) return false;
+          return later.type === 'reported' || (later.type === 'claim' && after.operations.get(operationKey(later.operation)) !== undefined);
+        });
+        inside(pace, place, () => assert.ok(isUndone, `the effect of step ${step} is left behind`));
+      });
+    },
+  },
+];
+
+/** Laws that ask for many more decisions: they see a part of the schedules. */
+export const costlyLaws: readonly Law[] = [
   {
     name: 'the report of a claim counts once, however late its copies come',
     check: ({ plan, paces, end }) => {
       paces.forEach((pace, place) => {
         const { event } = pace;
-        if (!isReport(event) || pace.decision.kind !== 'moved') return;
+        if (!('fence' in event) || pace.decision.kind !== 'moved') return;
         inside(pace, place, () => {
           const later = [...paces.slice(place + 1).map(({ before }) => before), end];
           for (const saga of later) assert.equal(transition(plan, saga, event).kind, 'ignored', 'a late copy');
@@ -278,18 +494,6 @@ export const laws: readonly Law[] = [
       });
     },
   },
-
-  everyPace(
-    'only the claim that is running is heard, and one that was given up and took effect after all',
-    ({ before, event, decision }) => {
-      if (!isReport(event)) return;
-      const operation = before.operations.get(operationKey(event.operation));
-      const isRunningClaim = operation?.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
-      const isLate =
-        event.type === 'completed' && operation?.direction === 'action' && operation.state === 'unknown' && event.fence < operation.fence;
-      if (!isLate) assert.equal(decision.kind === 'moved', isRunningClaim);
-    },
-  ),
 
   everyPace('the same saga and event give the same decision', ({ before, event, decision }, { plan }) => {
     const again = transition(structuredClone(plan), structuredClone(before), structuredClone(event));
@@ -299,7 +503,7 @@ export const laws: readonly Law[] = [
   everyPace('a part of the saga gives the same decision as the whole, or asks for the whole', (pace, { plan }) => {
     const { before, event, decision, after } = pace;
     const part = transition(plan, partialView(plan, before, event), event);
-    if (part.kind === 'need') return assert.ok(mayNeedAll(pace), 'asks for all operations although a part is enough');
+    if (part.kind === 'need') return assert.ok(mayNeedAll(pace, plan), 'asks for all operations although a part is enough');
     assert.equal(part.kind, decision.kind);
     if (part.kind === 'ignored') return assert.deepEqual(part, decision);
     if (decision.kind !== 'moved') return;
@@ -313,13 +517,50 @@ export const laws: readonly Law[] = [
   }),
 
   {
-    name: 'from wherever it is, a saga whose handlers all succeed comes to its end',
+    name: 'from wherever it is, a saga that is resumed and whose handlers all succeed comes to its end',
     check: ({ plan, start, paces }) => {
-      for (const { after } of [{ after: start.saga }, ...paces])
-        assert.ok(isTerminal(driven(plan, after).state) && !driven(plan, after).attention);
+      [start.saga, ...paces.map(({ after }) => after)].forEach((saga, place) => {
+        try {
+          driven(plan, saga);
+        } catch (error) {
+          throw new Error(`after ${place} events: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+        }
+      });
     },
   },
 ];
+
+/** The word of somebody whose claim was over, about an effect that was not counted. */
+function isLateEffect({ before, event }: Pace): boolean {
+  if (event.type !== 'completed' || event.operation.direction !== 'action') return false;
+  const action = before.operations.get(operationKey(event.operation));
+  if (action === undefined || event.fence >= action.fence) return false;
+  const isOpenQuestion = action.verifying && !isSettled(action);
+  return isOpenQuestion || action.state === 'unknown' || (action.hadUnknown && (action.state === 'failed' || action.state === 'skipped'));
+}
+
+/** The step whose effect somebody who had claimed it, or had looked, reports; an effect that counts already is no news. */
+function tookEffect(plan: Plan, { before, event, decision, isGenuine }: Pace): number | null {
+  if (!('operation' in event) || event.operation.direction !== 'action') return null;
+  const { step } = event.operation;
+  if (event.type === 'verified') return decision.kind === 'moved' && event.found.kind === 'done' ? step : null;
+  if (event.type === 'reported') return decision.kind === 'moved' && event.result.kind === 'completed' ? step : null;
+  // What was to commit together with its outcome did not.
+  if (decision.kind !== 'moved' && plan.steps[step]?.actionPolicy.transactional === true) return null;
+  const action = before.operations.get(operationKey(event.operation));
+  // All attempts of an action have one idempotency key: a second one that comes to its end finds the effect of the first.
+  const counted = action?.state === 'completed' || (action?.lateFence ?? 0) > 0;
+  return event.type === 'completed' && isGenuine && !counted ? step : null;
+}
+
+function takesAway({ before, event, decision }: Pace, key: OperationKey, was: Operation | undefined): boolean {
+  if (decision.kind !== 'moved' || was === undefined) return false;
+  if (event.type === 'terminate') return isRunning(was);
+  if (!('operation' in event)) return false;
+  if (event.type === 'reported') return key === lastRoundOf(before, event.operation);
+  if (key !== operationKey(event.operation)) return false;
+  return event.type === 'claim' || event.type === 'lease-expired' || (event.type === 'completed' && was.verifying && !isSettled(was));
+}
 
 /** Whoever reports an undo means its last round. */
 function lastRoundOf(saga: SagaValue, ref: OperationRef): OperationKey {
@@ -327,63 +568,70 @@ function lastRoundOf(saga: SagaValue, ref: OperationRef): OperationKey {
   return ref.direction === 'action' ? operationKey(ref) : operationKey({ ...ref, round: Math.max(1, ...rounds.map((undo) => undo.round)) });
 }
 
-function isReport(event: SagaEvent): event is Extract<SagaEvent, { readonly fence: number }> {
-  return 'fence' in event;
+/** Something that was built on it, or an earlier round of its own, was given up. */
+function isHeldBack(plan: Plan, saga: SagaValue, undo: Operation): boolean {
+  return undos(saga).some((other) => isGivenUp(other) && (other.step === undo.step || ancestors(plan, other.step).has(undo.step)));
 }
 
-/** Only a change of direction, the end of settling, and what is not known in a part. */
-function mayNeedAll({ before, after, decision, event }: Pace): boolean {
+/** Only a change of direction, the end of settling, what people order, and what is not known in a part. */
+function mayNeedAll({ before, after, decision, event }: Pace, plan: Plan): boolean {
   const turns =
     before.state !== after.state && after.state !== 'completed' && !('operation' in event && event.operation.direction === 'undo');
   const undoBegins = undos(before).length === 0 && undos(after).length > 0;
-  const isOfUndoByHand = event.type === 'reported' && event.operation.direction === 'undo';
-  const mayBeLate = event.type === 'completed' && before.operations.get(operationKey(event.operation))?.state === 'unknown';
-  const ofRounds = event.type === 'compensate' && before.attention;
+  const isOfUndo = 'operation' in event && event.operation.direction === 'undo';
+  const settlesUndo = isOfUndo && decision.kind === 'moved' && event.type !== 'claim' && event.type !== 'released';
+  const own = 'operation' in event ? before.operations.get(operationKey(event.operation)) : undefined;
+  const mayBeLate = event.type === 'completed' && own !== undefined && own.hadUnknown && isSettled(own);
+  const isOrder = ['compensate', 'terminate', 'resume', 'skip-step', 'retry-step'].includes(event.type);
+  // A step that was skipped before its turn lets others move up, and they are not at hand.
+  const passesOver = actions(before).some((action) => action.state === 'skipped' && action.waits > 0);
   return (
     turns ||
     undoBegins ||
-    isOfUndoByHand ||
+    (event.type === 'reported' && isOfUndo) ||
+    (plan.onStuck === 'continue' && settlesUndo) ||
     mayBeLate ||
-    ofRounds ||
+    (own?.state === 'unknown' && event.type === 'completed') ||
+    isOrder ||
+    passesOver ||
     (decision.kind === 'ignored' && decision.reason === 'unknown-operation')
   );
 }
 
-function dispatched(effects: readonly SagaEffect[]): readonly { readonly key: OperationKey; readonly inMs: number }[] {
-  return effects.flatMap((effect) => (effect.type === 'dispatch' ? [{ key: operationKey(effect.operation), inMs: effect.inMs }] : []));
-}
+const knownAncestors = new WeakMap<Plan, Map<number, ReadonlySet<number>>>();
 
 function ancestors(plan: Plan, step: number): ReadonlySet<number> {
-  const found = new Set<number>();
-  const visit = (place: number): void => {
-    for (const other of plan.steps[place]?.dependsOn ?? []) {
-      if (!found.has(other)) visit(other);
-      found.add(other);
-    }
-  };
-  visit(step);
+  const known = knownAncestors.get(plan) ?? new Map<number, ReadonlySet<number>>();
+  knownAncestors.set(plan, known);
+  const found = known.get(step) ?? new Set((plan.steps[step]?.dependsOn ?? []).flatMap((other) => [other, ...ancestors(plan, other)]));
+  known.set(step, found);
   return found;
 }
 
-/** Claims everything that can be claimed and completes it; a stuck saga is asked to try again. */
+/** Resumes it, claims everything that can be claimed and completes it; what is stuck is asked to try again. */
 function driven(plan: Plan, from: SagaValue): SagaValue {
   let saga = from;
-  for (let left = 10 * (plan.steps.length + 1); left > 0 && (!isTerminal(saga.state) || saga.attention); left--) {
+  for (let left = 10 * (from.operations.size + 1); left > 0 && (!isTerminal(saga.state) || saga.attention); left--) {
     const event = nextGoodEvent(plan, saga);
     assert.ok(event, `nothing can happen any more in ${saga.state}`);
     const decision = transition(plan, saga, event);
     assert.equal(decision.kind, 'moved', event.type);
     saga = decision.saga;
   }
+  assert.ok(isTerminal(saga.state) && !saga.attention, `it is still ${saga.state}`);
   return saga;
 }
 
 function nextGoodEvent(plan: Plan, saga: SagaValue): SagaEvent | undefined {
+  if (saga.paused) return { type: 'resume', reason: null, actor: null };
   const operations = [...saga.operations.values()];
   const running = operations.find(isRunning);
-  if (running !== undefined)
-    return { type: 'completed', operation: refOf(running), fence: running.fence, claimId: running.claimId ?? '', output: null };
-  const ready = operations.find((operation) => claimable(plan, saga, operation));
+  if (running !== undefined) {
+    const of = { operation: refOf(running), fence: running.fence, claimId: running.claimId ?? '' };
+    if (running.verifying) return { type: 'verified', ...of, found: { kind: 'done', output: null }, seed: 0 };
+    return { type: 'completed', ...of, output: null };
+  }
+  const ready = operations.find((operation) => isWaitingForClaim(plan, saga, operation));
   if (ready !== undefined) return { type: 'claim', operation: refOf(ready), claimId: `driven-${saga.rev}`, due: true };
   return saga.state === 'stuck' || saga.attention ? { type: 'compensate', reason: null, actor: null } : undefined;
 }

@@ -9,12 +9,26 @@ const retry: fc.Arbitrary<RetryPolicy> = fc.record({
   backoff: fc.constantFrom('exponential', 'fixed'),
   baseMs: fc.constantFrom(0, 1_000),
   maxMs: fc.constantFrom(0, 60_000),
+  maxElapsedMs: fc.constantFrom(1_000_000, 1_000_000, 2_000),
 });
 
-const policy: fc.Arbitrary<OperationPolicy> = fc.record({
-  timeoutMs: fc.constant(60_000),
-  retry: fc.option(retry, { freq: 2 }),
-  losses: fc.integer({ min: 1, max: 3 }),
+const policyWhere = (transactional: fc.Arbitrary<boolean>): fc.Arbitrary<OperationPolicy> =>
+  fc
+    .record({
+      timeoutMs: fc.constant(60_000),
+      retry: fc.option(retry, { freq: 2 }),
+      losses: fc.integer({ min: 1, max: 3 }),
+      transactional,
+    })
+    .map(({ transactional: is, ...policy }) => ({ ...policy, ...(is && { transactional: true as const }) }));
+
+const inTransaction = fc.constantFrom(false, false, false, true);
+const policies = fc.record({
+  actionPolicy: policyWhere(inTransaction),
+  undoPolicy: policyWhere(inTransaction),
+  verifyPolicy: fc.option(policyWhere(fc.constant(false)), { freq: 3 }),
+  isCompensated: fc.constantFrom(true, true, true, false),
+  compensateOnFailure: fc.constantFrom(false, false, true),
 });
 
 /** Which steps wait for which, with every step after those it waits for. */
@@ -48,21 +62,26 @@ function shuffled(shape: Shape, keys: readonly number[]): Shape {
   return newPlaces.map((old) => (shape[old] ?? []).map((other) => placeOf.get(other) ?? 0).sort((a, b) => a - b));
 }
 
-/** Chains, parallel groups and any other graph; steps with and without compensation; all sorts of policies. */
+/** Chains, parallel groups and any other graph; steps of every kind, with all sorts of policies. */
 export const randomPlan: fc.Arbitrary<Plan> = fc
   .record({
     shape: fc.oneof(chain, groups, graph),
     places: fc.option(fc.array(fc.nat(), { minLength: 9, maxLength: 9 }), { freq: 2 }),
-    compensated: fc.array(fc.boolean(), { minLength: 9, maxLength: 9 }),
-    policies: fc.array(fc.tuple(policy, policy), { minLength: 9, maxLength: 9 }),
+    kinds: fc.array(policies, { minLength: 9, maxLength: 9 }),
+    goesOn: fc.boolean(),
   })
-  .map(({ shape, places, compensated, policies }) => {
+  .map(({ shape, places, kinds, goesOn }) => {
     const waiting = places === null ? shape : shuffled(shape, places);
     const steps = waiting.map((dependsOn, place): PlanStep => {
-      const [actionPolicy, undoPolicy] = policies[place] ?? [];
-      if (actionPolicy === undefined || undoPolicy === undefined) throw new RangeError('more steps than policies');
-      const compensation = compensated[place] === false ? null : `undo.${place}`;
-      return { name: `step${place}`, action: `do.${place}`, compensation, dependsOn, actionPolicy, undoPolicy };
+      const kind = kinds[place];
+      if (kind === undefined) throw new RangeError('more steps than policies');
+      const { isCompensated, compensateOnFailure, verifyPolicy, ...needed } = kind;
+      const names = { name: `step${place}`, action: `do.${place}`, compensation: isCompensated ? `undo.${place}` : null };
+      return {
+        ...{ ...names, dependsOn, ...needed },
+        ...(compensateOnFailure && { compensateOnFailure }),
+        ...(verifyPolicy !== null && { verifyPolicy }),
+      };
     });
-    return { format: PLAN_FORMAT, name: 'random', steps };
+    return { format: PLAN_FORMAT, name: 'random', ...(goesOn && { onStuck: 'continue' as const }), steps };
   });

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import type { Decision } from '../../lib/core/decision';
+import { policyOf } from '../../lib/core/draft';
 import type { SagaEffect } from '../../lib/core/effect';
 import type { SagaEvent } from '../../lib/core/event';
 import { startSaga } from '../../lib/core/forward';
@@ -8,48 +9,48 @@ import type { Plan } from '../../lib/core/plan';
 import { withOperations, type SagaValue } from '../../lib/core/saga-value';
 import { transition } from '../../lib/core/transition';
 
-/** What the world does next. `pick` chooses among whatever there is to choose from at that moment, so a walk shrinks well. */
-export type Move =
-  | { readonly kind: 'claim-ready' | 'claim-any'; readonly pick: number; readonly due: boolean }
-  | ({ readonly kind: 'end' | 'end-stale' } & Ending)
-  | { readonly kind: 'again' | 'late'; readonly pick: number }
-  | { readonly kind: 'report'; readonly pick: number; readonly completed: boolean }
-  | { readonly kind: 'deadline' | 'compensate' };
+/** What the world does next, as one number: what happens, and how it chooses among whatever there is to choose from at that moment. */
+export type Move = number;
 
-interface Ending {
-  readonly pick: number;
-  readonly how: 'completed' | 'failed' | 'unknown' | 'released' | 'interrupted' | 'lost' | 'timed-out';
-  readonly retryable: boolean | undefined;
-  readonly retryAfterMs: number | undefined;
-  readonly seed: number;
-}
+/** Numbers, so that ten thousand schedules are made, and shrink, fast. */
+export const randomMoves: fc.Arbitrary<readonly Move[]> = fc.array(fc.integer({ min: 0, max: 2 ** 31 - 1 }), {
+  maxLength: 70,
+  size: 'max',
+});
 
-const pick = fc.nat({ max: 1_000 });
-
-const ending = (how: fc.Arbitrary<Ending['how']>): fc.Arbitrary<Ending> =>
-  fc.record({
-    pick,
-    how,
-    retryable: fc.constantFrom(undefined, true, false),
-    retryAfterMs: fc.constantFrom(undefined, 0, 250),
-    seed: fc.constantFrom(0, 0.5, 0.999),
-  });
-
-const anyHow = fc.constantFrom<Ending['how'][]>('failed', 'unknown', 'released', 'interrupted', 'lost', 'timed-out', 'completed');
-
-const move: fc.Arbitrary<Move> = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ kind: fc.constant('claim-ready' as const), pick, due: fc.constant(true) }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('claim-any' as const), pick, due: fc.boolean() }) },
-  { weight: 8, arbitrary: ending(fc.constant('completed')).map((how) => ({ kind: 'end' as const, ...how })) },
-  { weight: 4, arbitrary: ending(anyHow).map((how) => ({ kind: 'end' as const, ...how })) },
-  { weight: 2, arbitrary: ending(anyHow).map((how) => ({ kind: 'end-stale' as const, ...how })) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('again' as const), pick }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('late' as const), pick }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('report' as const), pick, completed: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('deadline' as const, 'compensate' as const, 'compensate' as const) }) },
-);
-
-export const randomMoves: fc.Arbitrary<readonly Move[]> = fc.array(move, { maxLength: 70, size: 'max' });
+/** How often each thing happens, in a hundred. */
+const WORLD: readonly (readonly [kind: Kind, weight: number])[] = [
+  ['claim-ready', 30],
+  ['claim-any', 6],
+  ['complete', 16],
+  ['end', 10],
+  ['hold', 5],
+  ['deliver', 6],
+  ['late', 5],
+  ['end-stale', 2],
+  ['crash', 3],
+  ['again', 5],
+  ['report', 3],
+  ['order', 5],
+  ['step-order', 3],
+  ['deadline', 1],
+];
+type Kind =
+  | 'claim-ready'
+  | 'claim-any'
+  | 'complete'
+  | 'end'
+  | 'hold'
+  | 'deliver'
+  | 'late'
+  | 'end-stale'
+  | 'crash'
+  | 'again'
+  | 'report'
+  | 'order'
+  | 'step-order'
+  | 'deadline';
+const KINDS: readonly Kind[] = WORLD.flatMap(([kind, weight]) => Array.from({ length: weight }, () => kind));
 
 /** One event and what it did. */
 export interface Pace {
@@ -58,6 +59,8 @@ export interface Pace {
   readonly decision: Decision;
   /** The same as before when the event was ignored. */
   readonly after: SagaValue;
+  /** Not made up: somebody who had claimed the operation said so. */
+  readonly isGenuine: boolean;
 }
 
 export interface Walk {
@@ -67,93 +70,193 @@ export interface Walk {
   readonly end: SagaValue;
 }
 
-/** Leads a saga through the moves, always deciding from the whole of it. */
-export function walk(plan: Plan, moves: readonly Move[]): Walk {
-  const start = startSaga(plan, 'saga-1');
-  const paces: Pace[] = [];
-  let saga = start.saga;
-  moves.forEach((next, place) => {
-    const found = eventOf(next, saga, paces, `claim-${place}`);
-    if (found === null) return;
-    const { before, event } = found;
-    const decision = transition(plan, before, event);
-    saga = decision.kind === 'moved' ? decision.saga : before;
-    paces.push({ before, event, decision, after: saga });
-  });
-  return { plan, start, paces, end: saga };
+/** A claim that somebody still runs, as far as they know. */
+interface Held {
+  readonly operation: OperationRef;
+  readonly fence: number;
+  readonly claimId: string;
+  readonly verifying: boolean;
+  readonly transactional: boolean;
 }
 
-function eventOf(
-  next: Move,
-  saga: SagaValue,
-  past: readonly Pace[],
-  claimId: string,
-): { readonly before: SagaValue; readonly event: SagaEvent } | null {
-  const operations = [...saga.operations.values()];
-  switch (next.kind) {
-    case 'claim-ready': {
-      const operation = chosen(operations.filter(isReady), next.pick);
-      return operation && { before: saga, event: { type: 'claim', operation: refOf(operation), claimId, due: next.due } };
+/** Leads a saga through the moves, always deciding from the whole of it. */
+export function walk(plan: Plan, moves: readonly Move[]): Walk {
+  const world = new World(plan);
+  moves.forEach((move, place) => world.move(move, `claim-${place}`));
+  return { plan, start: world.start, paces: world.paces, end: world.saga };
+}
+
+class World {
+  readonly start: Walk['start'];
+  readonly paces: Pace[] = [];
+  saga: SagaValue;
+  /** Claims whose holders have not said how they ended. */
+  private readonly held = new Map<string, Held>();
+  /** Reports that are on their way. */
+  private readonly underWay: SagaEvent[] = [];
+
+  constructor(private readonly plan: Plan) {
+    this.start = startSaga(plan, 'saga-1');
+    this.saga = this.start.saga;
+  }
+
+  move(move: Move, claimId: string): void {
+    const dice = new Dice(move);
+    const kind = dice.of(KINDS);
+    if (kind === undefined) return;
+    const operations = [...this.saga.operations.values()];
+    switch (kind) {
+      case 'claim-ready': {
+        const ready = dice.of(operations.filter(isReady));
+        if (ready !== undefined) this.happens({ type: 'claim', operation: refOf(ready), claimId, due: true, alone: dice.is(2) });
+        return;
+      }
+      case 'claim-any': {
+        const nowhere: OperationRef = { step: dice.upTo(9), direction: 'undo', round: 1 + dice.upTo(2) };
+        const operation = refOf(dice.of<OperationRef>([...operations, nowhere]) ?? nowhere);
+        const seen = { due: dice.is(2), pastDeadline: dice.is(4), actionPaused: dice.is(4), canVerify: !dice.is(4), alone: dice.is(2) };
+        this.happens({ type: 'claim', operation, claimId, ...seen, ...(dice.is(4) && { maxLosses: dice.upTo(3) }) });
+        return;
+      }
+      case 'complete':
+      case 'end': {
+        const running = dice.of(operations.filter(isRunning));
+        if (running === undefined) return;
+        if (dice.is(5)) this.saga = withOperations(this.saga, [{ ...running, timedOut: true }]);
+        const word = wordOf(running, kind === 'complete' ? 'completed' : dice.of(ENDS), dice);
+        // Nobody says two things of one attempt.
+        if (word.type === 'lease-expired' || this.held.has(running.claimId ?? '')) this.happens(word, true);
+        return;
+      }
+      case 'hold': {
+        const running = dice.of(operations.filter(isRunning));
+        const word = running && wordOf(running, dice.is(2) ? 'completed' : dice.of(WORDS), dice);
+        if (word === undefined || !('claimId' in word) || !this.held.delete(word.claimId)) return;
+        this.underWay.push(word);
+        return;
+      }
+      case 'deliver': {
+        const word = dice.of(this.underWay);
+        if (word === undefined) return;
+        this.underWay.splice(this.underWay.indexOf(word), 1);
+        this.happens(word, true);
+        return;
+      }
+      case 'late': {
+        // Somebody who was given up comes to the end after all; in a transaction nobody can.
+        const zombie = dice.of([...this.held.values()].filter((claim) => !claim.verifying && !claim.transactional));
+        if (zombie === undefined) return;
+        const { operation, fence, claimId: id } = zombie;
+        this.happens({ type: 'completed', operation, fence, claimId: id, output: { late: operation.step } }, true);
+        return;
+      }
+      case 'end-stale': {
+        const operation = dice.of(operations);
+        if (operation === undefined) return;
+        const other = dice.is(2) ? { ...operation, fence: operation.fence + 1 } : { ...operation, claimId: 'of-somebody-else' };
+        this.happens(wordOf(other, dice.of(ENDS), dice));
+        return;
+      }
+      case 'crash': {
+        // One of two processes dies, and nothing is heard of anything that it ran.
+        const mine = dice.upTo(2);
+        for (const running of operations.filter(isRunning))
+          if ((running.fence + running.step) % 2 === mine) this.happens(wordOf(running, 'lease-expired', dice));
+        return;
+      }
+      case 'again': {
+        const old = dice.of(this.paces);
+        if (old !== undefined) this.happens(old.event);
+        return;
+      }
+      case 'report': {
+        const operation = dice.of(operations);
+        if (operation === undefined) return;
+        const result = dice.is(2)
+          ? ({ kind: 'completed', output: 'by hand' } as const)
+          : ({ kind: 'failed', error: { code: 'BY_HAND', message: 'a person says so' } } as const);
+        this.happens({ type: 'reported', operation: refOf(operation), result, actor: 'ann' });
+        return;
+      }
+      case 'order': {
+        const type = dice.of(['compensate', 'compensate', 'pause', 'pause', 'resume', 'resume', 'resume', 'cancel', 'terminate'] as const);
+        this.happens({ type: type ?? 'compensate', reason: 'asked', actor: 'ann' });
+        return;
+      }
+      case 'step-order':
+        this.happens({ type: dice.is(2) ? 'retry-step' : 'skip-step', step: dice.upTo(9), reason: null, actor: 'ann' });
+        return;
+      case 'deadline':
+        this.happens({ type: 'deadline' });
     }
-    case 'claim-any': {
-      const nowhere: OperationRef = { step: next.pick % 9, direction: 'undo', round: 1 + (next.pick % 2) };
-      const operation = chosen<OperationRef>([...operations, nowhere], next.pick);
-      return operation && { before: saga, event: { type: 'claim', operation: refOf(operation), claimId, due: next.due } };
-    }
-    case 'end': {
-      const operation = chosen(operations.filter(isRunning), next.pick);
-      if (operation === null) return null;
-      const before = next.how === 'timed-out' ? withOperations(saga, [{ ...operation, timedOut: true }]) : saga;
-      return { before, event: ended(next, operation) };
-    }
-    case 'end-stale': {
-      const operation = chosen(operations, next.pick);
-      if (operation === null) return null;
-      const other = next.pick % 2 === 0 ? { ...operation, fence: operation.fence - 1 } : { ...operation, claimId: 'of-somebody-else' };
-      return { before: saga, event: ended(next, other) };
-    }
-    case 'late': {
-      const operation = chosen(
-        operations.filter(({ direction, state }) => direction === 'action' && state === 'unknown'),
-        next.pick,
-      );
-      if (operation === null) return null;
-      const { fence, claimId } = operation;
-      const of = { operation: refOf(operation), fence: fence - 1, claimId: claimId ?? 'none' };
-      return { before: saga, event: { type: 'completed', ...of, output: { late: operation.step } } };
-    }
-    case 'again': {
-      const old = chosen(past, next.pick);
-      return old && { before: saga, event: old.event };
-    }
-    case 'report': {
-      const operation = chosen(operations, next.pick);
-      const result = next.completed
-        ? ({ kind: 'completed', output: 'by hand' } as const)
-        : ({ kind: 'failed', error: { code: 'BY_HAND', message: 'a person says so' } } as const);
-      return operation && { before: saga, event: { type: 'reported', operation: refOf(operation), result, actor: 'ann' } };
-    }
-    case 'deadline':
-      return { before: saga, event: { type: 'deadline' } };
-    case 'compensate':
-      return { before: saga, event: { type: 'compensate', reason: 'asked', actor: 'ann' } };
+  }
+
+  private happens(event: SagaEvent, isGenuine = false): void {
+    const before = this.saga;
+    const decision = transition(this.plan, before, event);
+    if (decision.kind === 'moved') this.saga = decision.saga;
+    this.paces.push({ before, event, decision, after: this.saga, isGenuine });
+    if (event.type === 'claim' && decision.kind === 'moved') this.hold(event.operation, event.claimId);
+    if ('fence' in event && event.type !== 'lease-expired' && isGenuine) this.held.delete(event.claimId);
+  }
+
+  private hold(ref: OperationRef, claimId: string): void {
+    const operation = this.saga.operations.get(`${ref.direction}:${ref.step}:${ref.round}`);
+    if (operation === undefined) return;
+    const { fence, verifying } = operation;
+    const transactional = policyOf(this.plan, operation).transactional === true;
+    if (ref.direction === 'action') this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying, transactional });
+    else this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying: true, transactional });
   }
 }
 
-function ended({ how, retryable, retryAfterMs, seed }: Ending, running: Operation): SagaEvent {
+const WORDS = ['completed', 'failed', 'unknown', 'released', 'interrupted', 'lost'] as const;
+const ENDS = [...WORDS, 'lease-expired', 'lease-expired'] as const;
+
+/** How an attempt ends: whoever was asked after an action does not complete it, but says what was found. */
+function wordOf(running: Operation, how: (typeof ENDS)[number] | undefined, dice: Dice): SagaEvent {
   const of = { operation: refOf(running), fence: running.fence, claimId: running.claimId ?? 'none' };
+  const seed = dice.of([0, 0.5, 0.999]) ?? 0;
+  const elapsedMs = dice.of([0, 1_900, 5_000]) ?? 0;
   switch (how) {
-    case 'completed':
-      return { type: 'completed', ...of, output: { done: running.step } };
     case 'failed':
-    case 'unknown':
-      return { type: 'failed', ...of, error: { code: 'E', message: 'no' }, outcome: how, retryable, retryAfterMs, seed };
+    case 'unknown': {
+      const wish = { retryable: dice.of([undefined, true, false]), retryAfterMs: dice.of([undefined, 0, 250]) };
+      return { type: 'failed', ...of, error: { code: 'E', message: 'no' }, outcome: how, ...wish, elapsedMs, seed };
+    }
     case 'released':
     case 'interrupted':
       return { type: 'released', ...of, interrupted: how === 'interrupted' };
     case 'lost':
-    case 'timed-out':
-      return { type: 'lease-expired', ...of, seed };
+      return { type: 'lost', ...of, error: { code: 'POOL', message: 'no connection' }, seed };
+    case 'lease-expired':
+      return { type: 'lease-expired', ...of, elapsedMs, seed };
+    default: {
+      if (!running.verifying) return { type: 'completed', ...of, output: { done: running.step } };
+      const found = dice.of([{ kind: 'done', output: 'found' }, { kind: 'not-done' }, { kind: 'not-done' }, { kind: 'unknown' }] as const);
+      return { type: 'verified', ...of, found: found ?? { kind: 'unknown' }, elapsedMs, seed };
+    }
+  }
+}
+
+/** Choices out of one number. */
+class Dice {
+  constructor(private left: number) {}
+
+  upTo(most: number): number {
+    const chosen = this.left % most;
+    // Mixed again, so that no choice depends on the one before it alone.
+    this.left = (Math.imul(this.left ^ (this.left >>> 15), 0x2c1b3c6d) >>> 0) % 2 ** 31;
+    return chosen;
+  }
+
+  /** Once in so many times. */
+  is(once: number): boolean {
+    return this.upTo(once) === 0;
+  }
+
+  of<T>(from: readonly T[]): T | undefined {
+    return from.length === 0 ? undefined : from[this.upTo(from.length)];
   }
 }
 
@@ -167,8 +270,4 @@ export function isReady(operation: Operation): boolean {
 
 export function isRunning(operation: Operation): boolean {
   return operation.state === 'running';
-}
-
-function chosen<T>(from: readonly T[], pick: number): T | null {
-  return from[pick % Math.max(1, from.length)] ?? null;
 }

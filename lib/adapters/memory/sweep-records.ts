@@ -32,7 +32,7 @@ export function sweepRecords(
       } else {
         found.add(record.saga.id);
         const wakeUp = dueWakeUp(record, operation);
-        if (operation.direction === 'undo' || !isPaused(wakeUp.key)) wakeUps.push(wakeUp);
+        if (operation.direction === 'undo' || operation.verifying || !isPaused(wakeUp.key)) wakeUps.push(wakeUp);
         next = Math.min(next, pushBack(record, operation, request, now));
       }
     }

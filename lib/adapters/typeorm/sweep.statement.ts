@@ -36,7 +36,7 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
           FROM found f, clock
          WHERE f.again AND o.saga_id = f.saga_id AND o.direction = f.direction AND o.step = f.step AND o.round = f.round
            AND o.state IN ('started', 'retrying')
-        RETURNING o.saga_id, o.direction, o.step, o.round, o.key, o.resends - 1 AS resends
+        RETURNING o.saga_id, o.direction, o.step, o.round, o.key, o.verifying, o.resends - 1 AS resends
       ), next AS MATERIALIZED (
         SELECT locked.id, least(
                  (SELECT min(CASE WHEN o.again THEN clock.now + ${BACKOFF}
@@ -54,7 +54,7 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
         RETURNING s.wake_at
       )
       SELECT
-        coalesce((SELECT json_agg(json_build_array(p.saga_id, p.direction, p.step, p.round, p.key, p.resends)) FROM pushed p WHERE p.direction = 'undo' OR NOT ${isPaused(s, 'p')}), '[]') AS wake_ups,
+        coalesce((SELECT json_agg(json_build_array(p.saga_id, p.direction, p.step, p.round, p.key, p.resends)) FROM pushed p WHERE p.direction = 'undo' OR p.verifying OR NOT ${isPaused(s, 'p')}), '[]') AS wake_ups,
         coalesce((SELECT json_agg(json_build_array(f.saga_id, f.direction, f.step, f.round, f.fence, f.claim_id,
                       greatest(0, ${epochMs('clock.now')} - ${epochMs('f.first_at')})))
                     FROM found f, clock WHERE f.is_over), '[]') AS expired,

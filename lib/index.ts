@@ -9,7 +9,13 @@ export { getSagaRepositoryToken, getSagaServiceToken, InjectSagaRepository, Inje
 export { Compensate, SagaDefinition, SagaStep } from './decorators';
 export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions } from './decorators';
 export { SAGA_CONTEXT_TYPE } from './discovery/method-caller';
-export type { CompensationContext, HandlerContext, StepContext } from './ports/step-invoker';
+export type {
+  CompensationContext,
+  HandlerContext,
+  StepContext,
+  TransactionalCompensationContext,
+  TransactionalStepContext,
+} from './ports/step-invoker';
 
 export { Saga } from './engine/saga';
 export type { SagaStepView, StepStatus } from './engine/saga';

@@ -1,3 +1,4 @@
+import type { Isolation } from '../core/plan';
 import type { RetryOptions } from '../core/retry-policy';
 
 /** Symbols of the global registry, so that two copies of this package in one application agree. */
@@ -12,6 +13,13 @@ export interface HandlerOptions {
   readonly retry?: RetryOptions;
   /** Name of the `SagaModule` that this handler belongs to. Default: the unnamed one. */
   readonly instance?: string;
+  /**
+   * The handler runs in a transaction of the application's DataSource, `ctx.manager`, which commits together with its outcome: what it
+   * writes takes effect exactly once or not at all. Needs `typeOrmStore()`. Default: false.
+   */
+  readonly transactional?: boolean;
+  /** Of that transaction. Default: READ COMMITTED. */
+  readonly isolation?: Isolation;
 }
 
 export interface SagaStepOptions extends HandlerOptions {
@@ -44,7 +52,7 @@ export interface CompensateMetadata extends CompensateOptions {
   readonly key: string;
 }
 
-const HANDLER_FIELDS = ['key', 'timeoutMs', 'retry', 'instance'];
+const HANDLER_FIELDS = ['key', 'timeoutMs', 'retry', 'instance', 'transactional', 'isolation'];
 
 /** Everything that the metadata of a decorator may hold. Anything else was misspelt. */
 export const STEP_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'after', 'input', 'use'];

@@ -40,7 +40,7 @@ function describeHandler({ declaration, where }: MethodHandler, defaults: PlanDe
   const fallback = direction === 'action' ? defaults.action : defaults.undo;
   const kind = direction === 'action' ? 'action    ' : 'compensate';
   const what = undoes === null ? '' : `, undoes ${undoes}`;
-  return `${kind} ${key} -> ${where} (${describeRetry(policy.retry ?? fallback.retry)}, timeout ${policy.timeoutMs ?? fallback.timeoutMs} ms${what})`;
+  return `${kind} ${key} -> ${where} (${describeRetry(policy.retry ?? fallback.retry)}, timeout ${policy.timeoutMs ?? fallback.timeoutMs} ms${policy.transactional === true ? ', transactional' : ''}${what})`;
 }
 
 function describeRetry(retry: RetryPolicy | null): string {

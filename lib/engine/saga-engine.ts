@@ -17,6 +17,7 @@ import type { MessageTransport, WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaQuery, SagaStore, StoredHistoryEntry } from '../ports/saga-store';
 import type { StepInvoker } from '../ports/step-invoker';
+import { AttemptReporter } from './attempt-reporter';
 import { AttemptRunner } from './attempt-runner';
 import { Committer } from './committer';
 import { Dispatcher } from './dispatcher';
@@ -29,6 +30,7 @@ import { Saga } from './saga';
 import type { StartOptions } from './start-options';
 import { Starter, type StartedSaga } from './starter';
 import { Sweeper } from './sweeper';
+import { TransactionalRunner } from './transactional-runner';
 import { Waiters } from './waiters';
 import { Workers } from './workers';
 
@@ -82,7 +84,10 @@ export class SagaEngine {
     this.waiters = new Waiters(store, observer);
     this.dispatcher = new Dispatcher(transport, observer, options.brokerFallbackMs, runHere);
     this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options);
-    this.runner = new AttemptRunner(invoker, this.committer, this.heartbeats, observer, options, options.plan.limits, (ms) =>
+    const { limits } = options.plan;
+    const reporter = new AttemptReporter(this.committer, observer, options);
+    const transactional = new TransactionalRunner(store, invoker, this.heartbeats, reporter, observer, options, limits);
+    this.runner = new AttemptRunner(invoker, this.committer, this.heartbeats, reporter, transactional, options, limits, (ms) =>
       this.sweeper.hurry(ms),
     );
     this.workers = new Workers(store, invoker, this.runner, observer, identity, options);

@@ -27,6 +27,8 @@ export interface HandlerContext<C = unknown> {
   readonly idempotencyKey: string;
   /** Aborts when the attempt times out, its lease is lost or the saga turns back. */
   readonly signal: AbortSignal;
+  /** Of a handler with `transactional: true`; see `TransactionalStepContext`. */
+  readonly manager?: unknown;
 }
 
 /** The second argument of a `@SagaStep` method. */
@@ -44,4 +46,18 @@ export interface CompensationContext<I = unknown, C = unknown> extends HandlerCo
   readonly actionIdempotencyKey: string;
   /** From 1. Every round of one undo has the same `idempotencyKey`. */
   readonly round: number;
+}
+
+/**
+ * The second argument of a `@SagaStep` method with `transactional: true`. `M` is what the store calls a transaction: TypeORM's
+ * `EntityManager` with `typeOrmStore()`.
+ */
+export interface TransactionalStepContext<C = unknown, M = unknown> extends StepContext<C> {
+  /** What is written through it commits together with the outcome of this step, or not at all. */
+  readonly manager: M;
+}
+
+/** The second argument of a `@Compensate` method with `transactional: true`. */
+export interface TransactionalCompensationContext<I = unknown, C = unknown, M = unknown> extends CompensationContext<I, C> {
+  readonly manager: M;
 }

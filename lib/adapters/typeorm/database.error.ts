@@ -50,6 +50,12 @@ export function isConnectionLost(error: unknown): boolean {
 
 const TRANSIENT = new Set(['40001', '40P01', '55P03', '53300', '25P03']);
 
+/** Rolled back for the sake of another transaction: the same one may succeed a moment later. */
+export function isConflict(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  return state === '40001' || state === '40P01';
+}
+
 /** The same statement may succeed a moment later. */
 export function isTransient(error: unknown): boolean {
   return isConnectionLost(error) || TRANSIENT.has(sqlStateOf(error) ?? '');

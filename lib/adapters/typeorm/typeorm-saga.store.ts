@@ -23,6 +23,8 @@ import type {
   StoredSaga,
   SweepRequest,
   SweepResult,
+  TransactRequest,
+  TransactResult,
 } from '../../ports/saga-store';
 import { deleteStatement, purgeStatement, type DeleteRow, type PurgeRow } from './delete.statement';
 import { EnginePool } from './engine.pool';
@@ -42,6 +44,7 @@ import { retrying } from './retrying';
 import { SagaApplier } from './saga.applier';
 import { SagaClaimer } from './saga.claimer';
 import { SagaStarter } from './saga.starter';
+import { SagaTransactor } from './saga.transactor';
 import { checkSchema } from './schema.version';
 import { autoMigrate } from './auto-migrate';
 import type { Statement } from './sql';
@@ -49,7 +52,7 @@ import { Turns } from './turns';
 import { sweepStatement, toSweepResult, type SweepRow } from './sweep.statement';
 
 export interface TypeOrmSagaStoreInit {
-  /** The application's. Only its options are used, and its transactions when `start` gets a manager. */
+  /** The application's. Its options are used, its pool by transactional handlers, and its transactions when `start` gets a manager. */
   readonly dataSource: DataSource;
   /** Already checked. */
   readonly schema: string;
@@ -67,6 +70,7 @@ export class TypeOrmSagaStore implements SagaStore {
   private readonly starter: SagaStarter;
   private readonly claimer: SagaClaimer;
   private readonly applier: SagaApplier;
+  private readonly transactor: SagaTransactor;
   private readonly turns = new Turns();
 
   constructor(private readonly init: TypeOrmSagaStoreInit) {
@@ -78,6 +82,7 @@ export class TypeOrmSagaStore implements SagaStore {
     this.starter = new SagaStarter(this.pool, schema, this.plans, dataSource);
     this.claimer = new SagaClaimer(this.pool, schema, this.plans);
     this.applier = new SagaApplier(this.pool, schema, this.plans, this.turns);
+    this.transactor = new SagaTransactor(dataSource, this.pool, schema, this.plans, this.turns);
   }
 
   async open(): Promise<void> {
@@ -105,6 +110,10 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
     return this.applier.apply(requests, decide);
+  }
+
+  async transact(request: TransactRequest, decide: Decide): Promise<TransactResult> {
+    return this.transactor.transact(request, decide);
   }
 
   async heartbeat(beats: readonly Heartbeat[]): Promise<readonly HeartbeatResult[]> {

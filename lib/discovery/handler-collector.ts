@@ -78,6 +78,7 @@ function problemsOf(key: string, undoes: string | null, options: HandlerOptions)
 function transactionProblems({ transactional, isolation }: HandlerOptions): readonly string[] {
   if (transactional !== undefined && typeof transactional !== 'boolean') return ['transactional must be true or false'];
   if (isolation === undefined) return [];
-  if (!ISOLATIONS.includes(isolation)) return [`isolation must be one of ${ISOLATIONS.map((name) => `'${name}'`).join(', ')}, or be left out`];
+  if (!ISOLATIONS.includes(isolation))
+    return [`isolation must be one of ${ISOLATIONS.map((name) => `'${name}'`).join(', ')}, or be left out`];
   return transactional === true ? [] : ['isolation is of a transaction, and this handler has none; add transactional: true'];
 }

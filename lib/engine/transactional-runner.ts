@@ -89,15 +89,9 @@ export class TransactionalRunner {
   }
 
   private async conclude(claim: Claim, ran: HandlerRun, result: TransactResult): Promise<void> {
-    switch (result.kind) {
-      case 'applied':
-        return ran.completed === null ? undefined : this.reporter.applied(claim, ran.completed, result);
-      case 'ignored':
-      case 'missing':
-        return this.reporter.lost(claim, 'stale');
-      default:
-        return this.reporter.report(claim, this.reportOf(claim, ran, result));
-    }
+    if (result.kind === 'ignored' || result.kind === 'missing') this.reporter.lost(claim, 'stale');
+    else if (result.kind !== 'applied') await this.reporter.report(claim, this.reportOf(claim, ran, result));
+    else if (ran.completed !== null) this.reporter.applied(claim, ran.completed, result);
   }
 
   private reportOf(claim: Claim, ran: HandlerRun, result: Exclude<TransactResult, { kind: 'applied' | 'ignored' | 'missing' }>): Report {

@@ -6,8 +6,4 @@ import { SagaError } from './saga.error';
  */
 export class SagaTransactionError extends SagaError {
   readonly code = 'SAGA_TRANSACTION';
-
-  constructor(what: string) {
-    super(what);
-  }
 }

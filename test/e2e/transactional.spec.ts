@@ -3,7 +3,6 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { inMemoryStore, inProcessTransport, SagaConfigurationError, SagaModule, SagaStep, StepError } from 'nest-saga';
 import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { closeApps } from './saga-app';
 import { BOOK, BOOK_THEN_FAIL, ledgerApp, type LedgerApp } from './transactional-app';
 
@@ -27,7 +26,7 @@ describe('A transactional step', () => {
     expect(saga).toMatchObject({ state: 'completed', steps: [{ status: 'completed', output: 'booked' }] });
     expect(seenOutside).toEqual([]);
     expect(await app.rows()).toEqual([{ key: `${saga.id}:book:action`, amount: 1 }]);
-    const [same] = await app.database.query(
+    const [same] = await app.database.query<{ same: boolean }[]>(
       `SELECT l.xmin = h.xmin AS same FROM ${app.ledger.table} l, "${app.namespace}".history h WHERE h.saga_id = $1 AND h.kind = 'completed'`,
       [saga.id],
     );
@@ -77,16 +76,10 @@ describe('A transactional step', () => {
     expect(await app.rows()).toHaveLength(1);
   });
 
-  it('has entities, repositories, nested transactions and starts of other sagas in its transaction', async () => {
-    @Entity('nest_saga_e2e_orders')
-    class Order {
-      @PrimaryColumn() id!: string;
-      @Column() amount!: number;
-    }
+  it('has nested transactions and starts of other sagas in its transaction', async () => {
     const app = await ledgerApp();
     let child = '';
     app.ledger.work = async ({ manager, saga }) => {
-      Object.defineProperty(Order, 'name', { value: 'Order' });
       await app.ledger.book({ manager, idempotencyKey: 'outer' });
       await manager.transaction((inner) => app.ledger.book({ manager: inner, idempotencyKey: 'kept' }));
       await expect(
@@ -211,7 +204,9 @@ describe('What a transactional handler must not do', () => {
     const saga = await ended(app);
     expect(saga).toMatchObject({
       state: 'failed',
-      steps: [{ error: { code: 'SAGA_TRANSACTION', message: expect.stringMatching(/3 statements were still running .* await is missing/) } }],
+      steps: [
+        { error: { code: 'SAGA_TRANSACTION', message: expect.stringMatching(/3 statements were still running .* await is missing/) } },
+      ],
     });
     expect(await app.rows()).toEqual([]);
   });
@@ -230,7 +225,10 @@ describe('What a transactional handler must not do', () => {
       await inside;
     };
     const saga = await ended(app);
-    expect(saga.steps[0]?.error).toMatchObject({ code: 'SAGA_TRANSACTION', message: expect.stringContaining('manager.transaction() had not ended') });
+    expect(saga.steps[0]?.error).toMatchObject({
+      code: 'SAGA_TRANSACTION',
+      message: expect.stringContaining('manager.transaction() had not ended'),
+    });
     go();
     await app.signal('engine.trouble', ({ error }) => error.message.includes('after the handler had returned'));
     expect(await app.rows()).toEqual([]);
@@ -314,9 +312,9 @@ describe('Transactional steps that meet others', () => {
     await app.database.query(`INSERT INTO ${app.ledger.table} (key, amount) VALUES ('balance', 100)`);
     let conflicts = 2;
     app.ledger.work = async ({ manager, attempt }) => {
-      const [row] = await manager.query(`SELECT amount FROM ${app.ledger.table} WHERE key = 'balance'`);
+      const [row] = await manager.query<{ amount: number }[]>(`SELECT amount FROM ${app.ledger.table} WHERE key = 'balance'`);
       if (conflicts-- > 0) await app.database.query(`UPDATE ${app.ledger.table} SET amount = amount - 1 WHERE key = 'balance'`);
-      await manager.query(`UPDATE ${app.ledger.table} SET amount = $1 WHERE key = 'balance'`, [row.amount - 10]);
+      await manager.query(`UPDATE ${app.ledger.table} SET amount = $1 WHERE key = 'balance'`, [(row?.amount ?? NaN) - 10]);
       return attempt;
     };
     const saga = await ended(app, [{ name: 'serial', action: 'ledger.serial' }]);
@@ -329,12 +327,10 @@ describe('Transactional steps that meet others', () => {
     const app = await ledgerApp();
     await app.database.query(`INSERT INTO ${app.ledger.table} (key, amount) VALUES ('balance', 0)`);
     app.ledger.work = async ({ manager }) => {
-      const [row] = await manager.query(`SELECT amount FROM ${app.ledger.table} WHERE key = 'balance'`);
-      await manager.query(`UPDATE ${app.ledger.table} SET amount = $1 WHERE key = 'balance'`, [row.amount + 1]);
+      const [row] = await manager.query<{ amount: number }[]>(`SELECT amount FROM ${app.ledger.table} WHERE key = 'balance'`);
+      await manager.query(`UPDATE ${app.ledger.table} SET amount = $1 WHERE key = 'balance'`, [(row?.amount ?? NaN) + 1]);
     };
-    const started = await Promise.all(
-      Array.from({ length: 8 }, () => app.sagas.start('s', [{ name: 'serial', action: 'ledger.serial' }])),
-    );
+    const started = await Promise.all(Array.from({ length: 8 }, () => app.sagas.start('s', [{ name: 'serial', action: 'ledger.serial' }])));
     const states = await Promise.all(started.map(async ({ id }) => (await app.sagas.waitFor(id)).state));
     expect(new Set(states)).toEqual(new Set(['completed']));
     expect(await app.rows()).toEqual([{ key: 'balance', amount: 8 }]);
@@ -374,6 +370,85 @@ describe('Transactional steps that meet others', () => {
   });
 });
 
+describe('A transactional step whose database fails it', () => {
+  it('runs again when its connection breaks, without an attempt being counted', async () => {
+    const app = await ledgerApp();
+    app.ledger.work = async (ctx) => {
+      await app.ledger.book(ctx);
+      const [backend] = await ctx.manager.query<{ pid: number }[]>('SELECT pg_backend_pid() AS pid');
+      if (app.ledger.runs === 1) await app.database.query('SELECT pg_terminate_backend($1)', [backend?.pid]);
+      await ctx.manager.query('SELECT 1');
+      return ctx.attempt;
+    };
+    expect(await ended(app)).toMatchObject({ state: 'completed', steps: [{ output: 1 }] });
+    expect(app.ledger.runs).toBe(2);
+    expect(await app.rows()).toHaveLength(1);
+    expect(app.signals.filter(({ type }) => type === 'operation.failed')).toMatchObject([{ code: 'SAGA_DATABASE', willRetry: true }]);
+  });
+
+  it('asks its row when no answer comes to the COMMIT, and runs again if that was lost', async () => {
+    const app = await ledgerApp();
+    const s = `"${app.namespace}"`;
+    // Ends the backend while it commits, once.
+    await app.database.query(`CREATE SEQUENCE ${s}.deaths;
+      CREATE FUNCTION ${s}.die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF nextval('${s}.deaths') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(10); END IF; RETURN NULL; END $$;
+      CREATE CONSTRAINT TRIGGER die AFTER INSERT ON ${app.ledger.table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ${s}.die()`);
+    const saga = await ended(app);
+    expect(saga.state).toBe('completed');
+    expect(app.ledger.runs).toBe(2);
+    expect(await app.rows()).toHaveLength(1);
+    expect((await app.sagas.history(saga.id)).map(({ kind }) => kind)).toEqual(['start', 'claim', 'lost', 'claim', 'completed']);
+  });
+
+  it('waits for a connection of the pool no longer than for its outcome, and tries again', async () => {
+    const app = await ledgerApp();
+    const taken = Array.from({ length: 4 }, () => app.database.createQueryRunner());
+    await Promise.all(taken.map((runner) => runner.connect()));
+    const { id } = await app.sagas.start('s', [{ name: 'book', action: 'ledger.book', timeoutMs: 50 }]);
+    expect(await app.signal('operation.failed')).toMatchObject({
+      message: expect.stringContaining('pool gave no connection'),
+      willRetry: true,
+    });
+    await Promise.all(taken.map((runner) => runner.release()));
+    expect((await app.sagas.waitFor(id)).state).toBe('completed');
+    expect(await app.rows()).toHaveLength(1);
+    expect(app.ledger.runs).toBe(1);
+  });
+
+  it('is failed, never unknown, when that goes on and on', async () => {
+    const app = await ledgerApp({ options: { defaults: { infrastructureBudget: 2 } } });
+    app.ledger.work = async (ctx) => {
+      await app.ledger.book(ctx);
+      const [backend] = await ctx.manager.query<{ pid: number }[]>('SELECT pg_backend_pid() AS pid');
+      await app.database.query('SELECT pg_terminate_backend($1)', [backend?.pid]);
+      await ctx.manager.query('SELECT 1');
+    };
+    expect(await ended(app)).toMatchObject({ state: 'failed', steps: [{ status: 'failed', error: { code: 'SAGA_DATABASE' } }] });
+    expect(app.ledger.undone).toEqual([]);
+    expect(await app.rows()).toEqual([]);
+  });
+
+  it('runs with the rights and the parsers it has, and leaves its outcome to those of the engine', async () => {
+    const app = await ledgerApp();
+    const role = `reader_${app.namespace}`;
+    await app.database.query(
+      `CREATE ROLE ${role}; GRANT USAGE ON SCHEMA "${app.namespace}" TO ${role}; GRANT SELECT ON ${app.ledger.table} TO ${role}`,
+    );
+    try {
+      app.ledger.work = async (ctx) => {
+        await app.ledger.book(ctx);
+        await ctx.manager.query(`SET LOCAL ROLE ${role}`);
+        await ctx.manager.query(`SET LOCAL search_path = nowhere; SET LOCAL statement_timeout = 1`);
+        return ctx.manager.query('SELECT current_user AS role');
+      };
+      expect(await ended(app)).toMatchObject({ state: 'completed', steps: [{ output: [{ role }] }] });
+    } finally {
+      await app.database.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    }
+  });
+});
+
 describe('At boot', () => {
   it('a transactional handler on a store without transactions is refused', async () => {
     @Injectable()
@@ -388,7 +463,9 @@ describe('At boot', () => {
     const context = await testing.compile();
     const refused = await context.init().catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(SagaConfigurationError);
-    expect((refused as SagaConfigurationError).problems).toEqual([expect.stringMatching(/^Books\.book is transactional.*use store: typeOrmStore\(\)/)]);
+    expect((refused as SagaConfigurationError).problems).toEqual([
+      expect.stringMatching(/^Books\.book is transactional.*use store: typeOrmStore\(\)/),
+    ]);
   });
 
   it('an isolation without a transaction, or one that does not exist, is refused', async () => {

@@ -83,17 +83,15 @@ export class GuardedRunner {
     const control = transactionControlIn(sql);
     if (control !== null) return this.refuse(control);
     this.running++;
-    try {
-      const result = await statement();
+    const [ended] = await Promise.allSettled([statement()]);
+    this.running--;
+    if (ended.status === 'fulfilled') {
       if (/^\s*ROLLBACK\s/i.test(sql)) this.failure = null; // to a savepoint: no other one gets here
-      return result;
-    } catch (error) {
-      this.note(error);
-      // Nobody waits for it, so its rejection would end the process.
-      return this.isEnded() ? await never() : await Promise.reject(error as Error);
-    } finally {
-      this.running--;
+      return ended.value;
     }
+    this.note(ended.reason);
+    if (this.isEnded()) return never(); // nobody waits for it, so its rejection would end the process
+    throw ended.reason;
   }
 
   private async stream(args: Parameters<QueryRunner['stream']>): ReturnType<QueryRunner['stream']> {
@@ -118,7 +116,8 @@ export class GuardedRunner {
   }
 
   private async late(): Promise<never> {
-    if (this.phase === 'abandoned') throw new SagaTransactionError('the statement was not run: the step was given up, and its transaction is over');
+    if (this.phase === 'abandoned')
+      throw new SagaTransactionError('the statement was not run: the step was given up, and its transaction is over');
     const stray = new SagaTransactionError('a statement was begun after the handler had returned, and was not run: an await is missing');
     this.misuse ??= stray;
     this.onStray(stray);

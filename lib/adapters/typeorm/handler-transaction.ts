@@ -134,7 +134,10 @@ export class HandlerTransaction implements Sql {
     if (this.connectionLost !== null) return true;
     try {
       await this.ask('ROLLBACK');
-      const [row] = await this.query<{ readonly status: string | null }>({ text: 'SELECT pg_xact_status($1::xid8) AS status', values: [this.id] });
+      const [row] = await this.query<{ readonly status: string | null }>({
+        text: 'SELECT pg_xact_status($1::xid8) AS status',
+        values: [this.id],
+      });
       return row?.status !== 'committed';
     } catch (error) {
       this.broken ??= redacted(error);

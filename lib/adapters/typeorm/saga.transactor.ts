@@ -59,7 +59,8 @@ export class SagaTransactor {
   private async once(request: TransactRequest, decide: Decide): Promise<Ended> {
     let transaction: HandlerTransaction;
     try {
-      if (request.isolation !== undefined && !(await this.hold(request))) return { kind: 'ignored', reason: 'stale', state: request.basis.saga.state };
+      if (request.isolation !== undefined && !(await this.hold(request)))
+        return { kind: 'ignored', reason: 'stale', state: request.basis.saga.state };
       transaction = await HandlerTransaction.begin(this.application, request);
     } catch (error) {
       return { kind: 'lost', error: redacted(error) };

@@ -28,7 +28,7 @@ describe('transactionControlIn', () => {
     'SELECT "commit; rollback" FROM t; SELECT 2',
     'SELECT CASE WHEN a THEN 1 END FROM t',
     'DO $$ BEGIN PERFORM 1; END $$',
-    'DO $body$ BEGIN RAISE NOTICE \'x\'; COMMIT; END $body$',
+    "DO $body$ BEGIN RAISE NOTICE 'x'; COMMIT; END $body$",
     'SAVEPOINT a; ROLLBACK TO a; ROLLBACK WORK TO SAVEPOINT a; RELEASE SAVEPOINT a',
     '-- COMMIT\nSELECT 1',
     '/* ; COMMIT /* ; */ ; COMMIT */ SELECT 1',

@@ -29,10 +29,47 @@ export function pointsOf(count, dry, random, modes = SAMPLE_MODES) {
   });
 }
 
+const isSql = (way, start) => (message) =>
+  message.protocol === 'pg' && message.way === way && message.describe().startsWith(`pg ${way} ${start}`);
+
+/** On the connection on which a handler has written before. */
+function afterBooking(isIt) {
+  return () => {
+    let connection;
+    return (message) => {
+      if (/c2s P .*INSERT INTO "\w+_app"/.test(message.protocol === 'pg' ? message.describe() : '')) connection = message.connection;
+      return message.connection === connection && isIt(message);
+    };
+  };
+}
+
+const MOMENTS = {
+  BEGIN: () => isSql('c2s', 'Q START TRANSACTION'),
+  handler: () => (message) => message.protocol === 'pg' && /c2s P .*INSERT INTO "\w+_app"/.test(message.describe()),
+  completion: afterBooking(isSql('c2s', 'P WITH locked')),
+  COMMIT: afterBooking(isSql('c2s', 'Q COMMIT')),
+  committed: afterBooking(isSql('s2c', 'C COMMIT')),
+};
+
+/** The moments of a transaction that a handler shares with its saga, each by itself. */
+export function transactionPoints() {
+  return Object.keys(MOMENTS).flatMap((moment) =>
+    MODES.map((mode, number) => ({
+      scenario: 'D',
+      mode,
+      at: moment,
+      meets: MOMENTS[moment],
+      standby: number % 2 === 0 && !mode.startsWith('cut'),
+    })),
+  );
+}
+
 export const nameOf = ({ scenario, mode, at, standby }) => `${scenario}:${mode}:${at}${standby ? ':standby' : ''}`;
 
 export function parsePoint(text) {
   const [scenario, mode, at, standby] = text.split(':');
+  if (scenario in SCENARIOS && MODES.includes(mode) && at in MOMENTS)
+    return { scenario, mode, at, meets: MOMENTS[at], standby: standby === 'standby' };
   if (!(scenario in SCENARIOS) || !MODES.includes(mode) || !(Number(at) > 0))
     throw new Error(`not a point: ${text} (for example B:kill-after:512)`);
   return { scenario, mode, at: Number(at), standby: standby === 'standby' };

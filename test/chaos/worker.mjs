@@ -13,7 +13,7 @@ let app;
 
 const commands = {
   async boot({ databaseUrl, amqpUrl, effectsUrl, schema, queues, times, autoStart = true }) {
-    const Handlers = handlersClass(effectsUrl);
+    const Handlers = handlersClass(effectsUrl, schema);
     class Worker {}
     Module({
       imports: [

@@ -20,7 +20,15 @@ export {
 export { Compensate, SagaDefinition, SagaStep, Verify } from './decorators';
 export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions, VerifyOptions } from './decorators';
 export { SAGA_CONTEXT_TYPE } from './discovery/method-caller';
-export type { CompensationContext, HandlerContext, StepContext, VerifyAnswer, VerifyContext } from './ports/step-invoker';
+export type {
+  CompensationContext,
+  HandlerContext,
+  StepContext,
+  TransactionalCompensationContext,
+  TransactionalStepContext,
+  VerifyAnswer,
+  VerifyContext,
+} from './ports/step-invoker';
 
 export { Saga } from './engine/saga';
 export type { SagaStepView, StepStatus } from './engine/saga';

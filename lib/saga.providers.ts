@@ -7,6 +7,7 @@ import { rabbitMqTransport } from './adapters/rabbitmq/rabbitmq-transport.defini
 import { typeOrmStore } from './adapters/typeorm';
 import { describeDiscovered, warnAboutDiscovered, warnAboutGlobals } from './discovery/boot-report';
 import { HandlerRegistry } from './discovery/handler-registry';
+import { transactionProblems } from './discovery/transaction-problems';
 import { MethodCaller } from './discovery/method-caller';
 import { SagaExplorer, type Discovered } from './discovery/saga.explorer';
 import { ObserverFan } from './engine/observer-fan';
@@ -59,8 +60,11 @@ export class SagaAssembler {
     ];
     if (problems.length > 0) throw new SagaConfigurationError(problems);
 
+    const created = store.create(environment);
+    const unsupported = transactionProblems(discovered, created);
+    if (unsupported.length > 0) throw new SagaConfigurationError(unsupported);
     const parts = {
-      store: store.create(environment),
+      store: created,
       transport: transport.create(environment),
       invoker: new HandlerRegistry(discovered.handlers),
       observer,

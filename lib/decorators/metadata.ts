@@ -1,3 +1,4 @@
+import type { Isolation } from '../core/plan';
 import type { RetryOptions } from '../core/retry-policy';
 
 /** Symbols of the global registry, so that two copies of this package in one application agree. */
@@ -15,8 +16,15 @@ export interface HandlerOptions {
   readonly instance?: string;
 }
 
-/** What a throw means that says nothing about the effect. */
-interface OutcomeOptions {
+/** How an effect and its outcome belong together. */
+interface EffectOptions {
+  /**
+   * The handler runs in a transaction of the application's DataSource, `ctx.manager`, which commits together with its outcome: what it
+   * writes takes effect exactly once or not at all. Needs `typeOrmStore()`. Default: false.
+   */
+  readonly transactional?: boolean;
+  /** Of that transaction. Default: READ COMMITTED. */
+  readonly isolation?: Isolation;
   /**
    * What an error means that says nothing about the effect. A `StepError` always means `failed`, a reset connection always `unknown`.
    * Default: the module's (`failed`).
@@ -24,7 +32,7 @@ interface OutcomeOptions {
   readonly onThrow?: 'failed' | 'unknown';
 }
 
-export interface SagaStepOptions extends HandlerOptions, OutcomeOptions {
+export interface SagaStepOptions extends HandlerOptions, EffectOptions {
   /** True: the step is undone also when it failed by its own word; the compensation sees `ctx.outcome === 'failed'`. Default: false. */
   readonly compensateOnFailure?: boolean;
   /** In a `@SagaDefinition` class: the steps that this one waits for. Default: the step written before it. */
@@ -35,7 +43,7 @@ export interface SagaStepOptions extends HandlerOptions, OutcomeOptions {
   readonly use?: string;
 }
 
-export interface CompensateOptions extends HandlerOptions, OutcomeOptions {
+export interface CompensateOptions extends HandlerOptions, EffectOptions {
   /** Key of the action that this undoes when a plan names no compensation. */
   readonly for?: string;
 }
@@ -65,10 +73,11 @@ export interface VerifyMetadata extends VerifyOptions {
   readonly key: string;
 }
 
-const HANDLER_FIELDS = ['key', 'timeoutMs', 'retry', 'instance'];
+const COMMON_FIELDS = ['key', 'timeoutMs', 'retry', 'instance'];
+const HANDLER_FIELDS = [...COMMON_FIELDS, 'transactional', 'isolation'];
 
 /** Everything that the metadata of a decorator may hold. Anything else was misspelt. */
 export const STEP_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'onThrow', 'compensateOnFailure', 'after', 'input', 'use'];
 export const COMPENSATE_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'onThrow', 'for'];
-export const VERIFY_FIELDS: readonly string[] = HANDLER_FIELDS;
+export const VERIFY_FIELDS: readonly string[] = COMMON_FIELDS;
 export const DEFINITION_FIELDS: readonly string[] = ['name', 'deadlineMs', 'onStuck', 'instance'];

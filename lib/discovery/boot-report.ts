@@ -40,7 +40,7 @@ function describeHandler({ declaration, where }: MethodHandler, defaults: PlanDe
   const fallback = defaults[direction];
   const kind = (direction === 'undo' ? 'compensate' : direction).padEnd('compensate'.length);
   const what = undoes === null ? '' : `, undoes ${undoes}`;
-  return `${kind} ${key} -> ${where} (${describeRetry(policy.retry ?? fallback.retry)}, timeout ${policy.timeoutMs ?? fallback.timeoutMs} ms${what})`;
+  return `${kind} ${key} -> ${where} (${describeRetry(policy.retry ?? fallback.retry)}, timeout ${policy.timeoutMs ?? fallback.timeoutMs} ms${policy.transactional === true ? ', transactional' : ''}${what})`;
 }
 
 function describeRetry(retry: RetryPolicy | null): string {

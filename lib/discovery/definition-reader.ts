@@ -43,6 +43,8 @@ export function readDefinition({ className, options, steps, compensations }: Def
     }
     if (step.use !== undefined && undone.has(step.key))
       problems.push(`${where}: step "${step.key}" borrows "${step.use}", so its compensation is borrowed too; remove @Compensate`);
+    if (step.use !== undefined && (step.transactional !== undefined || step.isolation !== undefined))
+      problems.push(`${where}: step "${step.key}" borrows "${step.use}", which says itself whether it is transactional`);
     return specOf(options.name, step, [after].flat(), undone.has(step.key));
   });
   return { name: options.name, deadlineMs: options.deadlineMs, onStuck, steps: specs };

@@ -1,5 +1,6 @@
 import type { HandlerDeclaration, HandlerKind, HandlerPolicy } from '../core/handler-declaration';
 import { isValidName, nameProblem, NAME_RULE, quoted } from '../core/names';
+import type { Isolation } from '../core/plan';
 import { retryPolicyOf, retryPolicyProblems } from '../core/retry-policy';
 import { unknownFieldProblems } from '../core/known-fields';
 import {
@@ -14,6 +15,8 @@ import { didYouMean } from '../core/suggestion';
 import type { MethodCaller } from './method-caller';
 import type { MethodHandler } from './method-handler';
 
+const ISOLATIONS: readonly Isolation[] = ['REPEATABLE READ', 'SERIALIZABLE'];
+
 /** A decorated method of a provider, and the class that people know it by. */
 export interface HostMethod {
   readonly host: object;
@@ -21,7 +24,7 @@ export interface HostMethod {
   readonly method: string;
 }
 
-type Options = Pick<SagaStepOptions, 'timeoutMs' | 'retry' | 'onThrow' | 'compensateOnFailure'>;
+type Options = Pick<SagaStepOptions, 'timeoutMs' | 'retry' | 'transactional' | 'isolation' | 'onThrow' | 'compensateOnFailure'>;
 
 const DECORATORS: Readonly<Record<HandlerKind, string>> = { action: '@SagaStep', undo: '@Compensate', verify: '@Verify' };
 const FIELDS: Readonly<Record<HandlerKind, readonly string[]>> = {
@@ -91,16 +94,19 @@ export class HandlerCollector {
   }
 }
 
-function policyOf({ timeoutMs, retry, onThrow, compensateOnFailure }: Options): HandlerPolicy {
+function policyOf({ timeoutMs, retry, onThrow, compensateOnFailure, transactional, isolation }: Options): HandlerPolicy {
   return {
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(retry !== undefined && { retry: retryPolicyOf(retry) }),
+    ...(transactional === true && { transactional }),
+    ...(isolation !== undefined && { isolation }),
     ...(onThrow !== undefined && { onThrow }),
     ...(compensateOnFailure !== undefined && { compensateOnFailure }),
   };
 }
 
-function problemsOf(key: string, undoes: string | null, { retry, timeoutMs, onThrow, compensateOnFailure }: Options): readonly string[] {
+function problemsOf(key: string, undoes: string | null, options: Options): readonly string[] {
+  const { retry, timeoutMs, onThrow, compensateOnFailure } = options;
   const problems = retry === undefined ? [] : retryPolicyProblems(retry);
   const keyProblem = nameProblem('the key', key);
   if (keyProblem !== null) problems.push(keyProblem);
@@ -109,5 +115,13 @@ function problemsOf(key: string, undoes: string | null, { retry, timeoutMs, onTh
   if (onThrow !== undefined && !['failed', 'unknown'].includes(onThrow)) problems.push("onThrow must be 'failed' or 'unknown'");
   if (compensateOnFailure !== undefined && typeof compensateOnFailure !== 'boolean')
     problems.push('compensateOnFailure must be true or false');
-  return problems;
+  return [...problems, ...transactionProblems(options)];
+}
+
+function transactionProblems({ transactional, isolation }: Options): readonly string[] {
+  if (transactional !== undefined && typeof transactional !== 'boolean') return ['transactional must be true or false'];
+  if (isolation === undefined) return [];
+  if (!ISOLATIONS.includes(isolation))
+    return [`isolation must be one of ${ISOLATIONS.map((name) => `'${name}'`).join(', ')}, or be left out`];
+  return transactional === true ? [] : ['isolation is of a transaction, and this handler has none; add transactional: true'];
 }

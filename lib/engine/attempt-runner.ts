@@ -1,29 +1,23 @@
 import { SagaInputError } from '../errors';
 import { keyOf, policyOf } from '../core/draft';
-import type { CompletedEvent, FailedEvent, ReleasedEvent, VerifiedEvent } from '../core/event';
 import { handlerKindOf } from '../core/handler-declaration';
 import { toJson, type JsonLimits } from '../core/json';
 import type { Unresolved } from '../core/reference';
-import { operationOf } from '../core/saga-value';
-import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim } from '../ports/saga-store';
 import type { StepInvoker } from '../ports/step-invoker';
 import { callOf, type Call } from './attempt-context';
-import type { Applied, Committer } from './committer';
+import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
+import type { Committer } from './committer';
 import { runAsHandler } from './handler-scope';
 import type { Heartbeats, RunningAttempt } from './heartbeats';
-import { startTimer } from './long-timer';
 import type { Slots } from './slots';
 import { isFinalWord, verdictOn } from './thrown';
+import { stopwatch } from './stopwatch';
+import type { TransactionalRunner } from './transactional-runner';
 import { foundIn } from './verification';
+import { within } from './within';
 
-type Report = CompletedEvent | FailedEvent | ReleasedEvent | VerifiedEvent;
 type Ended = { readonly kind: 'returned'; readonly value: unknown } | { readonly kind: 'threw'; readonly thrown: unknown };
-
-export interface AttemptTimes {
-  readonly leaseMs: number;
-  readonly graceMs: number;
-}
 
 /** Runs user code for one claim and reports how it ended. No lock is held meanwhile, only a lease. */
 export class AttemptRunner {
@@ -33,7 +27,8 @@ export class AttemptRunner {
     private readonly invoker: StepInvoker,
     private readonly committer: Committer,
     private readonly heartbeats: Heartbeats,
-    private readonly observer: SagaObserver,
+    private readonly reporter: AttemptReporter,
+    private readonly transactional: TransactionalRunner,
     private readonly times: AttemptTimes,
     private readonly limits: JsonLimits,
     /** Asks the sweeper to look when a lease and its grace will have ended. */
@@ -43,22 +38,24 @@ export class AttemptRunner {
   /** From now on a handler that throws was probably interrupted by the shutdown around it. */
   drain(): void {
     this.draining = true;
+    this.transactional.drain();
   }
 
   /** Resolves when the attempt is over and its slot may be used again. */
   async run(claim: Claim, slots: Slots, claimSentAt: number): Promise<void> {
-    if (this.draining) return this.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
+    if (this.draining) return this.reporter.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
     const call = callOf(claim, attempt.abort.signal);
     const elapsed = stopwatch(claim);
-    if ('kind' in call) return this.report(claim, this.unresolved(claim, call));
+    if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call));
+    if (this.transactional.isFor(claim)) return this.transactional.run(attempt, call, slots, elapsed);
     this.heartbeats.add(attempt);
     try {
       const handler = this.invoke(claim, call);
       const ended =
         (await within(handler, policyOf(claim.basis.plan, claim.operation).timeoutMs)) ?? (await this.overtime(attempt, handler));
       if (ended === null) this.leaveBehind(claim, handler, slots);
-      else await this.report(claim, this.reportOf(claim, ended, elapsed()));
+      else await this.reporter.report(claim, this.reportOf(claim, ended, elapsed()));
     } finally {
       this.heartbeats.remove(claim.claimId);
     }
@@ -82,7 +79,7 @@ export class AttemptRunner {
     await this.heartbeats.timeOut(attempt);
     const ended = await within(handler, this.times.graceMs);
     if (ended === null) {
-      this.lost(attempt.claim, 'timeout');
+      this.reporter.lost(attempt.claim, 'timeout');
       this.sweepIn(0);
     }
     return ended;
@@ -130,52 +127,4 @@ export class AttemptRunner {
     const error = { code: 'SAGA_REFERENCE', message: `the input at "${at}" refers to "${path}" in ${source}, which does not exist` };
     return { type: 'failed', ...reportOn(claim), error, outcome: 'failed', retryable: false, retryAfterMs: undefined, seed: 0 };
   }
-
-  private async report(claim: Claim, event: Report): Promise<void> {
-    const until = performance.now() + this.times.leaseMs + this.times.graceMs;
-    const result = await this.committer.commitPatiently(claim.sagaId, event, claim.basis, until, (applied) =>
-      this.announce(claim, event, applied),
-    );
-    if (result.kind !== 'applied') this.lost(claim, 'stale');
-  }
-
-  private announce(claim: Claim, event: Report, { saga }: Applied): void {
-    const { step, direction, round } = claim.operation;
-    const about = { sagaId: claim.sagaId, operation: { step, direction, round }, key: keyOf(claim.basis.plan, claim.operation) };
-    if (event.type === 'completed') this.observer.notify({ type: 'operation.completed', ...about });
-    if (event.type === 'verified') this.observer.notify({ type: 'operation.verified', ...about, found: event.found.kind });
-    if (event.type !== 'failed') return;
-    const { state, verifying } = operationOf(saga, claim.operation) ?? claim.operation;
-    const willRetry = (state === 'retrying' || state === 'started') && verifying === claim.operation.verifying;
-    this.observer.notify({ type: 'operation.failed', ...about, ...event.error, willRetry });
-  }
-
-  private lost(claim: Claim, why: 'stale' | 'timeout'): void {
-    const { step, direction, round } = claim.operation;
-    const key = keyOf(claim.basis.plan, claim.operation);
-    this.observer.notify({ type: 'operation.lost', sagaId: claim.sagaId, operation: { step, direction, round }, key, why });
-  }
-}
-
-function reportOn(claim: Claim): Pick<CompletedEvent, 'operation' | 'fence' | 'claimId'> {
-  const { step, direction, round, fence } = claim.operation;
-  return { operation: { step, direction, round }, fence, claimId: claim.claimId };
-}
-
-/** Since the first attempt began: by the store's clock until the claim, from then on by this process's own. */
-function stopwatch(claim: Claim): () => number {
-  const claimedAt = performance.now();
-  return () => claim.elapsedMs + (performance.now() - claimedAt);
-}
-
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
-  return new Promise((resolve) => {
-    const timer = startTimer(ms, () => {
-      resolve(null);
-    });
-    void promise.then((value) => {
-      timer.cancel();
-      resolve(value);
-    });
-  });
 }

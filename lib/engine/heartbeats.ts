@@ -9,6 +9,8 @@ export interface RunningAttempt {
   readonly abort: AbortController;
   /** This process's own clock, started before the claim was sent: when the lease can no longer be trusted. */
   trustedUntil: number;
+  /** Somebody else sees to its lease. Default: false. */
+  readonly isQuiet?: boolean;
 }
 
 /** Keeps the leases of all running attempts with one statement, and tells a handler when its lease or its purpose is lost. */
@@ -70,7 +72,8 @@ export class Heartbeats {
   }
 
   private async beatAll(): Promise<void> {
-    const attempts = [...this.attempts.values()];
+    const attempts = [...this.attempts.values()].filter((attempt) => attempt.isQuiet !== true);
+    if (attempts.length === 0) return;
     const sentAt = performance.now();
     try {
       const results = await this.store.heartbeat(attempts.map((attempt) => beatOf(attempt, this.times.leaseMs, false)));

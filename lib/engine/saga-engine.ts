@@ -8,6 +8,7 @@ import type { SagaStore } from '../ports/saga-store';
 import type { ShutdownNotice } from '../ports/shutdown-notice';
 import type { StepInvoker } from '../ports/step-invoker';
 import { ActionPauses } from './action-pauses';
+import { AttemptReporter } from './attempt-reporter';
 import { AttemptRunner } from './attempt-runner';
 import { Committer } from './committer';
 import { Dispatcher } from './dispatcher';
@@ -23,6 +24,7 @@ import { SagaQueries } from './saga-queries';
 import type { StartOptions } from './start-options';
 import { Starter, type StartedSaga } from './starter';
 import { Sweeper } from './sweeper';
+import { TransactionalRunner } from './transactional-runner';
 import { Waiters } from './waiters';
 import { Workers } from './workers';
 
@@ -76,7 +78,10 @@ export class SagaEngine {
     this.waiters = new Waiters(store, observer);
     this.dispatcher = new Dispatcher(transport, observer, options.brokerFallbackMs, runHere);
     this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options);
-    this.runner = new AttemptRunner(invoker, this.committer, this.heartbeats, observer, options, options.plan.limits, (ms) =>
+    const { limits } = options.plan;
+    const reporter = new AttemptReporter(this.committer, observer, options);
+    const transactional = new TransactionalRunner(store, invoker, this.heartbeats, reporter, observer, options, limits);
+    this.runner = new AttemptRunner(invoker, this.committer, this.heartbeats, reporter, transactional, options, limits, (ms) =>
       this.sweeper.hurry(ms),
     );
     this.workers = new Workers(store, invoker, this.runner, observer, identity, options);

@@ -1,10 +1,10 @@
 import type { Decision, IgnoredReason } from '../core/decision';
 import type { SagaEffect } from '../core/effect';
-import type { SagaEvent } from '../core/event';
+import type { CompletedEvent, SagaEvent } from '../core/event';
 import type { HandlerDeclaration } from '../core/handler-declaration';
 import type { Json } from '../core/json';
 import type { Operation, OperationKey, OperationRef } from '../core/operation';
-import type { Plan } from '../core/plan';
+import type { Isolation, Plan } from '../core/plan';
 import type { StoredReference } from '../core/reference';
 import type { SagaState, SagaValue } from '../core/saga-value';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from './outbox-event';
@@ -34,6 +34,12 @@ export interface SagaStore {
    * fresher state; no lock is held meanwhile. One result for each request, in order.
    */
   apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]>;
+
+  /**
+   * Runs user code in a transaction of the application's own, and commits what it did together with what that means for its saga:
+   * both, or neither. Left out by a store that cannot share a transaction with its application.
+   */
+  transact?(request: TransactRequest, decide: Decide): Promise<TransactResult>;
 
   /** Extends leases. A lease that has passed is not extended. One result for each beat, in order. */
   heartbeat(beats: readonly Heartbeat[]): Promise<readonly HeartbeatResult[]>;
@@ -182,6 +188,42 @@ export type ApplyResult =
   | { readonly kind: 'ignored'; readonly reason: IgnoredReason | 'lease-renewed'; readonly state: SagaState }
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed'; readonly error: Error };
+
+export interface TransactRequest {
+  readonly sagaId: string;
+  /** The claim that the transaction is for. */
+  readonly claim: Pick<Heartbeat, 'operation' | 'fence' | 'claimId'>;
+  readonly basis: Basis;
+  readonly resendMs: number;
+  /**
+   * Left out: READ COMMITTED. Above it whatever else writes the saga's rows costs the whole transaction, so the store extends the lease
+   * to all the time there is before it begins, and no heartbeat comes meanwhile.
+   */
+  readonly isolation?: Isolation;
+  /** After this and the grace the attempt is given up; the server may end the transaction then. */
+  readonly timeoutMs: number;
+  readonly graceMs: number;
+  /** The attempt is given up: whatever the user's code still does, its transaction must not commit. */
+  readonly abandon: AbortSignal;
+  /**
+   * The user's code, given the transaction in the adapter's own terms (TypeORM: an EntityManager), and how the attempt then ended. Run
+   * again when the database rolled back what it did for the sake of another transaction.
+   */
+  readonly work: (manager: unknown) => Promise<CompletedEvent>;
+  /** Told of statements that came when their transaction was over, and were not run. */
+  readonly onStray: (error: Error) => void;
+}
+
+/** `applied` is committed; anything else was rolled back, unless it says `unknown`. */
+export type TransactResult =
+  | Exclude<ApplyResult, { readonly kind: 'failed' }>
+  /** By the user's code, or by a constraint that PostgreSQL checks at the end of a transaction. */
+  | { readonly kind: 'threw'; readonly thrown: unknown }
+  /** The user's code did with its transaction what must not be done. `unknown`: it may have been committed all the same. */
+  | { readonly kind: 'misused'; readonly error: Error; readonly outcome: 'failed' | 'unknown'; readonly retryable: boolean | undefined }
+  | { readonly kind: 'abandoned' }
+  /** What it ran on broke. Also when nobody can say so at this moment: then the saga's row will refuse the report. */
+  | { readonly kind: 'lost'; readonly error: Error };
 
 export interface Heartbeat {
   readonly sagaId: string;

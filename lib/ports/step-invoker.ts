@@ -27,6 +27,8 @@ export interface HandlerContext<C = unknown> {
   readonly idempotencyKey: string;
   /** Aborts when the attempt times out, its lease is lost or the saga turns back. */
   readonly signal: AbortSignal;
+  /** Of a handler with `transactional: true`; see `TransactionalStepContext`. */
+  readonly manager?: unknown;
 }
 
 /** The second argument of a `@SagaStep` method. */
@@ -58,3 +60,17 @@ export interface VerifyContext<C = unknown> extends HandlerContext<C> {
  */
 export type VerifyAnswer<O = unknown> =
   { readonly outcome: 'done'; readonly output?: O } | { readonly outcome: 'not-done' } | { readonly outcome: 'unknown' };
+
+/**
+ * The second argument of a `@SagaStep` method with `transactional: true`. `M` is what the store calls a transaction: TypeORM's
+ * `EntityManager` with `typeOrmStore()`.
+ */
+export interface TransactionalStepContext<C = unknown, M = unknown> extends StepContext<C> {
+  /** What is written through it commits together with the outcome of this step, or not at all. */
+  readonly manager: M;
+}
+
+/** The second argument of a `@Compensate` method with `transactional: true`. */
+export interface TransactionalCompensationContext<I = unknown, C = unknown, M = unknown> extends CompensationContext<I, C> {
+  readonly manager: M;
+}

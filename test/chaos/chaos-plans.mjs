@@ -1,6 +1,6 @@
 // The sagas of a chaos run, made from its seed: what they do, how their steps misbehave, and how each must end.
 
-const KINDS = ['1', '2', '3', '4'];
+const KINDS = ['1', '2', '3', '4', 'tx'];
 
 /** @returns {{ businessKey, steps, expected: 'completed' | 'undone', sticks: boolean }} */
 export function planOf(number, random) {

@@ -4,6 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
+import { makeBooks, readBooks } from './books.mjs';
 import { ChaosCluster, QUEUES, SCHEMA } from './chaos-cluster.mjs';
 import { drain } from './chaos-drain.mjs';
 import { ChaosFaults } from './chaos-faults.mjs';
@@ -32,6 +33,7 @@ const services = await startChaosServices();
 const database = new pg.Pool({ connectionString: services.env.DATABASE_URL, max: 4 });
 database.on('error', () => undefined);
 const cluster = new ChaosCluster(services, Number(values.workers));
+await makeBooks(database, SCHEMA);
 await cluster.open();
 
 const starts = new ChaosStarts(cluster, seeded(seed), Number(values.rate));
@@ -52,7 +54,7 @@ await Promise.all(everything);
 await watch.look();
 
 const sagas = await readSagas(database, SCHEMA);
-const ledger = await services.effects.ledger();
+const ledger = [...(await services.effects.ledger()), ...(await readBooks(database, SCHEMA))];
 const memory = await Promise.all(cluster.workers.map((worker) => worker.call('memory').catch(() => 0)));
 const problems = judge({ starts, sagas, ledger, cluster, watch, faults });
 const sticking = new Set(

@@ -4,6 +4,7 @@ import { checkSaga } from './check-saga.mjs';
 
 export const PROMISES = {
   P1: 'a start that returned is never lost, a key never starts twice, every saga ends',
+  P2: 'a transactional step takes effect exactly once or not at all, and its compensation runs if and only if it did',
   P3: 'every step under one stable key; unknown outcomes are undone',
   P4: 'undone in reverse order, never a false `compensated`',
   P5: 'terminal states never change, history has no gap',
@@ -12,7 +13,6 @@ export const PROMISES = {
 };
 export const NOT_COVERED = {
   'P4 in part': 'a participant that ignores idempotency keys is no part of this run: nothing saves it from a frozen worker',
-  P2: 'handlers inside the engine’s transaction are not there yet',
   P6: 'the outbox for users’ events is not there yet',
   'P1 in part': 'start({ manager }) and keys after delete are not part of this run',
   'P7 in part': 'application clocks are not shifted',

@@ -23,6 +23,7 @@ export function checkSaga(saga, entries, expected, times) {
     checkAttempts,
     checkClaims,
     checkEffects,
+    checkTransactions,
     checkUndone,
     checkOrder,
   ])
@@ -133,6 +134,18 @@ function checkEffects({ saga, steps, broken }) {
       if (applied.length > 0) broken('P3', `step ${name} is ${action.state}, and took effect`);
     }
     if (action.state === 'completed' && applied.length !== 1) broken('P3', `step ${name} is completed, and took no effect`);
+  }
+}
+
+/** P2: its rows are there exactly if it completed, so nobody ever has to say `unknown`. */
+function checkTransactions({ steps, broken }) {
+  for (const { name, action, does, undos, rounds } of steps.filter((step) => step.action.action === 'do.tx')) {
+    if (action.had_unknown || action.state === 'unknown')
+      broken('P2', `transactional step ${name} is ${action.state}, and once was unknown`);
+    const wanted = action.state === 'completed' ? 1 : 0;
+    if (does.length !== wanted) broken('P2', `transactional step ${name} is ${action.state}, and left ${does.length} rows`);
+    const undone = rounds.filter(({ state }) => state === 'completed').length;
+    if (undos.length !== undone) broken('P2', `the transactional undo of ${name} completed ${undone} times, and left ${undos.length} rows`);
   }
 }
 

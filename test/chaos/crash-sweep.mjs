@@ -1,6 +1,7 @@
 // Kills a worker at every message it sends or receives, and looks whether what README.md promises still holds.
 //   node test/chaos/crash-sweep.mjs --points 60 --seed 7      a sample
 //   node test/chaos/crash-sweep.mjs --points 60 --forgetful   workers that freeze and come back, at a participant without tombstones
+//   node test/chaos/crash-sweep.mjs --transactions            each moment of a transaction that a handler shares with its saga
 //   node test/chaos/crash-sweep.mjs --points all              before and after every message (hours)
 //   node test/chaos/crash-sweep.mjs --point B:kill-after:512  one point again, with what happened
 //   node test/chaos/crash-sweep.mjs --points faults           before and after every verb of the engine (minutes)
@@ -9,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { startChaosServices } from './chaos-services.mjs';
 import { seeded, seedFrom } from './seeded.mjs';
 import { SweepLane } from './sweep-lane.mjs';
-import { nameOf, parsePoint, pointsOf } from './sweep-points.mjs';
+import { nameOf, parsePoint, pointsOf, transactionPoints } from './sweep-points.mjs';
 import { SCENARIOS } from './sweep-scenarios.mjs';
 
 const { values } = parseArgs({
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     lanes: { type: 'string', default: '3' },
     forgetful: { type: 'boolean', default: false },
+    transactions: { type: 'boolean', default: false },
     labels: { type: 'boolean', default: false },
   },
 });
@@ -39,7 +41,9 @@ for (const scenario of Object.keys(SCENARIOS)) {
 
 const points = values.point
   ? [parsePoint(values.point)]
-  : pointsOf(values.points, dry, seeded(seed), values.forgetful ? ['freeze'] : undefined);
+  : values.transactions
+    ? transactionPoints()
+    : pointsOf(values.points, dry, seeded(seed), values.forgetful ? ['freeze'] : undefined);
 console.log(`seed ${seed}, ${points.length} points, ${lanes.length} lanes`);
 const begin = performance.now();
 const results = [];

@@ -12,9 +12,12 @@ const effects = new Map();
 const asked = new Map();
 let healed = false;
 
+/** The same clock as the database's, to compare with what is written there. */
+const now = () => performance.timeOrigin + performance.now();
+
 function record(request, kind, result) {
   const { key, actionKey, sagaId, step, attempt, pid, round, outcome, output } = request;
-  ledger.push({ seq: ledger.length + 1, kind, result, key, actionKey, sagaId, step, attempt, pid, round, outcome, output });
+  ledger.push({ seq: now(), kind, result, key, actionKey, sagaId, step, attempt, pid, round, outcome, output });
   return result;
 }
 

@@ -1,6 +1,10 @@
-// The handlers of every worker: `do.N` and `undo.N` do nothing but call the effect server under their idempotency keys.
+// The handlers of every worker: `do.N` and `undo.N` do nothing but call the effect server under their idempotency keys; `do.tx` and
+// `undo.tx` write into a table of the application, in the transaction of their saga.
 // `brittle` gives its undo up after three attempts, so that there is something to be stuck.
+import { setTimeout as pause } from 'node:timers/promises';
 import { Compensate, SagaStep, StepError } from 'nest-saga';
+import { verdictOn } from './behaviour.mjs';
+import { book } from './books.mjs';
 
 export const KINDS = ['1', '2', '3', '4', 'brittle'];
 
@@ -8,8 +12,8 @@ const FAST = { backoff: 'fixed', baseMs: 30, maxMs: 30 };
 const PATIENT = { attempts: 60, ...FAST };
 const TIMEOUT_MS = 20_000;
 
-/** A provider class with all handlers. `url`: of the effect server. */
-export function handlersClass(url) {
+/** A provider class with all handlers. `url`: of the effect server; `schema`: of the sagas, whose name the books begin with. */
+export function handlersClass(url, schema) {
   class Handlers {}
   for (const kind of KINDS) {
     define(Handlers, `do${kind}`, (input, ctx) => act(url, input, ctx), SagaStep(`do.${kind}`, { timeoutMs: TIMEOUT_MS, retry: PATIENT }));
@@ -17,6 +21,9 @@ export function handlersClass(url) {
     const compensate = Compensate(`undo.${kind}`, { for: `do.${kind}`, timeoutMs: TIMEOUT_MS, retry });
     define(Handlers, `undo${kind}`, (output, ctx) => undo(url, output, ctx), compensate);
   }
+  const own = { transactional: true, timeoutMs: TIMEOUT_MS, retry: PATIENT };
+  define(Handlers, 'doTx', (input, ctx) => actInside(schema, input, ctx), SagaStep('do.tx', own));
+  define(Handlers, 'undoTx', (output, ctx) => undoInside(schema, output, ctx), Compensate('undo.tx', { for: 'do.tx', ...own }));
   return Handlers;
 }
 
@@ -32,6 +39,26 @@ async function undo(url, output, ctx) {
   await ask(`${url}/undo`, { ...about(ctx), actionKey, outcome, round, output: output ?? null, behave: ctx.input?.undo });
 }
 
+async function actInside(schema, input, ctx) {
+  await inside(schema, { ...about(ctx), kind: 'do', result: 'applied' }, input?.do, ctx);
+  return { key: ctx.idempotencyKey };
+}
+
+async function undoInside(schema, output, ctx) {
+  const { actionIdempotencyKey: actionKey, outcome, round } = ctx;
+  const entry = { ...about(ctx), kind: 'undo', result: 'undone', actionKey, outcome, round, output: output ?? null };
+  await inside(schema, entry, ctx.input?.undo, ctx);
+}
+
+/** It fails after it has written: what it wrote must not be there. */
+async function inside(schema, entry, behave, { attempt, manager }) {
+  await book(manager, schema, entry);
+  const { fails, slowMs, loses } = verdictOn(behave, attempt);
+  if (slowMs > 0) await pause(slowMs);
+  if (loses) throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
+  refuse(fails);
+}
+
 function about({ idempotencyKey: key, saga, step, attempt }) {
   return { key, sagaId: saga.id, step: step.name, attempt, pid: process.pid };
 }
@@ -39,9 +66,13 @@ function about({ idempotencyKey: key, saga, step, attempt }) {
 async function ask(url, body) {
   const response = await fetch(url, { method: 'POST', body: JSON.stringify(body) });
   const answer = await response.json();
-  if (answer.fails === 'thrown') throw new Error('asked to fail');
-  if (answer.fails) throw new StepError({ code: 'ASKED', message: 'asked to fail', retryable: answer.fails === 'retryable' });
+  refuse(answer.fails);
   return answer;
+}
+
+function refuse(fails) {
+  if (fails === 'thrown') throw new Error('asked to fail');
+  if (fails) throw new StepError({ code: 'ASKED', message: 'asked to fail', retryable: fails === 'retryable' });
 }
 
 /** A decorated method, in plain JavaScript. */

@@ -51,10 +51,48 @@ function messagesOf({ total }) {
   return Array.from({ length: total }, (_, at) => at + 1);
 }
 
+const isSql = (way, start) => (message) =>
+  message.protocol === 'pg' && message.way === way && message.describe().startsWith(`pg ${way} ${start}`);
+
+/** On the connection on which a handler has written before. */
+function afterBooking(isIt) {
+  return () => {
+    let connection;
+    return (message) => {
+      if (/c2s P .*INSERT INTO "\w+_app"/.test(message.protocol === 'pg' ? message.describe() : '')) connection = message.connection;
+      return message.connection === connection && isIt(message);
+    };
+  };
+}
+
+const MOMENTS = {
+  BEGIN: () => isSql('c2s', 'Q START TRANSACTION'),
+  handler: () => (message) => message.protocol === 'pg' && /c2s P .*INSERT INTO "\w+_app"/.test(message.describe()),
+  completion: afterBooking(isSql('c2s', 'P WITH locked')),
+  COMMIT: afterBooking(isSql('c2s', 'Q COMMIT')),
+  committed: afterBooking(isSql('s2c', 'C COMMIT')),
+};
+
+/** The moments of a transaction that a handler shares with its saga, each by itself. */
+export function transactionPoints() {
+  return Object.keys(MOMENTS).flatMap((moment) =>
+    MODES.filter((mode) => mode !== 'fault').map((mode) => ({
+      scenario: 'D',
+      mode,
+      at: moment,
+      meets: MOMENTS[moment],
+      // Without one, the first step is surely the victim's: a frozen one that comes back to a step that will fail proves nothing.
+      standby: mode === 'kill-before',
+    })),
+  );
+}
+
 export const nameOf = ({ scenario, mode, at, standby }) => `${scenario}:${mode}:${at}${standby ? ':standby' : ''}`;
 
 export function parsePoint(text) {
   const [scenario, mode, at, standby] = text.split(':');
+  if (scenario in SCENARIOS && MODES.includes(mode) && at in MOMENTS)
+    return { scenario, mode, at, meets: MOMENTS[at], standby: standby === 'standby' };
   const isPoint = mode === 'fault' ? /^[\w.-]+#\d+$/.test(at ?? '') : Number(at) > 0;
   if (!(scenario in SCENARIOS) || !MODES.includes(mode) || !isPoint) throw new Error(`not a point: ${text} (for example B:kill-after:512)`);
   return { scenario, mode, at: mode === 'fault' ? at : Number(at), standby: standby === 'standby' };

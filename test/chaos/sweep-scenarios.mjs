@@ -15,6 +15,15 @@ export const SCENARIOS = {
       step('c', 3),
     ],
   },
+  /** Two steps in the transaction of their saga, one that fails in it after it has written, and their undos in theirs. */
+  D: {
+    expected: 'undone',
+    steps: [
+      step('a', 'tx'),
+      step('b', 'tx', { do: { slowMs: 50, fails: 'thrown', times: 1 } }),
+      step('c', 'tx', { do: { fails: 'final' } }),
+    ],
+  },
 };
 
 /** Short, so that a lost worker is noticed within a second or so; the defaults' relations are kept. */

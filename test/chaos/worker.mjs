@@ -18,7 +18,7 @@ let reached = [];
 
 const commands = {
   async boot({ databaseUrl, amqpUrl, effectsUrl, schema, queues, times, autoStart = true, dieAt }) {
-    const Handlers = handlersClass(effectsUrl);
+    const Handlers = handlersClass(effectsUrl, schema);
     const reach = faultPoint(dieAt);
     class Worker {}
     Module({

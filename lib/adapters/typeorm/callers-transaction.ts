@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { CommitWatch } from './commit.subscriber';
 import { redacted } from './database.error';
+import { runnerBehind } from './guarded-runner';
 import { SagaManagerError } from './manager.error';
 import { isSameDatabase } from './same-database';
 import type { Sql, Statement } from './sql';
@@ -32,6 +33,6 @@ export function joinTransaction(manager: unknown, application: DataSource, commi
         }
       },
     },
-    committed: () => commits.afterCommit(dataSource, queryRunner),
+    committed: () => commits.afterCommit(dataSource, runnerBehind(queryRunner)),
   };
 }

@@ -56,6 +56,12 @@ export function isWornOut(error: unknown): boolean {
   return isConnectionLost(error) || (error as { code?: unknown }).code === READ_ONLY || sqlStateOf(error) === READ_ONLY;
 }
 
+/** Rolled back for the sake of another transaction: the same one may succeed a moment later. */
+export function isConflict(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  return state === '40001' || state === '40P01';
+}
+
 /** The same statement may succeed a moment later. */
 export function isTransient(error: unknown): boolean {
   return isConnectionLost(error) || TRANSIENT.has(sqlStateOf(error) ?? '');

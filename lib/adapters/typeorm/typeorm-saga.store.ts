@@ -26,6 +26,8 @@ import type {
   StoredSaga,
   SweepRequest,
   SweepResult,
+  TransactRequest,
+  TransactResult,
 } from '../../ports/saga-store';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
 import { CommitWatch } from './commit.subscriber';
@@ -52,6 +54,7 @@ import { rouseStatement, type RouseRow } from './rouse.statement';
 import { SagaApplier } from './saga.applier';
 import { SagaClaimer } from './saga.claimer';
 import { SagaStarter } from './saga.starter';
+import { SagaTransactor } from './saga.transactor';
 import { checkSchema } from './schema.version';
 import { autoMigrate } from './auto-migrate';
 import type { Statement } from './sql';
@@ -59,7 +62,7 @@ import { Turns } from './turns';
 import { sweepStatement, toSweepResult, type SweepRow } from './sweep.statement';
 
 export interface TypeOrmSagaStoreInit {
-  /** The application's. Only its options are used, and its transactions when `start` gets a manager. */
+  /** The application's. Its options are used, its pool by transactional handlers, and its transactions when `start` gets a manager. */
   readonly dataSource: DataSource;
   /** Already checked. */
   readonly schema: string;
@@ -78,6 +81,7 @@ export class TypeOrmSagaStore implements SagaStore {
   private readonly claimer: SagaClaimer;
   private readonly applier: SagaApplier;
   private readonly outbox: Outbox;
+  private readonly transactor: SagaTransactor;
   private readonly turns = new Turns();
 
   constructor(private readonly init: TypeOrmSagaStoreInit) {
@@ -91,6 +95,7 @@ export class TypeOrmSagaStore implements SagaStore {
     this.outbox = new Outbox(this.pool, schema, dataSource, commits);
     this.claimer = new SagaClaimer(this.pool, schema, this.plans);
     this.applier = new SagaApplier(this.pool, schema, this.plans, this.turns);
+    this.transactor = new SagaTransactor(dataSource, this.pool, schema, this.plans, this.turns);
   }
 
   async open(): Promise<void> {
@@ -118,6 +123,10 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
     return this.applier.apply(requests, decide);
+  }
+
+  async transact(request: TransactRequest, decide: Decide): Promise<TransactResult> {
+    return this.transactor.transact(request, decide);
   }
 
   async heartbeat(beats: readonly Heartbeat[]): Promise<readonly HeartbeatResult[]> {

@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, QueryRunner } from 'typeorm';
 import { SagaConfigurationError } from '../../errors';
 
 /**
@@ -38,6 +38,8 @@ export interface PgClient {
   release(destroy?: Error | boolean): void;
   on(event: 'error', listener: (error: Error) => void): unknown;
   off(event: 'error', listener: (error: Error) => void): unknown;
+  /** `I` outside a transaction, `T` inside, `E` inside one that failed. From pg 8.21 on. */
+  getTransactionStatus?(): 'I' | 'T' | 'E' | null;
 }
 
 export interface PgPool {
@@ -50,4 +52,12 @@ export interface PgPool {
 /** The pool behind a PostgreSQL DataSource; undefined before it was opened. */
 export function poolOf(dataSource: DataSource): PgPool | undefined {
   return (dataSource.driver as unknown as { readonly master?: PgPool }).master;
+}
+
+/** What TypeORM's PostgreSQL runner can do beside what its type says. */
+export interface PostgresRunner extends QueryRunner {
+  /** With an error the connection is destroyed. */
+  releasePostgresConnection(error?: Error): Promise<void>;
+  isTransactionActive: boolean;
+  transactionDepth: number;
 }

@@ -1,0 +1,59 @@
+import { keyOf } from '../core/draft';
+import type { CompletedEvent, FailedEvent, LostEvent, ReleasedEvent, VerifiedEvent } from '../core/event';
+import { operationOf } from '../core/saga-value';
+import type { SagaObserver } from '../ports/saga-observer';
+import type { Claim } from '../ports/saga-store';
+import type { Applied, Committer } from './committer';
+
+export type Report = CompletedEvent | FailedEvent | ReleasedEvent | LostEvent | VerifiedEvent;
+
+export interface AttemptTimes {
+  readonly leaseMs: number;
+  readonly graceMs: number;
+}
+
+/** Says how attempts ended: to the store, and then to this process. */
+export class AttemptReporter {
+  constructor(
+    private readonly committer: Committer,
+    private readonly observer: SagaObserver,
+    private readonly times: AttemptTimes,
+  ) {}
+
+  async report(claim: Claim, event: Report): Promise<void> {
+    const until = performance.now() + this.times.leaseMs + this.times.graceMs;
+    const result = await this.committer.commitPatiently(claim.sagaId, event, claim.basis, until, (applied) =>
+      this.announce(claim, event, applied),
+    );
+    if (result.kind !== 'applied') this.lost(claim, 'stale');
+  }
+
+  /** What the store has applied by other means. */
+  applied(claim: Claim, event: Report, applied: Applied): void {
+    this.announce(claim, event, applied); // first what happened, then what follows from it
+    this.committer.perform(claim.sagaId, applied.saga.name, applied.effects);
+  }
+
+  lost(claim: Claim, why: 'stale' | 'timeout'): void {
+    this.observer.notify({ type: 'operation.lost', ...aboutOf(claim), why });
+  }
+
+  private announce(claim: Claim, event: Report, { saga }: Applied): void {
+    if (event.type === 'completed') this.observer.notify({ type: 'operation.completed', ...aboutOf(claim) });
+    if (event.type === 'verified') this.observer.notify({ type: 'operation.verified', ...aboutOf(claim), found: event.found.kind });
+    if (event.type !== 'failed' && event.type !== 'lost') return;
+    const { state, verifying } = operationOf(saga, claim.operation) ?? claim.operation;
+    const willRetry = (state === 'retrying' || state === 'started') && verifying === claim.operation.verifying;
+    this.observer.notify({ type: 'operation.failed', ...aboutOf(claim), ...event.error, willRetry });
+  }
+}
+
+/** Which claim a report is of. */
+export function reportOn(claim: Claim): Pick<CompletedEvent, 'operation' | 'fence' | 'claimId'> {
+  const { step, direction, round, fence } = claim.operation;
+  return { operation: { step, direction, round }, fence, claimId: claim.claimId };
+}
+
+function aboutOf(claim: Claim): { readonly sagaId: string; readonly operation: CompletedEvent['operation']; readonly key: string } {
+  return { sagaId: claim.sagaId, operation: reportOn(claim).operation, key: keyOf(claim.basis.plan, claim.operation) };
+}

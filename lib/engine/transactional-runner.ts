@@ -1,0 +1,173 @@
+import { SagaInputError, SagaInvariantError } from '../errors';
+import { keyOf, policyOf } from '../core/draft';
+import type { CompletedEvent, FailedEvent } from '../core/event';
+import type { HandlerPolicy } from '../core/handler-declaration';
+import { toJson, type JsonLimits } from '../core/json';
+import { transition } from '../core/transition';
+import type { SagaObserver } from '../ports/saga-observer';
+import type { Claim, SagaStore, TransactResult } from '../ports/saga-store';
+import type { StepInvoker } from '../ports/step-invoker';
+import type { Call } from './attempt-context';
+import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
+import { runAsHandler } from './handler-scope';
+import type { Heartbeats, RunningAttempt } from './heartbeats';
+import { startTimer } from './long-timer';
+import type { Slots } from './slots';
+import type { Stopwatch } from './stopwatch';
+import { isFinalWord, verdictOn } from './thrown';
+import { toError } from './to-error';
+
+/**
+ * Runs user code in a transaction that the store commits together with its outcome. So an attempt has happened or not, whatever
+ * becomes of it: nothing here is ever `unknown`, except what a handler did behind the back of its transaction.
+ */
+export class TransactionalRunner {
+  private draining = false;
+  private readonly policies: ReadonlyMap<string, HandlerPolicy>;
+
+  constructor(
+    private readonly store: SagaStore,
+    private readonly invoker: StepInvoker,
+    private readonly heartbeats: Heartbeats,
+    private readonly reporter: AttemptReporter,
+    private readonly observer: SagaObserver,
+    private readonly times: AttemptTimes & { readonly resendMs: number },
+    private readonly limits: JsonLimits,
+  ) {
+    this.policies = new Map(invoker.declarations.map(({ direction, key, policy }) => [`${direction}:${key}`, policy]));
+  }
+
+  drain(): void {
+    this.draining = true;
+  }
+
+  /** By this process's own handler: a plan may be older than it. */
+  isFor(claim: Claim): boolean {
+    return !claim.operation.verifying && this.policyOf(claim).transactional === true;
+  }
+
+  async run(attempt: RunningAttempt, call: Call, slots: Slots, elapsed: Stopwatch): Promise<void> {
+    const { claim } = attempt;
+    const ran = new HandlerRun(this.invoker, claim, call, this.limits);
+    try {
+      // Above READ COMMITTED a heartbeat would meet the transaction's snapshot at its last statement, and cost the whole of it.
+      this.heartbeats.add({ ...attempt, isQuiet: this.policyOf(claim).isolation !== undefined });
+      const result = await this.transact(attempt, ran).catch((error: unknown): TransactResult => ({ kind: 'lost', error: toError(error) }));
+      if (result.kind === 'abandoned') slots.leaveBehind(ran.settled);
+      await this.conclude(claim, ran, result, elapsed);
+    } finally {
+      this.heartbeats.remove(claim.claimId);
+    }
+  }
+
+  private async transact(attempt: RunningAttempt, ran: HandlerRun): Promise<TransactResult> {
+    const { claim } = attempt;
+    if (this.store.transact === undefined) throw new SagaInvariantError(`the store has no transactions for "${ran.key}"`);
+    const timeoutMs = this.timeoutOf(claim);
+    const { isolation } = this.policyOf(claim);
+    const { graceMs, resendMs } = this.times;
+    const abandon = new AbortController();
+    const late = startTimer(timeoutMs, () => attempt.abort.abort(new DOMException('the step reached its timeout', 'TimeoutError')));
+    const over = startTimer(timeoutMs + graceMs, () => abandon.abort());
+    const request = {
+      sagaId: claim.sagaId,
+      claim: reportOn(claim),
+      basis: claim.basis,
+      resendMs,
+      ...(isolation !== undefined && { isolation }),
+      timeoutMs,
+      graceMs,
+      abandon: abandon.signal,
+      work: (manager: unknown) => ran.once(manager),
+      onStray: (error: Error) => this.observer.notify({ type: 'engine.trouble', where: `transaction of "${ran.key}"`, error }),
+    };
+    try {
+      return await this.store.transact(request, transition);
+    } finally {
+      late.cancel();
+      over.cancel();
+    }
+  }
+
+  private async conclude(claim: Claim, ran: HandlerRun, result: TransactResult, elapsed: Stopwatch): Promise<void> {
+    if (result.kind === 'ignored' || result.kind === 'missing') this.reporter.lost(claim, 'stale');
+    else if (result.kind !== 'applied') await this.reporter.report(claim, timed(this.reportOf(claim, ran, result), elapsed));
+    else if (ran.completed !== null) this.reporter.applied(claim, ran.completed, result);
+  }
+
+  private reportOf(claim: Claim, ran: HandlerRun, result: Exclude<TransactResult, { kind: 'applied' | 'ignored' | 'missing' }>): Report {
+    const of = reportOn(claim);
+    switch (result.kind) {
+      case 'threw': {
+        if (ran.refused !== null) return failure(claim, 'SAGA_OUTPUT', `the handler returned, but ${ran.refused}`, { retryable: false });
+        if (this.draining && !isFinalWord(result.thrown)) return { type: 'released', ...of, interrupted: false };
+        return { type: 'failed', ...of, ...verdictOn(result.thrown), outcome: 'failed', seed: Math.random() };
+      }
+      case 'misused': {
+        const { outcome, retryable } = result;
+        return { type: 'failed', ...of, ...verdictOn(result.error), outcome, retryable, seed: Math.random() };
+      }
+      case 'abandoned':
+        return failure(claim, 'STEP_TIMEOUT', `no outcome within ${this.timeoutOf(claim)} ms`, { retryable: undefined });
+      case 'lost':
+        if (this.draining) return { type: 'released', ...of, interrupted: false };
+        return { type: 'lost', ...of, error: verdictOn(result.error).error, seed: Math.random() };
+    }
+  }
+
+  private timeoutOf(claim: Claim): number {
+    return policyOf(claim.basis.plan, claim.operation).timeoutMs;
+  }
+
+  private policyOf({ basis, operation }: Claim): HandlerPolicy {
+    return this.policies.get(`${operation.direction}:${keyOf(basis.plan, operation)}`) ?? {};
+  }
+}
+
+/** The handler of one attempt. The store may run it again, when a conflict has rolled back what it did. */
+class HandlerRun {
+  readonly key: string;
+  completed: CompletedEvent | null = null;
+  /** Why what it returned cannot be stored. */
+  refused: string | null = null;
+  /** Resolves when the handler has settled. */
+  settled: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly invoker: StepInvoker,
+    private readonly claim: Claim,
+    private readonly call: Call,
+    private readonly limits: JsonLimits,
+  ) {
+    this.key = keyOf(claim.basis.plan, claim.operation);
+  }
+
+  async once(manager: unknown): Promise<CompletedEvent> {
+    const { payload, context } = this.call;
+    this.refused = null;
+    const running = runAsHandler(() => this.invoker.invoke(this.claim.operation.direction, this.key, payload, { ...context, manager }));
+    this.settled = running.catch(() => undefined);
+    const value = await running;
+    this.completed = { type: 'completed', ...reportOn(this.claim), output: this.stored(value) };
+    return this.completed;
+  }
+
+  private stored(value: unknown): CompletedEvent['output'] {
+    try {
+      return toJson(value ?? null, `output of "${this.key}"`, this.limits);
+    } catch (error) {
+      this.refused = error instanceof SagaInputError ? error.message : 'the output could not be read';
+      throw error;
+    }
+  }
+}
+
+/** The budget of a retry policy counts from the first attempt on. */
+function timed(report: Report, elapsed: Stopwatch): Report {
+  return report.type === 'failed' ? { ...report, elapsedMs: elapsed() } : report;
+}
+
+function failure(claim: Claim, code: string, message: string, { retryable }: Pick<FailedEvent, 'retryable'>): FailedEvent {
+  const seed = Math.random();
+  return { type: 'failed', ...reportOn(claim), error: { code, message }, outcome: 'failed', retryable, retryAfterMs: undefined, seed };
+}

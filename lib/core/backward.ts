@@ -5,7 +5,7 @@ import { settleLateRound } from './late';
 import { newOperation, type ActionOutcome, type Operation } from './operation';
 import type { Plan } from './plan';
 import { actionsOf, isTerminal, withOperations, type SagaState, type SagaValue, type TurnCause } from './saga-value';
-import { isGivenUp, nextUndos, undoOrder } from './undo-order';
+import { isGivenUp, isStillWanted, nextUndos, undoOrder } from './undo-order';
 import { askWhetherDone, canBeAsked } from './verify';
 
 /**
@@ -115,9 +115,9 @@ export function tryAgain(plan: Plan, saga: SagaValue, undos: readonly Operation[
   );
 }
 
-/** Undos whose attempts are used up: a person must act. Of a saga that has ended only later rounds are open, also if it was terminated. */
+/** Undos whose attempts are used up: a person must act. */
 export function givenUpUndos(saga: SagaValue): readonly Operation[] {
-  return [...saga.operations.values()].filter((undo) => isGivenUp(undo) && (undo.round > 1 || !isTerminal(saga.state)));
+  return [...saga.operations.values()].filter((undo) => isGivenUp(undo) && isStillWanted(saga, undo));
 }
 
 export function ended(saga: SagaValue & { readonly state: SagaState }, subject: Operation | null = null): Draft {

@@ -26,7 +26,8 @@ export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, even
   }
   // An undo that will be told `failed` may leave out what only the effect makes necessary.
   if (last !== undefined && last.actionOutcome !== 'failed' && isUntried(last)) return ignored('stale');
-  const order = Math.max(0, ...undos.map((undo) => undo.order)) + 1;
+  // The undos of a saga that has ended wait for nobody: they have no place in the order.
+  const order = isTerminal(saga.state) ? 0 : Math.max(0, ...undos.map((undo) => undo.order)) + 1;
   return finish(event, anotherRound(plan, saga, heard, (last?.round ?? 1) + 1, order), 'late');
 }
 

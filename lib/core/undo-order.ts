@@ -1,7 +1,7 @@
 import type { Operation } from './operation';
 import type { Plan } from './plan';
 import { ancestorsOf } from './plan-graph';
-import type { SagaValue } from './saga-value';
+import { isTerminal, type SagaValue } from './saga-value';
 
 /**
  * The actions that need an undo, in the order in which they are undone: the last one started comes first. A step starts only
@@ -33,6 +33,11 @@ export function nextUndos(plan: Plan, saga: SagaValue): { readonly active: boole
   const active = undos.some(({ state }) => state === 'started' || state === 'running' || state === 'retrying');
   const kept = new Set(undos.filter(isGivenUp).flatMap(({ step }) => [step, ...ancestorsOf(plan.steps, step)]));
   return { active, next: undos.find(({ state, step }) => state === 'pending' && !kept.has(step)) };
+}
+
+/** Of a saga that has ended only what a late effect has asked for since; what a person had left when it was terminated stays as it is. */
+export function isStillWanted(saga: Pick<SagaValue, 'state'>, undo: Operation): boolean {
+  return !isTerminal(saga.state) || undo.order === 0;
 }
 
 export function isGivenUp({ direction, state }: Operation): boolean {

@@ -338,6 +338,17 @@ describe('a saga that goes on past a stuck undo', () => {
 });
 
 describe('a terminated saga', () => {
+  it('takes no word for an undo that was cut off: a late effect elsewhere still needs attention', () => {
+    const story = new Story(planOf()).claim(action()).succeeds(action()).claim(action(1)).timesOut(action(1));
+    const { claimId } = story.operation(action(1));
+    story.claim(undo(1)).succeeds(undo(1)).claim(undo()).happens({ type: 'terminate', reason: null, actor: 'ann' });
+    story.happens({ type: 'completed', operation: action(1), fence: 1, claimId: claimId ?? '', output: 'late' });
+    expect(story.saga).toMatchObject({ state: 'failed', attention: true, openUndos: 1 });
+    const word = { type: 'reported', result: { kind: 'completed', output: null }, actor: 'ann' } as const;
+    expect(story.happens({ ...word, operation: undo() }).saga).toMatchObject({ attention: true, openUndos: 1 });
+    expect(story.happens({ ...word, operation: undo(1) }).saga).toMatchObject({ attention: false, openUndos: 0 });
+  });
+
   it('has only the late round tried again, not the undo that was cut off', () => {
     const story = new Story(planOf({ verifyPolicy: ONCE })).claim(action()).timesOut(action()).claim(action());
     story.answers({ kind: 'unknown' }).claim(undo()).happens({ type: 'terminate', reason: null, actor: 'ann' });

@@ -124,7 +124,7 @@ export const laws: readonly Law[] = [
     assert.ok(isLateEffect(pace) && 'operation' in event, event.type);
     const [newest, previous] = undos(after)
       .filter((undo) => undo.step === event.operation.step)
-      .reverse();
+      .sort((a, b) => b.round - a.round);
     const wasTried = previous === undefined || previous.claims > 0 || previous.state === 'completed';
     assert.ok(wasTried || previous.actionOutcome === 'failed', 'the round before was tried, or believed in a failure');
     assert.equal(newest?.round, (previous?.round ?? 1) + 1);
@@ -192,8 +192,9 @@ export const laws: readonly Law[] = [
   everyStep('a claim that a loss can be blamed on is one that was lost twice and runs alone', ({ after, event }) => {
     if (event.type !== 'claim') return;
     const operation = after.operations.get(operationKey(event.operation));
-    assert.equal(operation?.alone, event.alone === true && (operation?.losses ?? 0) >= 2);
-    assert.equal(operation?.timedOut, false);
+    if (operation === undefined) return;
+    assert.equal(operation.alone, event.alone === true && operation.losses >= 2);
+    assert.equal(operation.timedOut, false);
   }),
 
   everyStep('what is lost is counted, and blamed only on what ran alone or said so itself', ({ before, after, event }) => {
@@ -548,6 +549,8 @@ function tookEffect(plan: Plan, { before, event, decision, isGenuine }: Pace): n
   // What was to commit together with its outcome did not.
   if (decision.kind !== 'moved' && plan.steps[step]?.actionPolicy.transactional === true) return null;
   const action = before.operations.get(operationKey(event.operation));
+  // While other attempts, or questions, are still to come, their word is the later one.
+  if (decision.kind !== 'moved' && (action === undefined || !isSettled(action))) return null;
   // All attempts of an action have one idempotency key: a second one that comes to its end finds the effect of the first.
   const counted = action?.state === 'completed' || (action?.lateFence ?? 0) > 0;
   return event.type === 'completed' && isGenuine && !counted ? step : null;

@@ -89,7 +89,8 @@ function goOn(plan: Plan, saga: SagaValue, undo: Operation): Draft {
   if (!saga.whole) return NEED_ALL;
   const { active, next } = nextUndos(plan, saga);
   if (active) return draft(saga, undo);
-  return next === undefined ? ended({ ...saga, state: 'stuck' }, undo) : startUndos(plan, saga, [next], undo);
+  if (next !== undefined) return startUndos(plan, saga, [next], undo);
+  return saga.state === 'stuck' ? draft(saga, undo) : ended({ ...saga, state: 'stuck' }, undo);
 }
 
 function startUndos(plan: Plan, saga: SagaValue, undos: readonly Operation[], subject: Operation): Draft {

@@ -332,6 +332,18 @@ describe('a saga that goes on past a stuck undo', () => {
     expect(story.saga.state).toBe('compensated');
   });
 
+  it('is stuck once, however many words come for one of several given up undos', () => {
+    const plan = planOf({ dependsOn: [] }, 'continue', []);
+    const [a, b] = plan.steps as [PlanStep, PlanStep];
+    const c: PlanStep = { ...b, name: 'c', action: 'do.c', compensation: null, dependsOn: [0, 1] };
+    const story = new Story({ ...plan, steps: [a, b, c] }).claim(action()).succeeds(action()).claim(action(1)).succeeds(action(1));
+    story.claim(action(2)).fails(action(2)).claim(undo(1)).fails(undo(1), { retryable: false });
+    story.claim(undo(0)).fails(undo(0), { retryable: false });
+    expect([story.saga.state, story.effects]).toEqual(['stuck', ['ended']]);
+    story.happens({ type: 'reported', operation: undo(1), result: { kind: 'completed', output: null }, actor: 'ann' });
+    expect([story.saga.state, story.effects]).toEqual(['stuck', []]);
+  });
+
   it('stops at once when it is told to halt', () => {
     expect(stuckOn('halt', []).saga.state).toBe('stuck');
   });

@@ -101,6 +101,9 @@ export const laws: readonly Law[] = [
         const { before, after } = pace;
         // What a person ended as it was stays as it was.
         if (isTerminated(after) && !isTerminal(before.state)) left = new Set(undos(after).map(operationKey));
+        for (const key of isTerminal(before.state) ? left : []) {
+          inside(pace, place, () => assert.equal(after.operations.get(key), before.operations.get(key), `${key} was left as it was`));
+        }
         const open = undos(after).filter((undo) => undo.state !== 'completed' && !left.has(operationKey(undo)));
         inside(pace, place, () => {
           assert.equal(after.attention, isTerminal(after.state) && open.length > 0);
@@ -472,7 +475,11 @@ export const laws: readonly Law[] = [
           if (decision.kind !== 'moved' || !('operation' in later)) return false;
           const { direction, step: of } = later.operation;
           if (direction !== 'undo' || of !== step) return false;
-          return later.type === 'reported' || (later.type === 'claim' && after.operations.get(operationKey(later.operation)) !== undefined);
+          // An undo that is told of a failure may leave out what only the effect makes necessary.
+          return (
+            later.type === 'reported' ||
+            (later.type === 'claim' && after.operations.get(operationKey(later.operation))?.actionOutcome !== 'failed')
+          );
         });
         inside(pace, place, () => assert.ok(isUndone, `the effect of step ${step} is left behind`));
       });
@@ -549,8 +556,8 @@ function tookEffect(plan: Plan, { before, event, decision, isGenuine }: Pace): n
   // What was to commit together with its outcome did not.
   if (decision.kind !== 'moved' && plan.steps[step]?.actionPolicy.transactional === true) return null;
   const action = before.operations.get(operationKey(event.operation));
-  // While other attempts, or questions, are still to come, their word is the later one.
-  if (decision.kind !== 'moved' && (action === undefined || !isSettled(action))) return null;
+  // While other attempts are still to come, their word is the later one.
+  if (decision.kind !== 'moved' && (action === undefined || !(isSettled(action) || action.verifying))) return null;
   // All attempts of an action have one idempotency key: a second one that comes to its end finds the effect of the first.
   const counted = action?.state === 'completed' || (action?.lateFence ?? 0) > 0;
   return event.type === 'completed' && isGenuine && !counted ? step : null;

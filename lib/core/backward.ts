@@ -5,7 +5,7 @@ import { settleLateRound } from './late';
 import { newOperation, type ActionOutcome, type Operation } from './operation';
 import type { Plan } from './plan';
 import { actionsOf, isTerminal, withOperations, type SagaState, type SagaValue, type TurnCause } from './saga-value';
-import { isGivenUp, nextUndos, undoOrder } from './undo-order';
+import { isGivenUp, isStillWanted, nextUndos, undoOrder } from './undo-order';
 import { askWhetherDone, canBeAsked } from './verify';
 
 /**
@@ -89,7 +89,8 @@ function goOn(plan: Plan, saga: SagaValue, undo: Operation): Draft {
   if (!saga.whole) return NEED_ALL;
   const { active, next } = nextUndos(plan, saga);
   if (active) return draft(saga, undo);
-  return next === undefined ? ended({ ...saga, state: 'stuck' }, undo) : startUndos(plan, saga, [next], undo);
+  if (next !== undefined) return startUndos(plan, saga, [next], undo);
+  return saga.state === 'stuck' ? draft(saga, undo) : ended({ ...saga, state: 'stuck' }, undo);
 }
 
 function startUndos(plan: Plan, saga: SagaValue, undos: readonly Operation[], subject: Operation): Draft {
@@ -115,9 +116,9 @@ export function tryAgain(plan: Plan, saga: SagaValue, undos: readonly Operation[
   );
 }
 
-/** Undos whose attempts are used up: a person must act. Of a saga that has ended only later rounds are open, also if it was terminated. */
+/** Undos whose attempts are used up: a person must act. */
 export function givenUpUndos(saga: SagaValue): readonly Operation[] {
-  return [...saga.operations.values()].filter((undo) => isGivenUp(undo) && (undo.round > 1 || !isTerminal(saga.state)));
+  return [...saga.operations.values()].filter((undo) => isGivenUp(undo) && isStillWanted(saga, undo));
 }
 
 export function ended(saga: SagaValue & { readonly state: SagaState }, subject: Operation | null = null): Draft {

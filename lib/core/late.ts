@@ -18,8 +18,8 @@ export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, even
   const undos = [...saga.operations.values()].filter((operation) => operation.direction === 'undo');
   const last = undos.filter((undo) => undo.step === action.step).sort((a, b) => b.round - a.round)[0];
   if (last === undefined && action.state !== 'failed') return ignored('stale');
-  // A person ended it with that undo as it was; only an effect that comes after its undo succeeded is news.
-  if (saga.cause?.kind === 'terminated' && last?.state !== 'completed') return ignored('stale');
+  // A person ended it with nothing more undone; but what was being undone must not come back unnoticed.
+  if (saga.cause?.kind === 'terminated' && (last === undefined || isUntried(last))) return ignored('stale');
   // Somebody said that it had not happened, and its undo was left out: now the answer is another one.
   if (last === undefined && saga.openActions > 0) {
     const completed: Operation = { ...heard, state: 'completed' };
@@ -27,7 +27,8 @@ export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, even
   }
   // An undo that will be told `failed` may leave out what only the effect makes necessary.
   if (last !== undefined && last.actionOutcome !== 'failed' && isUntried(last)) return ignored('stale');
-  const order = Math.max(0, ...undos.map((undo) => undo.order)) + 1;
+  // The undos of a saga that has ended wait for nobody: they have no place in the order.
+  const order = isTerminal(saga.state) ? 0 : Math.max(0, ...undos.map((undo) => undo.order)) + 1;
   return finish(event, anotherRound(plan, saga, heard, (last?.round ?? 1) + 1, order), 'late');
 }
 

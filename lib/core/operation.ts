@@ -23,7 +23,7 @@ export interface Operation {
   readonly state: OperationState;
   /** Join counter: operations that must settle before this one starts. */
   readonly waits: number;
-  /** Actions: the saga's `rev` at the first claim, 0 before. Undos: the place in the order of undo, from 1. */
+  /** Actions: the saga's `rev` at the first claim, 0 before. Undos: the place in the order of undo, from 1; 0 when asked for after the end. */
   readonly order: number;
   /** Rises at each claim and when the operation is taken away from its worker. */
   readonly fence: number;

@@ -261,12 +261,19 @@ describe('terminate', () => {
     expect(story.decide(story.completedOf(undo))).toEqual(ignored('terminal'));
   });
 
-  it('is the last word: an effect that comes after it raises nothing and is not undone', () => {
+  it('is the last word about what nobody had begun to undo: an effect that comes after it raises nothing', () => {
     const story = Story.of([{}]).claim('a');
     const zombie = story.report('a');
-    story.lose('a').claim('a').fail('a').claim('~a').order('terminate');
+    story.lose('a').claim('a').order('terminate');
     expect(story.decide(story.completedOf(zombie))).toEqual(ignored('terminal'));
     expect(story.saga.attention).toBe(false);
+  });
+
+  it('lets no effect come back unnoticed whose undo had been tried', () => {
+    const story = Story.of([{}]).claim('a');
+    const zombie = story.report('a');
+    story.lose('a').claim('a').fail('a').claim('~a').order('terminate').happens(story.completedOf(zombie));
+    expect(story.saga).toMatchObject({ state: 'failed', attention: true });
   });
 
   it('ends a paused saga, which is not paused any more', () => {

@@ -7,7 +7,7 @@ import { settleAction } from './forward';
 import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, operationOf, withOperations, type SagaValue } from './saga-value';
-import { isGivenUp, undoInQuestion } from './undo-order';
+import { isGivenUp, isStillWanted, undoInQuestion } from './undo-order';
 
 /** What a person may ask of a whole saga. */
 export function sagaOrdered(plan: Plan, saga: SagaValue, order: SagaOrder): Decision {
@@ -87,6 +87,6 @@ function retried(plan: Plan, saga: SagaValue, action: Operation, order: StepOrde
     return finish(order, draft(withOperations(saga, [now]), now, [dispatch(plan, now)]));
   }
   const waitsForSomebody = saga.state === 'stuck' || saga.state === 'compensating' || saga.attention;
-  if (undo === undefined || !isGivenUp(undo) || !waitsForSomebody) return ignored('not-claimable');
+  if (undo === undefined || !isGivenUp(undo) || !isStillWanted(saga, undo) || !waitsForSomebody) return ignored('not-claimable');
   return finish(order, tryAgain(plan, saga, [undo]));
 }

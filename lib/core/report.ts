@@ -5,7 +5,7 @@ import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, operationOf, type SagaValue } from './saga-value';
 import { settle } from './settle';
-import { isGivenUp, undoInQuestion } from './undo-order';
+import { isGivenUp, isStillWanted, undoInQuestion } from './undo-order';
 
 /**
  * Somebody other than the worker says how an operation ended. It counts once, and only for an operation that has begun and not
@@ -18,7 +18,7 @@ export function reported(plan: Plan, saga: SagaValue, event: ReportedEvent): Dec
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
   const isNews = !isSettled(operation) || (waitsForSomebody(saga) && isGivenUp(operation) && event.result.kind === 'completed');
   if (operation.state === 'pending' || !isNews) return ignored('not-claimable');
-  if (isUndo ? saga.state === 'started' : isTerminal(saga.state)) return ignored('wrong-direction');
+  if (isUndo ? !isStillWanted(saga, operation) : isTerminal(saga.state)) return ignored('wrong-direction');
   return finish(event, settle(plan, saga, settledAs(plan, saga, operation, event)));
 }
 
@@ -28,7 +28,7 @@ function waitsForSomebody(saga: SagaValue): boolean {
 
 function settledAs(plan: Plan, saga: SagaValue, operation: Operation, event: ReportedEvent): Operation {
   // Without a place in the order it could be undone after the steps it was built on.
-  const order = operation.order === 0 ? saga.rev + 1 : operation.order;
+  const order = operation.direction === 'action' && operation.order === 0 ? saga.rev + 1 : operation.order;
   // Whoever runs it may still come to its effect, whatever is said of it here.
   const mayHappen = operation.state === 'running' && policyOf(plan, operation).transactional !== true;
   const taken = { ...operation, order, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || mayHappen };

@@ -14,7 +14,10 @@ export interface RetryPolicy {
   readonly baseMs: number;
   /** No delay is longer than this. */
   readonly maxMs: number;
-  /** No attempt starts later than this after the first one, whatever `attempts` says. Left out: no such limit. */
+  /**
+   * No attempt starts later than this after the first one, whatever `attempts` says; only attempts that were lost with their process are made
+   * up for all the same. Left out: no such limit.
+   */
   readonly maxElapsedMs?: number;
 }
 

@@ -1,7 +1,7 @@
 import type { Operation } from './operation';
 import type { Plan } from './plan';
 import { ancestorsOf } from './plan-graph';
-import type { SagaValue } from './saga-value';
+import { isTerminal, type SagaValue } from './saga-value';
 
 /**
  * The actions that need an undo, in the order in which they are undone: the last one started comes first. A step starts only
@@ -43,6 +43,11 @@ export function undoInQuestion(saga: SagaValue, step: number): Operation | undef
   const rounds = [...saga.operations.values()].filter((operation) => operation.direction === 'undo' && operation.step === step);
   rounds.sort((a, b) => a.round - b.round);
   return rounds.find(({ state }) => state !== 'pending' && state !== 'completed' && state !== 'skipped') ?? rounds.at(-1);
+}
+
+/** Of a saga that has ended only what a late effect has asked for since; what a person had left when it was terminated stays as it is. */
+export function isStillWanted(saga: Pick<SagaValue, 'state'>, undo: Operation): boolean {
+  return !isTerminal(saga.state) || undo.order === 0;
 }
 
 export function isGivenUp({ direction, state }: Operation): boolean {

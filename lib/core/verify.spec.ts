@@ -332,12 +332,35 @@ describe('a saga that goes on past a stuck undo', () => {
     expect(story.saga.state).toBe('compensated');
   });
 
+  it('is stuck once, however many words come for one of several given up undos', () => {
+    const plan = planOf({ dependsOn: [] }, 'continue', []);
+    const [a, b] = plan.steps as [PlanStep, PlanStep];
+    const c: PlanStep = { ...b, name: 'c', action: 'do.c', compensation: null, dependsOn: [0, 1] };
+    const story = new Story({ ...plan, steps: [a, b, c] }).claim(action()).succeeds(action()).claim(action(1)).succeeds(action(1));
+    story.claim(action(2)).fails(action(2)).claim(undo(1)).fails(undo(1), { retryable: false });
+    story.claim(undo(0)).fails(undo(0), { retryable: false });
+    expect([story.saga.state, story.effects]).toEqual(['stuck', ['ended']]);
+    story.happens({ type: 'reported', operation: undo(1), result: { kind: 'completed', output: null }, actor: 'ann' });
+    expect([story.saga.state, story.effects]).toEqual(['stuck', []]);
+  });
+
   it('stops at once when it is told to halt', () => {
     expect(stuckOn('halt', []).saga.state).toBe('stuck');
   });
 });
 
 describe('a terminated saga', () => {
+  it('takes no word for an undo that was cut off: a late effect elsewhere still needs attention', () => {
+    const story = new Story(planOf()).claim(action()).succeeds(action()).claim(action(1)).timesOut(action(1));
+    const { claimId } = story.operation(action(1));
+    story.claim(undo(1)).succeeds(undo(1)).claim(undo()).happens({ type: 'terminate', reason: null, actor: 'ann' });
+    story.happens({ type: 'completed', operation: action(1), fence: 1, claimId: claimId ?? '', output: 'late' });
+    expect(story.saga).toMatchObject({ state: 'failed', attention: true, openUndos: 1 });
+    const word = { type: 'reported', result: { kind: 'completed', output: null }, actor: 'ann' } as const;
+    expect(story.happens({ ...word, operation: undo() }).saga).toMatchObject({ attention: true, openUndos: 1 });
+    expect(story.happens({ ...word, operation: undo(1) }).saga).toMatchObject({ attention: false, openUndos: 0 });
+  });
+
   it('has only the late round tried again, not the undo that was cut off', () => {
     const story = new Story(planOf({ verifyPolicy: ONCE })).claim(action()).timesOut(action()).claim(action());
     story.answers({ kind: 'unknown' }).claim(undo()).happens({ type: 'terminate', reason: null, actor: 'ann' });

@@ -114,6 +114,7 @@ function statusOf(forward: Operation | undefined, undo: Operation | undefined): 
   switch (undo?.state) {
     case undefined:
     case 'pending':
+    case 'skipped': // the saga was terminated before its turn
       return state;
     case 'completed':
       return 'compensated';

@@ -101,6 +101,9 @@ export const laws: readonly Law[] = [
         const { before, after } = pace;
         // What a person ended as it was stays as it was.
         if (isTerminated(after) && !isTerminal(before.state)) left = new Set(undos(after).map(operationKey));
+        for (const key of isTerminal(before.state) ? left : []) {
+          inside(pace, place, () => assert.equal(after.operations.get(key), before.operations.get(key), `${key} was left as it was`));
+        }
         const open = undos(after).filter((undo) => undo.state !== 'completed' && !left.has(operationKey(undo)));
         inside(pace, place, () => {
           assert.equal(after.attention, isTerminal(after.state) && open.length > 0);
@@ -124,7 +127,7 @@ export const laws: readonly Law[] = [
     assert.ok(isLateEffect(pace) && 'operation' in event, event.type);
     const [newest, previous] = undos(after)
       .filter((undo) => undo.step === event.operation.step)
-      .reverse();
+      .sort((a, b) => b.round - a.round);
     const wasTried = previous === undefined || previous.claims > 0 || previous.state === 'completed';
     assert.ok(wasTried || previous.actionOutcome === 'failed', 'the round before was tried, or believed in a failure');
     assert.equal(newest?.round, (previous?.round ?? 1) + 1);
@@ -192,8 +195,9 @@ export const laws: readonly Law[] = [
   everyStep('a claim that a loss can be blamed on is one that was lost twice and runs alone', ({ after, event }) => {
     if (event.type !== 'claim') return;
     const operation = after.operations.get(operationKey(event.operation));
-    assert.equal(operation?.alone, event.alone === true && (operation?.losses ?? 0) >= 2);
-    assert.equal(operation?.timedOut, false);
+    if (operation === undefined) return;
+    assert.equal(operation.alone, event.alone === true && operation.losses >= 2);
+    assert.equal(operation.timedOut, false);
   }),
 
   everyStep('what is lost is counted, and blamed only on what ran alone or said so itself', ({ before, after, event }) => {
@@ -429,7 +433,9 @@ export const laws: readonly Law[] = [
     },
   ),
 
-  everyPace('the same word twice in a row changes nothing the second time', ({ after, event }, { plan }) => {
+  everyPace('the same word twice in a row changes nothing the second time', ({ before, after, event }, { plan }) => {
+    // Said of an undo that has another round behind it, the same word is about that one the second time.
+    if (event.type === 'reported' && reportedKey(before, event.operation) !== reportedKey(after, event.operation)) return;
     assert.equal(transition(plan, after, event).kind, 'ignored');
   }),
 
@@ -471,7 +477,11 @@ export const laws: readonly Law[] = [
           if (decision.kind !== 'moved' || !('operation' in later)) return false;
           const { direction, step: of } = later.operation;
           if (direction !== 'undo' || of !== step) return false;
-          return later.type === 'reported' || (later.type === 'claim' && after.operations.get(operationKey(later.operation)) !== undefined);
+          // An undo that is told of a failure may leave out what only the effect makes necessary.
+          return (
+            later.type === 'reported' ||
+            (later.type === 'claim' && after.operations.get(operationKey(later.operation))?.actionOutcome !== 'failed')
+          );
         });
         inside(pace, place, () => assert.ok(isUndone, `the effect of step ${step} is left behind`));
       });
@@ -548,6 +558,8 @@ function tookEffect(plan: Plan, { before, event, decision, isGenuine }: Pace): n
   // What was to commit together with its outcome did not.
   if (decision.kind !== 'moved' && plan.steps[step]?.actionPolicy.transactional === true) return null;
   const action = before.operations.get(operationKey(event.operation));
+  // While other attempts are still to come, their word is the later one.
+  if (decision.kind !== 'moved' && (action === undefined || !(isSettled(action) || action.verifying))) return null;
   // All attempts of an action have one idempotency key: a second one that comes to its end finds the effect of the first.
   const counted = action?.state === 'completed' || (action?.lateFence ?? 0) > 0;
   return event.type === 'completed' && isGenuine && !counted ? step : null;
@@ -557,15 +569,17 @@ function takesAway({ before, event, decision }: Pace, key: OperationKey, was: Op
   if (decision.kind !== 'moved' || was === undefined) return false;
   if (event.type === 'terminate') return isRunning(was);
   if (!('operation' in event)) return false;
-  if (event.type === 'reported') return key === lastRoundOf(before, event.operation);
+  if (event.type === 'reported') return key === reportedKey(before, event.operation);
   if (key !== operationKey(event.operation)) return false;
   return event.type === 'claim' || event.type === 'lease-expired' || (event.type === 'completed' && was.verifying && !isSettled(was));
 }
 
-/** Whoever reports an undo means its last round. */
-function lastRoundOf(saga: SagaValue, ref: OperationRef): OperationKey {
+/** Whoever reports an undo means the round that is tried or was given up, though a later one may wait behind it. */
+function reportedKey(saga: SagaValue, ref: OperationRef): OperationKey {
+  if (ref.direction === 'action') return operationKey(ref);
   const rounds = undos(saga).filter((undo) => undo.step === ref.step);
-  return ref.direction === 'action' ? operationKey(ref) : operationKey({ ...ref, round: Math.max(1, ...rounds.map((undo) => undo.round)) });
+  const meant = rounds.find(({ state }) => !['pending', 'completed', 'skipped'].includes(state)) ?? rounds.at(-1);
+  return operationKey({ ...ref, round: meant?.round ?? 1 });
 }
 
 /** Something that was built on it, or an earlier round of its own, was given up. */

@@ -102,7 +102,8 @@ class World {
 
   move(move: Move, claimId: string): void {
     const dice = new Dice(move);
-    const kind = dice.of(KINDS);
+    // What comes after the end is rare, and the most delicate.
+    const kind = this.saga.attention && dice.is(6) ? 'step-order' : dice.of(KINDS);
     if (kind === undefined) return;
     const operations = [...this.saga.operations.values()];
     switch (kind) {
@@ -184,7 +185,14 @@ class World {
         return;
       }
       case 'step-order':
-        this.happens({ type: dice.is(2) ? 'retry-step' : 'skip-step', step: dice.upTo(9), reason: null, actor: 'ann' });
+        if (this.saga.attention && dice.is(2)) this.happens({ type: 'compensate', reason: null, actor: 'ann' });
+        else
+          this.happens({
+            type: dice.is(2) ? 'retry-step' : 'skip-step',
+            step: dice.upTo(this.plan.steps.length + 1),
+            reason: null,
+            actor: 'ann',
+          });
         return;
       case 'deadline':
         this.happens({ type: 'deadline' });

@@ -1,6 +1,9 @@
 import { SagaError } from './saga.error';
 
-/** Thrown by the repository when an update asks for a change that the state machine does not have. */
+/**
+ * Thrown when an order or an update asks for a change of a step that the state machine does not have. Says what the step is, and what
+ * can be done instead.
+ */
 export class SagaStepRefusedError extends SagaError {
   readonly code = 'SAGA_STEP_REFUSED';
 

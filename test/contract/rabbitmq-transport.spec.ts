@@ -123,6 +123,26 @@ describe('RabbitMqTransport', () => {
       expect(await peer.publish(wakeUp(2, KEY))).toEqual(['unroutable']);
     });
 
+    it.each([
+      ['its exchange was deleted', ({ admin, exchange }: Namespace) => admin.deleteExchange(exchange)],
+      ['its binding was removed', ({ admin, exchange, stepQueue }: Namespace) => admin.unbindQueue(stepQueue, exchange, `step.${KEY}`)],
+    ])('receives again at the first wake-up that finds no route after %s', async (_what, remove) => {
+      const peer = await joined();
+      await remove(namespace);
+      let [result]: readonly unknown[] = [];
+      for (let tries = 0; result !== 'unroutable' && tries < 50; tries++) {
+        await eventually('the exchange is there', () => peer.transport.status().connected);
+        [result] = await peer.publish(wakeUp(1, KEY));
+      }
+      expect(result).toBe('unroutable');
+      const begin = performance.now();
+      for (let number = 2; result !== 'sent' && performance.now() - begin < 10_000; number++) {
+        [result] = await peer.publish(wakeUp(number, KEY));
+      }
+      expect(result).toBe('sent');
+      await peer.hasReceived(1);
+    });
+
     it('tells of a queue with other arguments, lives on, and consumes once it is gone', async () => {
       await namespace.admin.assertQueue(namespace.stepQueue, { durable: true });
       const peer = peerOf({ action: [KEY], undo: ['orders.delete'], acks: true });

@@ -1,6 +1,6 @@
 // Installs a Debian package without letting it start its service.
 import { spawnSync } from 'node:child_process';
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { Belongings } from './belongings.mjs';
 import { withLock } from './lock.mjs';
@@ -29,6 +29,12 @@ export async function aptInstall(name, { isInstalled }) {
       allowServices();
     }
   });
+}
+
+/** Otherwise nothing can be installed, or must not be without asking. */
+export function isRootOnDebian() {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false;
+  return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
 }
 
 async function aptGet(belongings, args, { mustSucceed = false } = {}) {

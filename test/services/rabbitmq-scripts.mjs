@@ -1,8 +1,8 @@
 // Finds the folder with RabbitMQ's own start scripts; installs the package where that is allowed. NEST_SAGA_TEST_RABBITMQ names
 // another folder, for a broker of another version: see rabbitmq-4.mjs.
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { aptInstall } from './apt-install.mjs';
+import { aptInstall, isRootOnDebian } from './apt-install.mjs';
 
 const USUAL_FOLDERS = ['/usr/lib/rabbitmq/bin', '/opt/homebrew/opt/rabbitmq/sbin', '/usr/local/opt/rabbitmq/sbin', '/opt/rabbitmq/sbin'];
 
@@ -35,9 +35,4 @@ function hasScripts(folder) {
   const server = join(folder, 'rabbitmq-server');
   if (!existsSync(server) || !existsSync(join(folder, 'rabbitmqctl'))) return false;
   return !realpathSync(server).endsWith('rabbitmq-script-wrapper');
-}
-
-function isRootOnDebian() {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false;
-  return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
 }

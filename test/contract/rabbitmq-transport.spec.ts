@@ -338,6 +338,21 @@ describe('RabbitMqTransport', () => {
     await delivers(other, 101);
   });
 
+  it('goes on while the application, on the same connection, publishes what cannot be encoded and breaks a channel of its own', async () => {
+    const amqp = await startConnection(namespace.uri);
+    const peer = await joined(undefined, { connection: amqp });
+    const own = await amqp.managedConnection.connection!.createConfirmChannel();
+    const broken = new Promise((resolve) => own.once('close', resolve));
+    own.on('error', () => undefined);
+    expect(() => own.publish(namespace.exchange, 'x', Buffer.alloc(0), { headers: { bad: (() => 1) as never } })).toThrow();
+    await own.checkQueue(`${namespace.name}.absent`).catch(() => undefined);
+    await broken;
+    for (let number = 1; number <= 3; number++) await delivers(peer, number);
+    expect(namespace.troubles).toEqual([]);
+    await peer.transport.close();
+    await amqp.managedConnection.close();
+  });
+
   it('sets TCP_NODELAY on each socket at each connect', async () => {
     const noDelay: boolean[] = [];
     const original = Socket.prototype.setNoDelay;

@@ -124,6 +124,26 @@ describe('RabbitMqTransport', () => {
       expect(await peer.publish(wakeUp(2, KEY))).toEqual(['unroutable']);
     });
 
+    it.each([
+      ['its exchange was deleted', ({ admin, exchange }: Namespace) => admin.deleteExchange(exchange)],
+      ['its binding was removed', ({ admin, exchange, stepQueue }: Namespace) => admin.unbindQueue(stepQueue, exchange, `step.${KEY}`)],
+    ])('receives again at the first wake-up that finds no route after %s', async (_what, remove) => {
+      const peer = await joined();
+      await remove(namespace);
+      let [result]: readonly unknown[] = [];
+      for (let tries = 0; result !== 'unroutable' && tries < 50; tries++) {
+        await eventually('the exchange is there', () => peer.transport.status().connected);
+        [result] = await peer.publish(wakeUp(1, KEY));
+      }
+      expect(result).toBe('unroutable');
+      const begin = performance.now();
+      for (let number = 2; result !== 'sent' && performance.now() - begin < 10_000; number++) {
+        [result] = await peer.publish(wakeUp(number, KEY));
+      }
+      expect(result).toBe('sent');
+      await peer.hasReceived(1);
+    });
+
     it('tells of a queue with other arguments, lives on, and consumes once it is gone', async () => {
       await namespace.admin.assertQueue(namespace.stepQueue, { durable: true });
       const peer = peerOf({ action: [KEY], undo: ['orders.delete'], acks: true });
@@ -384,6 +404,21 @@ describe('RabbitMqTransport', () => {
     await eventually('all deliveries', () => one.actions.length + other.actions.length === 100);
     await one.transport.close();
     await delivers(other, 101);
+  });
+
+  it('goes on while the application, on the same connection, publishes what cannot be encoded and breaks a channel of its own', async () => {
+    const amqp = await startConnection(namespace.uri);
+    const peer = await joined(undefined, { connection: amqp });
+    const own = await amqp.managedConnection.connection!.createConfirmChannel();
+    const broken = new Promise((resolve) => own.once('close', resolve));
+    own.on('error', () => undefined);
+    expect(() => own.publish(namespace.exchange, 'x', Buffer.alloc(0), { headers: { bad: (() => 1) as never } })).toThrow();
+    await own.checkQueue(`${namespace.name}.absent`).catch(() => undefined);
+    await broken;
+    for (let number = 1; number <= 3; number++) await delivers(peer, number);
+    expect(namespace.troubles).toEqual([]);
+    await peer.transport.close();
+    await amqp.managedConnection.close();
   });
 
   it('sets TCP_NODELAY on each socket at each connect', async () => {

@@ -37,6 +37,12 @@ export async function aptInstall(name, { isInstalled }) {
   });
 }
 
+/** Otherwise nothing can be installed, or must not be without asking. */
+export function isRootOnDebian() {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false;
+  return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
+}
+
 async function aptGet(belongings, args, { mustSucceed = false } = {}) {
   const child = belongings.spawn('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=120', ...args], {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },

@@ -4,8 +4,11 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from './free-port.mjs';
 
-/** @param {string} folder throw-away; everything the broker writes goes below it */
-export async function prepareHome(folder) {
+/**
+ * @param {string} folder throw-away; everything the broker writes goes below it
+ * @param {string} scripts whose epmd, if it has one, goes before the one of this machine
+ */
+export async function prepareHome(folder, scripts) {
   const ports = { amqp: await freePort(), distribution: await freePort(), epmd: await freePort() };
   const node = `nest_saga_${randomBytes(4).toString('hex')}@localhost`;
   const data = join(folder, 'data');
@@ -19,7 +22,7 @@ export async function prepareHome(folder) {
   writeFileSync(config, configuration(ports));
   const localDistribution = '-kernel inet_dist_use_interface {127,0,0,1}';
   const env = {
-    PATH: `${process.env.PATH}:/usr/sbin:/usr/bin:/sbin:/bin`,
+    PATH: `${scripts}:${process.env.PATH}:/usr/sbin:/usr/bin:/sbin:/bin`,
     LANG: process.env.LANG ?? 'C.UTF-8',
     HOME: folder,
     ERL_CRASH_DUMP: join(folder, 'erl_crash.dump'),

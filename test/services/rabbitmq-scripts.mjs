@@ -1,4 +1,5 @@
-// Finds the folder with RabbitMQ's own start scripts; installs the package where that is allowed.
+// Finds the folder with RabbitMQ's own start scripts; installs the package where that is allowed. NEST_SAGA_TEST_RABBITMQ names
+// another folder, for a broker of another version: see rabbitmq-4.mjs.
 import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { aptInstall, mayAptInstall } from './apt-install.mjs';
@@ -10,7 +11,9 @@ const REMEDY =
 
 /** @param {{ install: boolean }} options `install`: as root on Debian or Ubuntu, install what is missing */
 export async function rabbitScripts({ install }) {
-  const found = find();
+  const wanted = process.env.NEST_SAGA_TEST_RABBITMQ;
+  if (wanted && !hasScripts(wanted)) throw new Error(`NEST_SAGA_TEST_RABBITMQ: there is no rabbitmq-server and rabbitmqctl in ${wanted}`);
+  const found = wanted || find();
   if (found) return found;
   if (!install || !mayAptInstall()) throw new Error(`RabbitMQ is not installed: ${REMEDY}.`);
   try {

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { Belongings } from './belongings.mjs';
 import { sendToGroup } from './clean-up.mjs';
@@ -22,7 +22,7 @@ const STOP_TIMEOUT_MS = 15_000;
 export async function startRabbit({ install = false, belongings = new Belongings() } = {}) {
   if (process.env.AMQP_URL) return { url: process.env.AMQP_URL, stop: async () => {} };
   try {
-    const scripts = await rabbitScripts({ install });
+    const scripts = resolve(await rabbitScripts({ install }));
     const folder = belongings.makeFolder(tmpdir(), 'nest-saga-rabbitmq-');
     for (let attempt = 1; ; attempt++) {
       const broker = await prepareBroker({ scripts, folder, belongings });
@@ -37,7 +37,7 @@ export async function startRabbit({ install = false, belongings = new Belongings
 }
 
 async function prepareBroker({ scripts, folder, belongings }) {
-  const { node, ports, env, data, url } = await prepareHome(folder);
+  const { node, ports, env, data, url } = await prepareHome(folder, scripts);
   const log = join(folder, 'log');
   const command = join(scripts, 'rabbitmqctl');
   const run = (program, args, options) => {

@@ -59,8 +59,10 @@ export class RabbitMqTransport implements MessageTransport {
     for (const link of this.#links) link.open();
   }
 
-  publish(wakeUps: readonly WakeUp[]): Promise<readonly PublishResult[]> {
-    return this.#publisher.publish(wakeUps);
+  async publish(wakeUps: readonly WakeUp[]): Promise<readonly PublishResult[]> {
+    const results = await this.#publisher.publish(wakeUps);
+    this.#repairRoutesOf(wakeUps.filter((_, place) => results[place] === 'unroutable'));
+    return results;
   }
 
   publishEvents(events: readonly StoredEvent[]): Promise<readonly ('sent' | 'unavailable')[]> {
@@ -101,6 +103,14 @@ export class RabbitMqTransport implements MessageTransport {
     this.#trouble.silence();
     await Promise.all([this.#publisher.close(), this.#events.close(), ...this.#consumers.map(({ consumer }) => consumer.close())]);
     await Promise.all(this.#links.map((link) => link.close()));
+  }
+
+  /** What this process consumes has a route, unless somebody removed it: until it is back every wake-up costs a sweep. */
+  #repairRoutesOf(unroutable: readonly WakeUp[]): void {
+    for (const { subscription, consumer } of this.#consumers) {
+      const { direction, keys } = subscription;
+      if (unroutable.some(({ operation, key }) => operation.direction === direction && keys.includes(key))) void consumer.check();
+    }
   }
 
   #checkConsumers(): void {

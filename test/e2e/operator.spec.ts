@@ -24,7 +24,14 @@ import { DataSource } from 'typeorm';
 import { LostAnswers } from './lost-answers';
 import { bootSagaApp, closeApps, freshName, type SagaApp } from './saga-app';
 
-afterEach(closeApps);
+/** Closed after the applications that use it, however the test ends. */
+let answers: LostAnswers | undefined;
+
+afterEach(async () => {
+  await closeApps();
+  await answers?.close();
+  answers = undefined;
+});
 
 const BY = { reason: 'the customer called', actor: 'ann' } as const;
 const HOUR_MS = 3_600_000;
@@ -361,9 +368,10 @@ describe('The history', () => {
 
 describe('An order whose COMMIT was not heard', () => {
   it('is carried out once', async () => {
-    const answers = await LostAnswers.of('nest_saga_apply');
+    const wire = await LostAnswers.of('nest_saga_apply');
+    answers = wire;
     const schema = freshName();
-    const dataSource = new DataSource({ type: 'postgres', url: answers.url });
+    const dataSource = new DataSource({ type: 'postgres', url: wire.url });
     const app = await boot({ store: typeOrmStore({ schema, autoMigrate: true, dataSource }) });
     app.bank.answer = notYet;
     const calls: readonly (readonly [string, (id: string) => Promise<unknown>])[] = [
@@ -377,14 +385,12 @@ describe('An order whose COMMIT was not heard', () => {
       const { id } = await app.sagas.start('s', [run('a', { retry: { attempts: 5 } }), run('b')]);
       await app.signal('operation.failed', ofSaga(id, 0));
       const { length } = await app.sagas.history(id);
-      answers.loseNext();
+      wire.loseNext();
       await call(id);
-      expect(answers.lost).toBe(place + 1);
+      expect(wire.lost).toBe(place + 1);
       const later = (await app.sagas.history(id)).slice(length);
       expect(later.map((entry) => [entry.kind, entry.reason, entry.actor])).toEqual([[kind, BY.reason, BY.actor]]);
     }
-    await app.close();
-    await answers.close();
   });
 });
 

@@ -51,6 +51,20 @@ describe('Dispatcher', () => {
     dispatcher.stop();
   });
 
+  it('works without a broker that confirms nothing, and asks it now and then whether it is back', async () => {
+    const broker = new FakeBroker();
+    broker.answer = 'unavailable';
+    const { dispatcher, here } = dispatcherOver(broker);
+    await dispatcher.send([WAKE_UP]);
+    expect([here.length, broker.sent.length, dispatcher.inFallback]).toEqual([0, 1, true]);
+    await dispatcher.send([WAKE_UP]);
+    expect([here.length, broker.sent.length, dispatcher.inFallback]).toEqual([1, 2, true]);
+    broker.answer = 'sent';
+    await dispatcher.send([WAKE_UP]);
+    expect([here.length, broker.sent.length, dispatcher.inFallback]).toEqual([2, 3, false]);
+    dispatcher.stop();
+  });
+
   it('works without a broker that has blocked its publishers', () => {
     const broker = new FakeBroker();
     broker.state = { connected: true, blocked: true, consuming: [] };

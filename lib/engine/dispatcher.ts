@@ -18,6 +18,9 @@ const TIMER_SLACK_MS = 5;
 export class Dispatcher {
   private readonly timers = new Set<NodeJS.Timeout>();
   private unreachableSince: number | null = null;
+  /** The last publish got no answer: a broker that takes messages and confirms none is as good as down, however connected. */
+  private isSilent = false;
+  private probedAt = -Infinity;
   private stopped = false;
 
   constructor(
@@ -31,7 +34,7 @@ export class Dispatcher {
   /** The broker has been out of reach for so long that waiting for it costs more than claiming here. */
   get inFallback(): boolean {
     const { connected, blocked } = this.transport.status();
-    if (connected && !blocked) this.unreachableSince = null;
+    if (connected && !blocked && !this.isSilent) this.unreachableSince = null;
     else this.unreachableSince ??= performance.now();
     return this.unreachableSince !== null && performance.now() - this.unreachableSince >= this.brokerFallbackMs;
   }
@@ -46,15 +49,31 @@ export class Dispatcher {
   /** @param pauseMs before the next try, when the broker is out of reach: a blip must not cost what the sweeper takes to notice */
   async send(wakeUps: readonly WakeUp[], pauseMs = FIRST_PAUSE_MS): Promise<void> {
     if (this.stopped) return;
-    const travelling = this.inFallback ? wakeUps.filter((wakeUp) => !this.runHere(wakeUp)) : wakeUps;
-    if (travelling.length === 0) return;
-    const results = await this.transport.publish(travelling);
+    if (!this.inFallback) return this.publish(wakeUps, pauseMs);
+    const others = wakeUps.filter((wakeUp) => !this.runHere(wakeUp));
+    if (others.length > 0) await this.publish(others, pauseMs);
+    else await this.probe(wakeUps);
+  }
+
+  private async publish(wakeUps: readonly WakeUp[], pauseMs: number): Promise<void> {
+    const results = await this.transport.publish(wakeUps);
+    this.isSilent = results.every((result) => result === 'unavailable');
     results.forEach((result, place) => {
-      const wakeUp = travelling[place];
+      const wakeUp = wakeUps[place];
       if (wakeUp === undefined) return;
       this.observer.notify({ type: 'wake-up.sent', sagaId: wakeUp.sagaId, operation: wakeUp.operation, result });
       if (result === 'unavailable') this.sendLater(wakeUp, pauseMs, Math.min(pauseMs * 2, LONGEST_PAUSE_MS));
     });
+  }
+
+  /** Now and then one of those that run here is sent as well: a copy more harms nobody, and its confirm says that the broker is back. */
+  private async probe([wakeUp]: readonly WakeUp[]): Promise<void> {
+    const { connected, blocked } = this.transport.status();
+    const now = performance.now();
+    if (wakeUp === undefined || !connected || blocked || now - this.probedAt < this.brokerFallbackMs) return;
+    this.probedAt = now;
+    const [result] = await this.transport.publish([wakeUp]);
+    this.isSilent = result === 'unavailable';
   }
 
   private sendLater(wakeUp: WakeUp, inMs: number, pauseMs = FIRST_PAUSE_MS): void {

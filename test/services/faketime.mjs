@@ -1,12 +1,14 @@
-// Prints the path of libfaketime, which gives a process another clock; nothing where it is missing and cannot be installed.
+// Prints the path of libfaketime, which gives a process another clock; installs it where that is allowed.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { aptInstall, isRootOnDebian } from './apt-install.mjs';
+import { aptInstall, mayAptInstall } from './apt-install.mjs';
 
-if (!find() && isRootOnDebian()) {
-  await aptInstall('libfaketime', { isInstalled: () => find() !== undefined }).catch((error) => console.error(error.message));
+if (!find() && mayAptInstall()) {
+  await aptInstall('libfaketime', { isInstalled: () => find() !== undefined });
 }
-console.log(find() ?? '');
+const library = find();
+if (library === undefined) throw new Error('libfaketime is not installed: apt-get install libfaketime, or what your Linux calls it.');
+console.log(library);
 
 /** `/usr/lib/<machine>/faketime` on Debian, `/usr/lib/faketime` elsewhere. */
 function find() {

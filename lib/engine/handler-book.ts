@@ -30,9 +30,16 @@ export class HandlerBook {
     if (this.works && this.own.length > 0) {
       this.refuseStrangers(stored);
       await this.store.writeHandlers(this.group, this.own);
+      void this.store.rouse(this.missedIn(stored)).catch(() => undefined); // then it only takes longer; and a boot need not wait for it
       this.timer = setInterval(() => void this.confirm(), CONFIRM_EVERY_MS).unref();
     }
     this.learn(stored);
+  }
+
+  /** Handlers that nobody had until now. What waited for them was asked after ever more rarely. */
+  private missedIn(stored: readonly StoredHandler[]): readonly string[] {
+    const isOffered = offeredIn(stored);
+    return this.own.filter(({ direction, key }) => direction !== 'verify' && !isOffered(direction, key)).map(({ key }) => key);
   }
 
   /** Makes way for the next version at once; without this it would be taken for another service for a while. */
@@ -65,9 +72,7 @@ export class HandlerBook {
   private refuseStrangers(stored: readonly StoredHandler[]): void {
     const name = ({ direction, key }: HandlerDeclaration): string => `${DECORATORS[direction]}('${key}')`;
     const mine = new Set(this.own.map(name));
-    const theirs = new Set(
-      stored.filter((row) => row.group === this.group && !row.left && row.unseenMs < NEIGHBOUR_MS).map((row) => name(row.declaration)),
-    );
+    const theirs = new Set(stored.filter((row) => row.group === this.group && isThere(row)).map((row) => name(row.declaration)));
     const onlyMine = [...mine].filter((key) => !theirs.has(key));
     const onlyTheirs = [...theirs].filter((key) => !mine.has(key));
     if (theirs.size === 0 || onlyMine.length === 0 || onlyTheirs.length === 0) return;
@@ -78,8 +83,13 @@ export class HandlerBook {
   }
 }
 
+/** A process has said lately that it has it. */
+function isThere({ left, unseenMs }: StoredHandler): boolean {
+  return !left && unseenMs < NEIGHBOUR_MS;
+}
+
 /** Whether a process that is there has a handler. */
 export function offeredIn(stored: readonly StoredHandler[]): (kind: HandlerKind, key: string) => boolean {
-  const there = stored.filter(({ left, unseenMs }) => !left && unseenMs < NEIGHBOUR_MS).map(({ declaration }) => declaration);
+  const there = stored.filter(isThere).map(({ declaration }) => declaration);
   return (kind, key) => there.some((declaration) => declaration.direction === kind && declaration.key === key);
 }

@@ -83,6 +83,8 @@ export interface SagaStore {
   pauseAction(action: string, by: OrderedBy): Promise<void>;
   /** Ends the pause, if there is one, and makes everything that waits for the action due at once. */
   resumeAction(action: string, by: OrderedBy): Promise<void>;
+  /** Makes everything in active sagas that waits for these handlers due at once: there was nobody who had them for a while. */
+  rouse(keys: readonly string[]): Promise<void>;
   /** The oldest pause first. */
   pausedActions(): Promise<readonly PausedAction[]>;
   /** A saga, and everything that says what happens to it next; null when there is none. */

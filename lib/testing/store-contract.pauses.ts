@@ -78,6 +78,20 @@ export const pauseCases: readonly StoreCase[] = [
     assert.equal((await scenario.find(one)).saga.rev, before);
   }),
 
+  promise('what nobody could claim for long is due at once when somebody comes who has its handler', async ({ store, advance }) => {
+    const scenario = new Scenario(store);
+    const sagaId = await scenario.start(TWO_STEPS);
+    for (let sweeps = 0; sweeps < 5; sweeps++) {
+      await advance(RESEND_MS * 2 ** sweeps);
+      same((await scenario.sweep()).wakeUps.length, 1);
+    }
+    same((await scenario.sweep()).wakeUps, []);
+    await store.rouse(['something.else']);
+    same((await scenario.sweep()).wakeUps, []);
+    await store.rouse(['do.a', 'something.else']);
+    same((await scenario.sweep()).wakeUps, [{ sagaId, operation: action(0), key: 'do.a', resends: 0 }]);
+  }),
+
   promise('an operation between two attempts keeps its time when its action is resumed', async ({ store, advance }) => {
     const scenario = new Scenario(store);
     const sagaId = await scenario.start(TWO_STEPS);

@@ -293,7 +293,11 @@ export class InMemorySagaStore implements SagaStore {
 
   async resumeAction(action: string, _by: OrderedBy): Promise<void> {
     this.pauses.delete(action);
-    for (const record of this.records.values()) rouseRecord(record, action, this.now());
+    await this.rouse([action]);
+  }
+
+  async rouse(keys: readonly string[]): Promise<void> {
+    for (const record of this.records.values()) rouseRecord(record, keys, this.now());
   }
 
   async pausedActions(): Promise<readonly PausedAction[]> {

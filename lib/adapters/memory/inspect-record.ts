@@ -1,3 +1,4 @@
+import { keyOf } from '../../core/draft';
 import { isSettled, operationKey, type Operation, type OperationKey } from '../../core/operation';
 import type { InspectedOperation, InspectedSaga, PausedAction, StoredSaga } from '../../ports/saga-store';
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
@@ -33,11 +34,11 @@ function fromNow(at: number | null, now: number): number | null {
   return at === null ? null : at - now;
 }
 
-/** Makes what waits for an action due at once; what has a time of its own keeps it. */
-export function rouseRecord(record: SagaRecord, action: string, now: number): void {
+/** Makes what waits for these handlers due at once; what has a time of its own keeps it. */
+export function rouseRecord(record: SagaRecord, keys: readonly string[], now: number): void {
   for (const operation of record.saga.operations.values()) {
-    if (operation.direction !== 'action' || record.plan.steps[operation.step]?.action !== action) continue;
     if (operation.state !== 'started' && operation.state !== 'retrying') continue;
+    if (!keys.includes(keyOf(record.plan, operation))) continue;
     const { dueAt, sendAt } = timesOf(record, operation);
     const earliest = Math.max(now, dueAt ?? now);
     if (sendAt !== null && sendAt > earliest) setTimes(record, operation, { sendAt: earliest, resends: 0 });

@@ -221,7 +221,11 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async resumeAction(action: string, by: OrderedBy): Promise<void> {
     await this.query(resumeStatement(this.schema, action, by));
-    await rouse((seq) => this.query<RouseRow>(rouseStatement(this.schema, action, seq)));
+    await this.rouse([action]);
+  }
+
+  async rouse(keys: readonly string[]): Promise<void> {
+    if (keys.length > 0) await rouse((seq) => this.query<RouseRow>(rouseStatement(this.schema, keys, seq)));
   }
 
   async pausedActions(): Promise<readonly PausedAction[]> {

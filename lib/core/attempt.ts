@@ -42,8 +42,8 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
     case 'verified':
       return verified(plan, saga, operation, event);
     case 'failed': {
-      const mayHaveHappened = event.outcome === 'unknown' && policyOf(plan, operation).transactional !== true;
-      const failed = { ...operation, error: event.error, hadUnknown: operation.hadUnknown || mayHaveHappened };
+      // Of a transactional attempt its worker says so only when the handler went behind the back of its transaction.
+      const failed = { ...operation, error: event.error, hadUnknown: operation.hadUnknown || event.outcome === 'unknown' };
       return retryOrSettle(plan, saga, failed, event);
     }
     case 'lost':

@@ -49,6 +49,7 @@ export class AttemptRunner {
     const elapsed = stopwatch(claim);
     if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call));
     if (this.transactional.isFor(claim)) return this.transactional.run(attempt, call, slots, elapsed);
+    if (policyOf(claim.basis.plan, claim.operation).transactional === true) return this.reporter.report(claim, noTransaction(claim));
     this.heartbeats.add(attempt);
     try {
       const handler = this.invoke(claim, call);
@@ -127,4 +128,11 @@ export class AttemptRunner {
     const error = { code: 'SAGA_REFERENCE', message: `the input at "${at}" refers to "${path}" in ${source}, which does not exist` };
     return { type: 'failed', ...reportOn(claim), error, outcome: 'failed', retryable: false, retryAfterMs: undefined, seed: 0 };
   }
+}
+
+/** The rules of its saga trust in a transaction that this process's handler does not have: left to one whose handler has. */
+function noTransaction(claim: Claim): Report {
+  const key = keyOf(claim.basis.plan, claim.operation);
+  const message = `the saga was started with a transactional handler for "${key}", and this process has another; give that one a new key`;
+  return { type: 'lost', ...reportOn(claim), error: { code: 'SAGA_TRANSACTION', message }, seed: Math.random() };
 }

@@ -63,6 +63,8 @@ export class Dispatcher {
       if (wakeUp === undefined) return;
       this.observer.notify({ type: 'wake-up.sent', sagaId: wakeUp.sagaId, operation: wakeUp.operation, result });
       if (result === 'unavailable') this.sendLater(wakeUp, pauseMs, Math.min(pauseMs * 2, LONGEST_PAUSE_MS));
+      // Nobody has declared the queue yet, as in a process that starts a saga while it boots; or somebody has deleted it.
+      if (result === 'unroutable') this.runHere(wakeUp);
     });
   }
 

@@ -100,6 +100,13 @@ class World {
     this.saga = this.start.saga;
   }
 
+  /** What a transactional attempt did not finish has not happened: its worker never says `unknown`. */
+  private wordOf(running: Operation, how: Parameters<typeof wordOf>[1], dice: Dice): SagaEvent {
+    const word = wordOf(running, how, dice);
+    const isSure = word.type === 'failed' && policyOf(this.plan, running).transactional === true;
+    return isSure ? { ...word, outcome: 'failed' } : word;
+  }
+
   move(move: Move, claimId: string): void {
     const dice = new Dice(move);
     // What comes after the end is rare, and the most delicate.
@@ -124,14 +131,14 @@ class World {
         const running = dice.of(operations.filter(isRunning));
         if (running === undefined) return;
         if (dice.is(5)) this.saga = withOperations(this.saga, [{ ...running, timedOut: true }]);
-        const word = wordOf(running, kind === 'complete' ? 'completed' : dice.of(ENDS), dice);
+        const word = this.wordOf(running, kind === 'complete' ? 'completed' : dice.of(ENDS), dice);
         // Nobody says two things of one attempt.
         if (word.type === 'lease-expired' || this.held.has(running.claimId ?? '')) this.happens(word, true);
         return;
       }
       case 'hold': {
         const running = dice.of(operations.filter(isRunning));
-        const word = running && wordOf(running, dice.is(2) ? 'completed' : dice.of(WORDS), dice);
+        const word = running && this.wordOf(running, dice.is(2) ? 'completed' : dice.of(WORDS), dice);
         if (word === undefined || !('claimId' in word) || !this.held.delete(word.claimId)) return;
         this.underWay.push(word);
         return;

@@ -7,6 +7,7 @@ import pg from 'pg';
 import { makeBooks, readBooks } from './books.mjs';
 import { ChaosCluster, QUEUES, SCHEMA } from './chaos-cluster.mjs';
 import { drain } from './chaos-drain.mjs';
+import { checkEvents, EventLedger } from './event-ledger.mjs';
 import { ChaosFaults } from './chaos-faults.mjs';
 import { startChaosServices } from './chaos-services.mjs';
 import { ChaosStarts } from './chaos-starts.mjs';
@@ -34,6 +35,8 @@ const database = new pg.Pool({ connectionString: services.env.DATABASE_URL, max:
 database.on('error', () => undefined);
 const cluster = new ChaosCluster(services, Number(values.workers));
 await makeBooks(database, SCHEMA);
+const events = new EventLedger({ url: services.env.AMQP_URL, exchange: `${QUEUES.exchange}.events`, queue: `${QUEUES.exchange}.heard` });
+await events.open();
 await cluster.open();
 
 const starts = new ChaosStarts(cluster, seeded(seed), Number(values.rate));
@@ -54,9 +57,17 @@ await Promise.all(everything);
 await watch.look();
 
 const sagas = await readSagas(database, SCHEMA);
-const ledger = [...(await services.effects.ledger()), ...(await readBooks(database, SCHEMA))];
+const books = await readBooks(database, SCHEMA);
+const ledger = [...(await services.effects.ledger()), ...books];
+const announced = await events.heard(database, SCHEMA);
 const memory = await Promise.all(cluster.workers.map((worker) => worker.call('memory').catch(() => 0)));
 const problems = judge({ starts, sagas, ledger, cluster, watch, faults });
+problems.push(
+  ...checkEvents(
+    announced,
+    books.map(({ id }) => id),
+  ),
+);
 const sticking = new Set(
   [...starts.sagas.values()].filter(({ plan }) => plan.sticks).flatMap(({ answers }) => answers.map(({ id }) => id)),
 );
@@ -70,7 +81,13 @@ process.exit(problems.length > 0 ? 1 : 0);
 
 function report() {
   console.log(`done to the system: ${JSON.stringify(faults.counts)}`);
-  console.log(JSON.stringify(summary({ starts, sagas, ledger, shim, watch }), null, 1));
+  console.log(
+    JSON.stringify(
+      { ...summary({ starts, sagas, ledger, shim, watch }), events: { committed: books.length, heard: announced.heard.length } },
+      null,
+      1,
+    ),
+  );
   console.log(
     `drained in ${drained.drainedMs} ms (bound ${DRAIN_MS}), stuck until a person came: ${drained.stuck.length}, left over: ${drained.left.length}`,
   );

@@ -8,12 +8,12 @@ export const PROMISES = {
   P3: 'every step under one stable key; unknown outcomes are undone',
   P4: 'undone in reverse order, never a false `compensated`',
   P5: 'terminal states never change, history has no gap',
+  P6: 'an event is announced if and only if its transaction committed',
   P7: 'lost, doubled and late messages change nothing',
   P8: 'database down or broker down is not process down',
 };
 export const NOT_COVERED = {
   'P4 in part': 'a participant that ignores idempotency keys is no part of this run: nothing saves it from a frozen worker',
-  P6: 'the outbox for users’ events is not there yet',
   'P1 in part': 'start({ manager }) and keys after delete are not part of this run',
   'P7 in part': 'application clocks are not shifted',
   'P8 in part': 'memory is printed, not judged: a minute is no soak',

@@ -1,6 +1,7 @@
 // The handlers of every worker: `do.N` and `undo.N` do nothing but call the effect server under their idempotency keys; `do.tx` and
-// `undo.tx` write into a table of the application, in the transaction of their saga.
+// `undo.tx` write into a table of the application, in the transaction of their saga, and announce that there.
 // `brittle` gives its undo up after three attempts, so that there is something to be stuck.
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Compensate, SagaStep, StepError } from 'nest-saga';
 import { verdictOn } from './behaviour.mjs';
@@ -12,8 +13,11 @@ const FAST = { backoff: 'fixed', baseMs: 30, maxMs: 30 };
 const PATIENT = { attempts: 60, ...FAST };
 const TIMEOUT_MS = 20_000;
 
-/** A provider class with all handlers. `url`: of the effect server; `schema`: of the sagas, whose name the books begin with. */
-export function handlersClass(url, schema) {
+/**
+ * A provider class with all handlers. `url`: of the effect server; `schema`: of the sagas, whose name the books begin with; `announce`:
+ * publishes an event in the transaction of a manager.
+ */
+export function handlersClass(url, schema, announce) {
   class Handlers {}
   for (const kind of KINDS) {
     define(Handlers, `do${kind}`, (input, ctx) => act(url, input, ctx), SagaStep(`do.${kind}`, { timeoutMs: TIMEOUT_MS, retry: PATIENT }));
@@ -22,8 +26,13 @@ export function handlersClass(url, schema) {
     define(Handlers, `undo${kind}`, (output, ctx) => undo(url, output, ctx), compensate);
   }
   const own = { transactional: true, timeoutMs: TIMEOUT_MS, retry: PATIENT };
-  define(Handlers, 'doTx', (input, ctx) => actInside(schema, input, ctx), SagaStep('do.tx', own));
-  define(Handlers, 'undoTx', (output, ctx) => undoInside(schema, output, ctx), Compensate('undo.tx', { for: 'do.tx', ...own }));
+  define(Handlers, 'doTx', (input, ctx) => actInside({ schema, announce }, input, ctx), SagaStep('do.tx', own));
+  define(
+    Handlers,
+    'undoTx',
+    (output, ctx) => undoInside({ schema, announce }, output, ctx),
+    Compensate('undo.tx', { for: 'do.tx', ...own }),
+  );
   return Handlers;
 }
 
@@ -39,20 +48,22 @@ async function undo(url, output, ctx) {
   await ask(`${url}/undo`, { ...about(ctx), actionKey, outcome, round, output: output ?? null, behave: ctx.input?.undo });
 }
 
-async function actInside(schema, input, ctx) {
-  await inside(schema, { ...about(ctx), kind: 'do', result: 'applied' }, input?.do, ctx);
+async function actInside(own, input, ctx) {
+  await inside(own, { ...about(ctx), kind: 'do', result: 'applied' }, input?.do, ctx);
   return { key: ctx.idempotencyKey };
 }
 
-async function undoInside(schema, output, ctx) {
+async function undoInside(own, output, ctx) {
   const { actionIdempotencyKey: actionKey, outcome, round } = ctx;
   const entry = { ...about(ctx), kind: 'undo', result: 'undone', actionKey, outcome, round, output: output ?? null };
-  await inside(schema, entry, ctx.input?.undo, ctx);
+  await inside(own, entry, ctx.input?.undo, ctx);
 }
 
-/** It fails after it has written: what it wrote must not be there. */
-async function inside(schema, entry, behave, { attempt, manager }) {
+/** It fails after it has written and announced: neither must be heard of. */
+async function inside({ schema, announce }, what, behave, { attempt, manager }) {
+  const entry = { ...what, id: randomUUID() };
   await book(manager, schema, entry);
+  await announce(manager, entry);
   const { fails, slowMs, loses } = verdictOn(behave, attempt);
   if (slowMs > 0) await pause(slowMs);
   if (loses) throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });

@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import '@golevelup/nestjs-rabbitmq';
 import 'pg';
-import { rabbitMqTransport, SagaModule, SagaService, typeOrmStore } from 'nest-saga';
+import { rabbitMqTransport, SagaEvents, SagaModule, SagaService, typeOrmStore } from 'nest-saga';
 import { withFaultPoints, withTransportFaultPoints } from 'nest-saga/testing';
 import { handlersClass } from './handlers.mjs';
 
@@ -18,7 +18,11 @@ let reached = [];
 
 const commands = {
   async boot({ databaseUrl, amqpUrl, effectsUrl, schema, queues, times, autoStart = true, dieAt }) {
-    const Handlers = handlersClass(effectsUrl, schema);
+    // Handlers may run before the application has said that it is there.
+    let isThere;
+    const there = new Promise((resolve) => (isThere = resolve));
+    const announce = async (manager, { id, key }) => (await there).get(SagaEvents).publish('booked', { id }, { key, manager });
+    const Handlers = handlersClass(effectsUrl, schema, announce);
     const reach = faultPoint(dieAt);
     class Worker {}
     Module({
@@ -35,6 +39,7 @@ const commands = {
       providers: [Handlers],
     })(Worker);
     app = await NestFactory.createApplicationContext(Worker, { logger: false, abortOnError: false });
+    isThere(app);
   },
   async run() {
     await app.get(SagaService).run();

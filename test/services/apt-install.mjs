@@ -38,7 +38,7 @@ export async function aptInstall(name, { isInstalled }) {
 }
 
 /** Otherwise nothing can be installed, or must not be without asking. */
-export function isRootOnDebian() {
+function isRootOnDebian() {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return false;
   return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
 }

@@ -1,5 +1,6 @@
 import { applyCases } from './store-contract.apply';
 import { claimCases } from './store-contract.claim';
+import { guardCases } from './store-contract.guard';
 import type { StoreFixture } from './store-contract.fixture';
 import type { ContractCase } from './contract-case';
 import { outboxCases } from './store-contract.outbox';
@@ -23,6 +24,7 @@ export function storeContract(): readonly ContractCase<StoreFixture>[] {
   return [
     ...startCases,
     ...claimCases,
+    ...guardCases,
     ...applyCases,
     ...sweepCases,
     ...queryCases,

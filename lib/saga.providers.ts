@@ -10,10 +10,13 @@ import { HandlerRegistry } from './discovery/handler-registry';
 import { transactionProblems } from './discovery/transaction-problems';
 import { MethodCaller } from './discovery/method-caller';
 import { SagaExplorer, type Discovered } from './discovery/saga.explorer';
+import { catalogOf } from './core/handler-declaration';
+import { isValidName } from './core/names';
+import { compilePlan, type PlanDefaults } from './core/plan-compiler';
 import { ObserverFan } from './engine/observer-fan';
 import { SagaEngine } from './engine/saga-engine';
 import { SagaRepository } from './engine/saga-repository';
-import { SagaConfigurationError } from './errors';
+import { SagaConfigurationError, SagaPlanError } from './errors';
 import { getSagaEventsToken, getSagaOperatorToken, getSagaRepositoryToken, getSagaServiceToken } from './inject-saga.decorator';
 import { definitionProblems } from './options/definition-problems';
 import type { EngineOptions } from './options/engine-options';
@@ -57,6 +60,7 @@ export class SagaAssembler {
       ...definitionProblems('store', store, environment),
       ...definitionProblems('transport', transport, environment),
       ...discovered.problems,
+      ...planProblems(discovered, resolved.engine.plan),
     ];
     if (problems.length > 0) throw new SagaConfigurationError(problems);
 
@@ -104,6 +108,20 @@ export class SagaAssembler {
       },
     };
   }
+}
+
+/** Plans that are classes are known at boot, all but the handlers that other processes have. */
+function planProblems({ definitions, handlers }: Discovered, defaults: PlanDefaults): readonly string[] {
+  const catalog = catalogOf(handlers.map(({ declaration }) => declaration));
+  return [...definitions.values()].flatMap(({ name, steps }) => {
+    try {
+      if (isValidName(name) && steps.length > 0) compilePlan(name, steps, catalog, { ...defaults, unknownKeys: 'warn' });
+      return []; // what is wrong with the class itself has been said
+    } catch (error) {
+      if (error instanceof SagaPlanError) return error.problems.map((problem) => `saga "${name}": ${problem}`);
+      throw error;
+    }
+  });
 }
 
 /** Two engines of one name would share their tables and queues, and each would have the handlers of both. */

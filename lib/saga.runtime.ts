@@ -35,7 +35,7 @@ export class SagaRuntime {
     if (definition !== undefined) return definition;
     if (this.assembled === undefined) throw new SagaClosedError('start a saga');
     throw new SagaPlanError(type.name, [
-      `${type.name} is no saga of this module: decorate it with @SagaDefinition({ name }) and add it to the providers of a module`,
+      `${type.name} is no saga of this module: add it to the providers of a module, with @SagaDefinition({ name }) on it`,
     ]);
   }
 }

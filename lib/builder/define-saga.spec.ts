@@ -70,16 +70,14 @@ describe('defineSaga', () => {
     ['spread', () => created().step('b', { action: 'x', input: ({ outputs }) => ({ ...outputs.create }) })],
   ])('refuses a value that does not exist yet to be %s', (_what, use) => {
     expect(use).toThrow(SagaPlanError);
-    expect(use).toThrow(/does not exist yet when the saga is defined/);
+    expect(use).toThrow(/step "b".*does not exist yet when the saga is defined/);
   });
 
   it('says which step it was whose function threw', () => {
     const broken = (): unknown => {
       throw new Error('boom');
     };
-    expect(() => defineSaga('s').step('a', { action: 'x', input: broken })).toThrow(
-      'step "a": the function that makes its input threw: boom',
-    );
+    expect(() => defineSaga('s').step('a', { action: 'x', input: broken })).toThrow('step "a": its input cannot be made: boom');
   });
 
   it('knows inputs and outputs of the handlers that the application lists', () => {

@@ -114,13 +114,12 @@ function specOf<Context, Outputs, Key extends string>(saga: string, name: string
 }
 
 function recordedInput(saga: string, step: string, make: unknown): unknown {
-  const recorder = new Recorder(saga);
+  const recorder = new Recorder();
   const outputs = new Proxy({}, { get: (_, key) => (typeof key === 'string' ? recorder.output(key) : undefined) });
   try {
     return recorder.recorded((make as (from: object) => unknown)({ outputs, context: recorder.context() }));
   } catch (error) {
-    if (error instanceof SagaPlanError) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    throw new SagaPlanError(saga, [`step "${step}": the function that makes its input threw: ${why}`]);
+    throw new SagaPlanError(saga, [`step "${step}": its input cannot be made: ${why}`]);
   }
 }

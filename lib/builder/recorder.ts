@@ -1,11 +1,8 @@
-import { SagaPlanError } from '../errors';
 import { contextRef, ref, type Reference } from '../core/reference';
 
 /** Stands for a value that does not exist yet, and remembers which of its properties was asked for. */
 export class Recorder {
   private readonly references = new WeakMap<object, Reference>();
-
-  constructor(private readonly saga: string) {}
 
   /** The output of a step. */
   output(step: string): unknown {
@@ -30,9 +27,9 @@ export class Recorder {
   private stand(reference: Reference): object {
     const refuse = (what: string): never => {
       const source = reference.source.kind === 'output' ? `the output of "${reference.source.step}"` : 'the context';
-      throw new SagaPlanError(this.saga, [
+      throw new TypeError(
         `${source} does not exist yet when the saga is defined, so it cannot be ${what}; take it whole or by its properties, and compute in the step`,
-      ]);
+      );
     };
     const standIn = new Proxy(Object.create(null) as object, {
       get: (_, key) => (typeof key === 'symbol' ? refuse('computed with') : this.stand(step(reference, key))),

@@ -38,7 +38,17 @@ export class ActionPauses {
     if (paused.some((pause) => pause.action === action)) return;
     const catalog = await this.book.catalogWith(typeof action === 'string' ? [action] : [], []);
     if (typeof action === 'string' && catalog.find('action', action) !== undefined) return;
+    if (typeof action === 'string' && catalog.find('undo', action) !== undefined)
+      throw new SagaInputError(
+        'action',
+        '',
+        `${quoted(action)} is a compensation, and only actions can be paused: a rollback must not wait`,
+      );
     const guess = typeof action === 'string' ? didYouMean(action.slice(0, 128), catalog.keys('action')) : '';
-    throw new SagaInputError('action', '', `no process has ever had @SagaStep(${quoted(action)})${guess}`);
+    throw new SagaInputError(
+      'action',
+      '',
+      typeof action === 'string' ? `no process has ever had @SagaStep(${quoted(action)})${guess}` : 'must be the key of an action',
+    );
   }
 }

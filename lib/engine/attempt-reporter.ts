@@ -54,6 +54,14 @@ export function reportOn(claim: Claim): Pick<CompletedEvent, 'operation' | 'fenc
   return { operation: { step, direction, round }, fence, claimId: claim.claimId };
 }
 
-function aboutOf(claim: Claim): { readonly sagaId: string; readonly operation: CompletedEvent['operation']; readonly key: string } {
-  return { sagaId: claim.sagaId, operation: reportOn(claim).operation, key: keyOf(claim.basis.plan, claim.operation) };
+interface About {
+  readonly sagaId: string;
+  readonly step: string;
+  readonly operation: CompletedEvent['operation'];
+  readonly key: string;
+}
+
+function aboutOf(claim: Claim): About {
+  const step = claim.basis.plan.steps[claim.operation.step]?.name ?? '';
+  return { sagaId: claim.sagaId, step, operation: reportOn(claim).operation, key: keyOf(claim.basis.plan, claim.operation) };
 }

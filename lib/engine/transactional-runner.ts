@@ -79,7 +79,8 @@ export class TransactionalRunner {
       graceMs,
       abandon: abandon.signal,
       work: (manager: unknown) => ran.once(manager),
-      onStray: (error: Error) => this.observer.notify({ type: 'engine.trouble', where: `transaction of "${ran.key}"`, error }),
+      onStray: (error: Error) =>
+        this.observer.notify({ type: 'engine.trouble', where: `transaction of "${ran.key}" in saga ${claim.sagaId}`, error }),
     };
     try {
       return await this.store.transact(request, transition);

@@ -17,7 +17,7 @@ export function foundIn(answer: unknown, key: string, limits: JsonLimits): Found
   if (outcome === 'done') return done(output, key, limits);
   if (outcome !== 'not-done' && outcome !== 'unknown')
     return unreadable(key, `its outcome is ${typeof outcome === 'string' ? quoted(outcome) : kindOf(outcome)}`);
-  return output === undefined ? { kind: outcome } : unreadable(key, `an answer '${outcome}' has no output`);
+  return output === undefined ? { kind: outcome } : unreadable(key, `an answer '${outcome}' must not have an output`);
 }
 
 function done(output: unknown, key: string, limits: JsonLimits): Found {

@@ -9,7 +9,7 @@ export class SagaInputError extends SagaError {
     readonly path: string,
     readonly reason: string,
   ) {
-    super(`${problem} at "${printable(path)}": ${reason}`);
+    super(`${problem}${path === '' ? '' : ` at "${printable(path)}"`}: ${reason}`);
   }
 }
 

@@ -22,6 +22,8 @@ export type SagaSignal =
   | {
       readonly type: 'operation.failed';
       readonly sagaId: string;
+      /** Name of the step. */
+      readonly step: string;
       readonly operation: OperationRef;
       readonly key: string;
       readonly code: string;
@@ -39,6 +41,8 @@ export type SagaSignal =
   | {
       readonly type: 'operation.lost';
       readonly sagaId: string;
+      /** Name of the step. */
+      readonly step: string;
       readonly operation: OperationRef;
       readonly key: string;
       readonly why: 'lease' | 'stale' | 'timeout';

@@ -92,7 +92,7 @@ describe('Options of SagaService that nobody would read', () => {
 
   it('and a context that is no object', async () => {
     const { sagas, repository } = await boot();
-    await expect(sagas.start('s', RUN, 'context' as never)).rejects.toThrow(/^context at "": must be an object/);
+    await expect(sagas.start('s', RUN, 'context' as never)).rejects.toThrow(/^context: must be an object/);
     await expect(repository.saveSaga('s', RUN, 5)).rejects.toThrow(SagaInputError);
   });
 });

@@ -472,6 +472,6 @@ describe('@SagaDefinition', () => {
 
   it('says what to do when the class is not known', async () => {
     const { sagas } = await bootSagaApp({ options: memory() });
-    await expect(sagas.start(OrderSaga, { amount: 1 })).rejects.toThrow(/decorate it with @SagaDefinition/);
+    await expect(sagas.start(OrderSaga, { amount: 1 })).rejects.toThrow(/add it to the providers of a module/);
   });
 });

@@ -25,11 +25,11 @@ export class NestLogObserver implements SagaObserver {
         return;
       case 'operation.failed': {
         const next = signal.willRetry ? 'will be tried again' : 'was the last attempt';
-        this.logger.warn(`${whatOf(signal)} of saga ${signal.sagaId} failed and ${next}: ${signal.code} ${oneLine(signal.message)}`);
+        this.logger.warn(`${whatOf(signal)} in saga ${signal.sagaId} failed and ${next}: ${signal.code} ${oneLine(signal.message)}`);
         return;
       }
       case 'operation.lost':
-        this.logger.warn(`${whatOf(signal)} of saga ${signal.sagaId} ended without a report that counts (${signal.why})`);
+        this.logger.warn(`${whatOf(signal)} in saga ${signal.sagaId} ended without a report that counts (${signal.why})`);
         return;
       case 'message.quarantined':
         this.logger.warn(`a message from ${signal.source} is no wake-up and was quarantined: ${oneLine(signal.reason)}`);
@@ -51,8 +51,8 @@ export class NestLogObserver implements SagaObserver {
 }
 
 /** An action and its undo may have the same key. */
-function whatOf({ operation, key }: { readonly operation: OperationRef; readonly key: string }): string {
-  return operation.direction === 'undo' ? `the compensation ${key}` : key;
+function whatOf({ operation, key, step }: { readonly operation: OperationRef; readonly key: string; readonly step: string }): string {
+  return `${operation.direction === 'undo' ? 'the compensation ' : ''}${key} of step "${step}"`;
 }
 
 function remedyFor(where: string): string {

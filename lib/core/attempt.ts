@@ -47,7 +47,7 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
       return retryOrSettle(plan, saga, failed, event);
     }
     case 'lost':
-      return lost(plan, saga, { ...operation, error: event.error, blamed: operation.blamed + 1 }, event.seed);
+      return saidLost(plan, saga, operation, event);
     case 'lease-expired':
       return leaseExpired(plan, saga, operation, event);
   }
@@ -83,14 +83,18 @@ function leaseExpired(plan: Plan, saga: SagaValue, operation: Operation, event: 
   const error = { code: 'WORKER_LOST', message: `the process that ran it stopped reporting (${operation.losses + 1} so far)` };
   // Beside others it may have been one of them that ended the process.
   const blamed = operation.blamed + (operation.alone ? 1 : 0);
-  return lost(plan, saga, { ...taken, error, blamed }, null);
+  return startAgainWithin(plan, saga, { ...taken, error, losses: operation.losses + 1, blamed }, 0); // the lease was pause enough
 }
 
-/** @param seed of the pause before the next attempt; null: none, the lease was pause enough */
-function lost(plan: Plan, saga: SagaValue, operation: Operation, seed: number | null): Draft {
-  const counted = { ...operation, losses: operation.losses + 1 };
-  if (counted.blamed >= policyOf(plan, operation).losses) return giveUp(plan, saga, counted);
-  return startAgain(plan, saga, counted, seed === null ? 0 : lossDelayMs(counted.losses, seed));
+/** Its process lives and says that the attempt came to nothing. So it does not count, and the operation is no suspect. */
+function saidLost(plan: Plan, saga: SagaValue, operation: Operation, { error, seed }: LostEvent): Draft {
+  const blamed = operation.blamed + 1;
+  return startAgainWithin(plan, saga, { ...operation, error, claims: operation.claims - 1, blamed }, lossDelayMs(blamed, seed));
+}
+
+/** Another attempt, within the budget of those that ended by no word of the handler. */
+function startAgainWithin(plan: Plan, saga: SagaValue, operation: Operation, inMs: number): Draft {
+  return operation.blamed >= policyOf(plan, operation).losses ? giveUp(plan, saga, operation) : startAgain(plan, saga, operation, inMs);
 }
 
 type RetryWish = Pick<FailedEvent, 'retryable' | 'retryAfterMs' | 'elapsedMs' | 'seed'>;

@@ -337,6 +337,25 @@ describe('a worker that is lost', () => {
   });
 });
 
+describe('an attempt whose process says that it came to nothing', () => {
+  const FAILURE = { code: 'POOL', message: 'no connection' };
+
+  it('costs the operation neither an attempt nor its good name', () => {
+    const story = new Story(planOf({})).claim('a');
+    story.happens({ type: 'lost', ...story.running('a'), error: FAILURE, seed: 0.5 });
+    expect(story.operation('a')).toMatchObject({ state: 'retrying', claims: 0, losses: 0, blamed: 1, hadUnknown: false, error: FAILURE });
+  });
+
+  it('is tried again within its budget, and then the operation fails', () => {
+    const story = new Story(planOf({}));
+    for (let times = 0; times < POLICY.losses; times++) {
+      story.claim('a');
+      story.happens({ type: 'lost', ...story.running('a'), error: FAILURE, seed: 0 });
+    }
+    expect(story.operation('a')).toMatchObject({ state: 'failed', blamed: POLICY.losses });
+  });
+});
+
 describe('what changes nothing', () => {
   it.each(['completed', 'compensated', 'failed'] as const)('any event on a saga that is %s', (state) => {
     const story = new Story(planOf({}));

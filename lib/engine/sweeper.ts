@@ -14,7 +14,7 @@ const MOST_HURRIES = 10_000;
 const HURRY_SLACK_MS = 20;
 /** While the broker is out of reach new work is looked for this often. */
 const FALLBACK_POLL_MS = 500;
-/** A full batch means that more is due; the pause caps what one process sends. */
+/** More is due; the pause caps what one process sends, and what it asks when others hold all that it finds. */
 const FULL_BATCH_PAUSE_MS = 50;
 
 export interface SweepTimes {
@@ -83,7 +83,7 @@ export class Sweeper {
     await this.deal(found);
     const { wakeUps, expired, deadlines } = found;
     this.observer.notify({ type: 'sweep.done', wakeUps: wakeUps.length, expired: expired.length, deadlines: deadlines.length });
-    if (wakeUps.length + expired.length + deadlines.length >= BATCH) return FULL_BATCH_PAUSE_MS;
+    if (found.nextInMs === 0 || wakeUps.length + expired.length + deadlines.length >= BATCH) return FULL_BATCH_PAUSE_MS;
     const longest = this.dispatcher.inFallback ? Math.min(FALLBACK_POLL_MS, sweepMs) : sweepMs;
     return Math.min(found.nextInMs ?? longest, longest);
   }

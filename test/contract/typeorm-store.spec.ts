@@ -463,6 +463,22 @@ describe('when a saga changes between the snapshot of a statement and its lock',
     });
   });
 
+  it('a sweep does not push back what somebody has made due meanwhile', async () => {
+    await within(async ({ app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(TWO_STEPS);
+      // It is looked at for another reason while its wake-up is far away.
+      await app.query(`UPDATE "${schema}".operations SET send_at = clock_timestamp() + interval '1 hour' WHERE state = 'started'`);
+      await app.query(`UPDATE "${schema}".sagas SET wake_at = clock_timestamp()`);
+      const { text, values } = slowly(sweepStatement(schema, { limit: 10, graceMs: 0, resendMs: 1_000, resendMaxMs: 1_000 }));
+      const late: Promise<unknown> = app.query(text, [...values]);
+      await untilWaiting(app, schema, 'PgSleep');
+      await store.rouse(['do.a']);
+      await late;
+      expect((await scenario.sweep()).wakeUps.map((wakeUp) => wakeUp.sagaId)).toEqual([sagaId]);
+    });
+  });
+
   it('of two sweeps only one finds it', async () => {
     await within(async ({ advance, app, schema, store }) => {
       const scenario = new Scenario(store);

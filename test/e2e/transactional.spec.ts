@@ -416,6 +416,24 @@ describe('A transactional step whose database fails it', () => {
     expect(app.ledger.runs).toBe(1);
   });
 
+  it('does not wait for its process to be idle when its connection broke twice, because no process died', async () => {
+    const app = await ledgerApp();
+    let release: () => void = () => undefined;
+    const neighbour = new Promise<void>((resolve) => (release = resolve));
+    app.ledger.work = async (ctx) => {
+      if (ctx.saga.name === 'neighbour') return neighbour;
+      const [backend] = await ctx.manager.query<{ pid: number }[]>('SELECT pg_backend_pid() AS pid');
+      if (app.ledger.runs <= 3) await app.database.query('SELECT pg_terminate_backend($1)', [backend?.pid]);
+      return app.ledger.book(ctx);
+    };
+    const { id } = await app.sagas.start('neighbour', BOOK);
+    await app.signal('operation.claimed', ({ sagaId }) => sagaId === id);
+    expect((await ended(app)).state).toBe('completed');
+    expect(app.ledger.runs).toBe(4);
+    release();
+    expect((await app.sagas.waitFor(id)).state).toBe('completed');
+  });
+
   it('is failed, never unknown, when that goes on and on', async () => {
     const app = await ledgerApp({ options: { defaults: { infrastructureBudget: 2 } } });
     app.ledger.work = async (ctx) => {

@@ -205,8 +205,7 @@ export const laws: readonly Law[] = [
       const was = before.operations.get(key);
       if (was === undefined || operation.claims === 0 || !('operation' in event) || operationKey(event.operation) !== key) continue;
       const expired = event.type === 'lease-expired' && !was.timedOut;
-      const isLost = expired || event.type === 'lost';
-      assert.equal(operation.losses, was.losses + (isLost ? 1 : 0), `losses of ${key}`);
+      assert.equal(operation.losses, was.losses + (expired ? 1 : 0), `losses of ${key}`);
       assert.equal(operation.blamed, was.blamed + ((expired && was.alone) || event.type === 'lost' ? 1 : 0), `blamed losses of ${key}`);
     }
   }),

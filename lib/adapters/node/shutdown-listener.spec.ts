@@ -36,7 +36,26 @@ describe('the shutdown listener', () => {
     listening(source);
     source.emit('SIGTERM', 'SIGTERM');
     expect(source.sent).toEqual([]);
-    expect(source.listenerCount('SIGTERM')).toBe(2);
+    expect(source.listenerCount('SIGTERM')).toBe(1);
+  });
+
+  it('takes a listener that hears one signal only for the application all the same', () => {
+    const source = new Source();
+    const heard: string[] = [];
+    source.once('SIGTERM', () => heard.push('the application'));
+    const { told } = listening(source);
+    source.emit('SIGTERM', 'SIGTERM');
+    expect([heard, told]).toEqual([['the application'], ['told']]);
+    expect(source.sent).toEqual([]);
+  });
+
+  it('is out of the way of those that end the process when nobody but them listens', () => {
+    const source = new Source();
+    let others = -1;
+    source.on('SIGTERM', () => (others = source.listenerCount('SIGTERM') - 1));
+    listening(source);
+    source.emit('SIGTERM', 'SIGTERM');
+    expect(others).toBe(0);
   });
 
   it('does not save a process to which nobody else listens from its signal', () => {

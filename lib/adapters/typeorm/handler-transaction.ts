@@ -1,6 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import type { TransactRequest } from '../../ports/saga-store';
-import { SagaDatabaseError, isConnectionLost, redacted } from './database.error';
+import { SagaDatabaseError, isConflict, isConnectionLost, redacted } from './database.error';
 import { GuardedRunner } from './guarded-runner';
 import { OWN_TYPES, type Sql, type Statement } from './sql';
 import type { PgClient, PgResult, PostgresRunner } from './vendor';
@@ -9,7 +9,10 @@ import type { PgClient, PgResult, PostgresRunner } from './vendor';
 const ANSWER_MS = 15_000;
 const LONGEST_TIMEOUT_MS = 2_147_483_647;
 
-export type HandlerTransactionOptions = Pick<TransactRequest, 'isolation' | 'timeoutMs' | 'graceMs' | 'abandon' | 'onStray'>;
+export type HandlerTransactionOptions = Pick<TransactRequest, 'isolation' | 'timeoutMs' | 'graceMs' | 'abandon' | 'onStray'> & {
+  /** Runs before all else, so that what it locks is as new as the snapshot. A conflict of it is one of the beginning. */
+  readonly first?: Statement | null;
+};
 
 /** A transaction on one connection of the application's pool: first the handler's, then, for the last statement, the engine's. */
 export class HandlerTransaction implements Sql {
@@ -110,10 +113,11 @@ export class HandlerTransaction implements Sql {
     await this.over('AfterTransactionRollback');
   }
 
-  private async start({ isolation, timeoutMs, graceMs }: HandlerTransactionOptions): Promise<void> {
+  private async start({ isolation, timeoutMs, graceMs, first = null }: HandlerTransactionOptions): Promise<void> {
     const status = this.client.getTransactionStatus?.() ?? 'I';
     if (status !== 'I') throw new SagaDatabaseError(null, 'the pool gave a connection whose transaction nobody had ended');
     await this.runner.startTransaction(isolation ?? 'READ COMMITTED');
+    if (first !== null) await this.query(first).catch((error: unknown) => this.givenBack(error));
     const [row] = await this.query<{ readonly id: string; readonly role: string }>({
       text: `SELECT pg_current_xact_id()::text AS id, current_setting('role') AS role,
                ${shortened('statement_timeout')}, ${shortened('idle_in_transaction_session_timeout')}`,
@@ -121,6 +125,15 @@ export class HandlerTransaction implements Sql {
     });
     this.id = row?.id ?? '';
     this.role = row?.role ?? 'none';
+  }
+
+  /** Nothing was wrong with the connection; to wait for one another must not cost one each time. */
+  private async givenBack(why: unknown): Promise<never> {
+    if (isConflict(why)) {
+      await this.ask('ROLLBACK');
+      await this.over('AfterTransactionRollback');
+    }
+    throw why;
   }
 
   private async undone(): Promise<boolean> {

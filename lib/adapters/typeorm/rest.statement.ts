@@ -8,9 +8,9 @@ export function restStatement(schema: string, sagaId: string, graceMs: number): 
   const s = `"${schema}"`;
   return {
     text: `WITH seen AS MATERIALIZED (
-        SELECT s.id, s.rev FROM ${s}.sagas s WHERE s.id = $1
+        SELECT s.id, s.xmin AS version FROM ${s}.sagas s WHERE s.id = $1 AND s.wake_at IS NOT NULL
       ), locked AS MATERIALIZED (
-        SELECT s.id FROM ${s}.sagas s JOIN seen ON seen.id = s.id WHERE s.rev = seen.rev FOR NO KEY UPDATE OF s SKIP LOCKED
+        SELECT s.id FROM ${s}.sagas s JOIN seen ON seen.id = s.id WHERE s.xmin = seen.version FOR NO KEY UPDATE OF s SKIP LOCKED
       )
       UPDATE ${s}.sagas s
          SET wake_at = least(
@@ -18,7 +18,7 @@ export function restStatement(schema: string, sagaId: string, graceMs: number): 
                   FROM ${s}.operations o
                  WHERE o.saga_id = $1 AND (o.state = 'running' OR (o.state IN ('started', 'retrying') AND NOT s.paused))),
                CASE WHEN s.state = 'started' AND NOT s.paused THEN s.deadline_at END)
-        FROM locked WHERE s.id = locked.id AND s.wake_at IS NOT NULL`,
+        FROM locked WHERE s.id = locked.id`,
     values: [sagaId, delayMs(graceMs)],
   };
 }

@@ -16,12 +16,16 @@ import type { Turns } from './turns';
 
 /** Times that a transaction is run again because PostgreSQL rolled it back for the sake of another. */
 const MOST_CONFLICTS = 3;
+/** The saga waits for a transaction that holds it: only for one that was shorter than this the last time. */
+const LONGEST_HOLD_MS = 1_000;
 /** After an unclear COMMIT; longer than the server lets the transaction sleep. */
 const SETTLE_MS = 20_000;
 
 interface Conflict {
   readonly kind: 'conflict';
   readonly error: Error;
+  /** It had not begun: it waited for somebody who then changed the saga. */
+  readonly atBegin?: true;
 }
 type Ended = TransactResult | Conflict;
 type Worked = { readonly kind: 'returned'; readonly event: CompletedEvent } | Extract<TransactResult, { kind: 'threw' | 'abandoned' }>;
@@ -47,23 +51,31 @@ export class SagaTransactor {
   ) {}
 
   async transact(request: TransactRequest, decide: Decide): Promise<TransactResult> {
-    for (let conflicts = 0; ; conflicts++) {
-      const ended = await this.once(request, decide);
+    let holdsSaga = false;
+    for (let conflicts = 0; ;) {
+      const begunAt = performance.now();
+      const ended = await this.once(request, decide, holdsSaga);
       if (ended.kind !== 'conflict') return ended;
-      if (request.abandon.aborted) return { kind: 'abandoned' };
-      if (conflicts === MOST_CONFLICTS) return { kind: 'lost', error: ended.error };
+      if (request.abandon.aborted) return ended.atBegin === true ? { kind: 'lost', error: ended.error } : { kind: 'abandoned' };
+      if (ended.atBegin !== true) {
+        if (conflicts++ === MOST_CONFLICTS) return { kind: 'lost', error: ended.error };
+        // Above READ COMMITTED whatever happens to the saga meanwhile is a conflict: beside busy branches there is always something.
+        holdsSaga = request.isolation !== undefined && performance.now() - begunAt < LONGEST_HOLD_MS;
+      }
       await pause(2 ** conflicts * 10 * Math.random());
     }
   }
 
-  private async once(request: TransactRequest, decide: Decide): Promise<Ended> {
+  private async once(request: TransactRequest, decide: Decide, holdsSaga: boolean): Promise<Ended> {
     let transaction: HandlerTransaction;
     try {
       if (request.isolation !== undefined && !(await this.hold(request)))
         return { kind: 'ignored', reason: 'stale', state: request.basis.saga.state };
-      transaction = await HandlerTransaction.begin(this.application, request);
+      const first = holdsSaga ? { text: lockSaga(this.schema), values: [request.sagaId] } : null;
+      transaction = await HandlerTransaction.begin(this.application, { ...request, first });
     } catch (error) {
-      return { kind: 'lost', error: redacted(error) };
+      const why = redacted(error);
+      return isConflict(why) ? { kind: 'conflict', error: why, atBegin: true } : { kind: 'lost', error: why };
     }
     const worked = await work(transaction, request);
     switch (worked.kind) {
@@ -73,6 +85,8 @@ export class SagaTransactor {
       case 'threw':
         return rolledBack(transaction, request, judged(transaction.guard, worked));
       case 'returned':
+        // Whoever has the turn may wait for what this one holds.
+        if (holdsSaga) return this.complete(transaction, request, worked.event, decide);
         return this.turns.take(request.sagaId, () => this.complete(transaction, request, worked.event, decide));
     }
   }

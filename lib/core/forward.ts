@@ -13,7 +13,8 @@ export function settleAction(plan: Plan, saga: SagaValue, action: Operation): Dr
   if (action.state !== 'completed' && action.state !== 'skipped') {
     const error = action.error ?? { code: 'STEP_FAILED', message: 'the step failed' };
     const step = plan.steps[action.step]?.name ?? String(action.step);
-    return about(action, turnBack(plan, settled, { kind: 'step-failed', step, error }));
+    const outcome = action.state === 'unknown' ? ({ outcome: 'unknown' } as const) : {};
+    return about(action, turnBack(plan, settled, { kind: 'step-failed', step, error, ...outcome }));
   }
   return startDependents(plan, settled, action);
 }

@@ -88,7 +88,8 @@ describe('a report by a person', () => {
     const story = new Case(chainOf('a'));
     story.claim(action(0));
     story.report(action(0), NOT_DONE);
-    expect(story.saga).toMatchObject({ state: 'failed', cause: { kind: 'step-failed', step: 'a', error: NOT_DONE.error } });
+    const reportedBy = { reason: null, actor: 'ann' };
+    expect(story.saga).toMatchObject({ state: 'failed', cause: { kind: 'step-failed', step: 'a', error: NOT_DONE.error, reportedBy } });
   });
 
   it('counts once', () => {

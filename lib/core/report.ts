@@ -1,5 +1,5 @@
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { finish, policyOf } from './draft';
+import { finish, policyOf, type Draft } from './draft';
 import type { ReportedEvent } from './event';
 import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
@@ -19,7 +19,13 @@ export function reported(plan: Plan, saga: SagaValue, event: ReportedEvent): Dec
   const isNews = !isSettled(operation) || (waitsForSomebody(saga) && isGivenUp(operation) && event.result.kind === 'completed');
   if (operation.state === 'pending' || !isNews) return ignored('not-claimable');
   if (isUndo ? !isStillWanted(saga, operation) : isTerminal(saga.state)) return ignored('wrong-direction');
-  return finish(event, settle(plan, saga, settledAs(plan, saga, operation, event)));
+  return finish(event, toldBy(event, saga, settle(plan, saga, settledAs(plan, saga, operation, event))));
+}
+
+/** A saga that turns back remembers whose word that was. */
+function toldBy({ reason = null, actor }: ReportedEvent, before: SagaValue, made: Draft): Draft {
+  if (made.kind === 'need' || before.cause !== null || made.saga.cause?.kind !== 'step-failed') return made;
+  return { ...made, saga: { ...made.saga, cause: { ...made.saga.cause, reportedBy: { reason, actor } } } };
 }
 
 function waitsForSomebody(saga: SagaValue): boolean {

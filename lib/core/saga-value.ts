@@ -12,11 +12,21 @@ export function isTerminal(state: SagaState): boolean {
 
 /** Why a saga turned back. */
 export type TurnCause =
-  | { readonly kind: 'step-failed'; readonly step: string; readonly error: StepFailure }
+  | StepFailed
   | { readonly kind: 'deadline' }
   | { readonly kind: 'asked'; readonly reason: string | null; readonly actor: string | null }
   /** Ended by a person as it was, with nothing more undone. */
   | { readonly kind: 'terminated'; readonly reason: string | null; readonly actor: string | null };
+
+export interface StepFailed {
+  readonly kind: 'step-failed';
+  readonly step: string;
+  readonly error: StepFailure;
+  /** Nobody can say whether the step took effect. Left out: it did not. */
+  readonly outcome?: 'unknown';
+  /** Whose word it was, if it was not its worker's. */
+  readonly reportedBy?: { readonly reason: string | null; readonly actor: string | null };
+}
 
 /**
  * What a decision is made from. `operations` may be only a part of the saga's: its own operation and those that wait for it are

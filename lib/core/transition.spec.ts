@@ -194,6 +194,16 @@ describe('turning back', () => {
     expect(story.saga.cause).toEqual({ kind: 'step-failed', step: 'b', error: { code: 'E', message: 'b failed' } });
   });
 
+  it('remembers that nobody knows whether that step took effect', () => {
+    const story = new Story(planOf({}, {})).run('a').claim('b').fail('b', { outcome: 'unknown' });
+    expect(story.saga.cause).toEqual({
+      kind: 'step-failed',
+      step: 'b',
+      error: { code: 'E', message: 'b failed' },
+      outcome: 'unknown',
+    });
+  });
+
   it('passes over steps that have no compensation', () => {
     const story = new Story(planOf({}, { compensation: null }, {})).run('a', 'b').claim('c').fail('c');
     expect(story.asked).toEqual(['undo.a']);

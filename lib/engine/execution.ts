@@ -1,5 +1,6 @@
 import { SagaFailedError, SagaInputError, SagaStuckError } from '../errors';
 import { isRecord } from '../core/known-fields';
+import type { StepFailed } from '../core/saga-value';
 import { waitTimeoutOf } from '../options/wait-timeout';
 import type { Saga } from './saga';
 import type { StartOptions } from './start-options';
@@ -30,10 +31,15 @@ export function completed(saga: Saga): Saga {
   throw new SagaFailedError(saga, reasonOf(saga));
 }
 
+function stepFailed({ step, outcome, reportedBy }: StepFailed): string {
+  if (reportedBy !== undefined) return `${reportedBy.actor ?? 'somebody'} said that step "${step}" failed with`;
+  return outcome === 'unknown' ? `nobody knows whether step "${step}" took effect after` : `step "${step}" failed with`;
+}
+
 function reasonOf({ cause }: Saga): string {
   switch (cause?.kind) {
     case 'step-failed':
-      return `step "${cause.step}" failed with ${cause.error.code}: ${cause.error.message}`;
+      return `${stepFailed(cause)} ${cause.error.code}: ${cause.error.message}`;
     case 'deadline':
       return 'its deadline passed';
     case 'asked':

@@ -1,8 +1,10 @@
 import { keyOf, policyOf } from '../core/draft';
 import type { HandlerKind } from '../core/handler-declaration';
 import { attemptsOf, isSettled, operationKey, type Operation, type OperationKey } from '../core/operation';
-import { isTerminal, type SagaValue } from '../core/saga-value';
-import { isGivenUp } from '../core/undo-order';
+import { mayStillRun } from '../core/backward';
+import { attemptLimit } from '../core/retry-policy';
+import type { SagaValue } from '../core/saga-value';
+import { isGivenUp, isStillWanted } from '../core/undo-order';
 import type { InspectedOperation, InspectedSaga, OrderedBy, PausedAction } from '../ports/saga-store';
 import { spoken } from './spoken-time';
 
@@ -18,13 +20,15 @@ export interface Surroundings {
 
 /** What one operation waits for. `kind` decides what a person may do about it. */
 export interface Situation {
-  readonly kind: 'running' | 'retrying' | 'due' | 'action-paused' | 'no-handler' | 'given-up';
+  readonly kind: 'running' | 'retrying' | 'due' | 'paused' | 'action-paused' | 'no-handler' | 'given-up';
   readonly operation: Operation;
   readonly step: string;
   /** Key of the handler. */
   readonly key: string;
   /** A sentence without its full stop. */
   readonly where: string;
+  /** What comes after `It waits for`. */
+  readonly waitsFor: string;
   readonly next: { readonly what: string; readonly inMs: number | null } | null;
 }
 
@@ -33,7 +37,7 @@ export function situationsOf(inspected: InspectedSaga, around: Surroundings): re
   const { saga } = inspected.stored;
   const isOpen = (operation: Operation): boolean => !isSettled(operation) && operation.state !== 'pending';
   // The undo that was given up of a saga that a person has terminated is nobody's business any more.
-  const isWaitedFor = (operation: Operation): boolean => isGivenUp(operation) && (!isTerminal(saga.state) || saga.attention);
+  const isWaitedFor = (operation: Operation): boolean => isGivenUp(operation) && isStillWanted(saga, operation);
   const operations = [...saga.operations.values()].filter((operation) => isOpen(operation) || isWaitedFor(operation));
   const rank = ({ state }: Operation): number => ['running', 'started', 'retrying'].indexOf(state);
   return operations
@@ -63,7 +67,9 @@ class Teller {
 
   tell(): Situation {
     if (this.operation.state === 'running') return this.running();
-    if (isGivenUp(this.operation)) return this.situation('given-up', `${this.what} was given up after ${this.attempts}${this.error}`, null);
+    if (isGivenUp(this.operation)) {
+      return this.situation('given-up', `${this.what} was given up after ${this.attempts}${this.error}`, null, 'a person');
+    }
     const waitMs = this.operation.state === 'retrying' ? Math.max(0, Math.round(this.times?.dueInMs ?? 0)) : 0;
     return this.hindrance() ?? (waitMs > 0 ? this.retrying(waitMs) : this.due());
   }
@@ -75,35 +81,43 @@ class Teller {
     const on = `${this.what} runs on ${times?.worker ?? 'a process'} (${this.attempt})`;
     if (operation.timedOut) {
       const what = `unless ${this.what} says how it ended, its outcome is unknown`;
-      return this.situation('running', `${on} and has reached its timeout`, { what, inMs: graceMs });
+      return this.situation('running', `${on} and has reached its timeout`, { what, inMs: graceMs }, this.end);
     }
     if (leaseMs > 0) {
-      const what = `${this.what} reports; if its process has died, its lease ends in ${spoken(leaseMs)}`;
-      return this.situation('running', on, { what, inMs: leaseMs });
+      const lease = `its lease ends in ${spoken(leaseMs)}, and ${spoken(this.around.graceMs)} later it is ${this.afterLoss}`;
+      return this.situation('running', on, { what: `${this.what} reports; if its process has died, ${lease}`, inMs: leaseMs }, this.end);
     }
-    const what = `${this.what} is taken from its process and tried again`;
-    return this.situation('running', `${on}, but that process has stopped reporting`, { what, inMs: graceMs });
+    const what = `${this.what} is taken from its process and ${this.afterLoss}`;
+    return this.situation('running', `${on}, but that process has stopped reporting`, { what, inMs: graceMs }, this.end);
   }
 
   /** What keeps it from being claimed, whatever its time. */
   private hindrance(): Situation | null {
-    if (this.saga.paused) return this.situation('due', `${this.what} waits for the saga to be resumed`, null);
+    if (this.saga.paused) return this.situation('paused', `${this.what} waits for the saga to be resumed`, null, 'a person');
     const pause = this.operation.direction === 'action' && !this.operation.verifying ? this.pause : undefined;
     if (pause !== undefined) {
       const reason = pause.reason === null ? '' : `: ${pause.reason}`;
-      return this.situation('action-paused', `${this.what} waits because ${pause.actor ?? 'somebody'} paused "${this.key}"${reason}`, null);
+      const where = `${this.what} waits because ${pause.actor ?? 'somebody'} paused "${this.key}"${reason}`;
+      return this.situation('action-paused', where, null, `"${this.key}" to be resumed`);
     }
     const { deadlineInMs } = this.inspected;
     const isTooLate = this.saga.state === 'started' && !this.operation.verifying && deadlineInMs !== null && deadlineInMs <= 0;
-    if (isTooLate) return this.situation('due', `${this.what} is not begun any more, because the deadline has passed`, null);
+    if (isTooLate) {
+      const where = `${this.what} is not begun any more, because the deadline has passed`;
+      return this.situation('due', where, null, 'its turning back, because its deadline has passed');
+    }
     if (this.around.isOffered(this.kind, this.key)) return null;
     const next = { what: `${this.what} begins when a process with ${this.handler} is there`, inMs: null };
-    return this.situation('no-handler', `${this.what} waits for a process with ${this.handler}: none is there`, next);
+    const process = `a process with ${this.handler}`;
+    return this.situation('no-handler', `${this.what} waits for ${process}: none is there`, next, process);
   }
 
   private retrying(inMs: number): Situation {
     const next = { what: `${this.what} is tried again`, inMs };
-    return this.situation('retrying', `${this.what} is tried again in ${spoken(inMs)} (${this.attempts} so far)${this.error}`, next);
+    const { operation } = this;
+    const soFar = `${attemptsOf(operation)} of ${this.counted(this.limit)} so far`;
+    const waitsFor = operation.verifying ? this.end : `the next attempt of ${this.what}`;
+    return this.situation('retrying', `${this.what} is tried again in ${spoken(inMs)} (${soFar})${this.error}`, next, waitsFor);
   }
 
   private due(): Situation {
@@ -112,11 +126,24 @@ class Teller {
     const lost = operation.losses > 0 ? ` (its process died ${operation.losses === 1 ? 'once' : `${operation.losses} times`})` : '';
     const again = times?.sendInMs ?? 0;
     const next = { what: `a free worker begins ${this.what}; if none does, it is asked for again in ${spoken(again)}`, inMs: 0 };
-    return this.situation('due', `${this.what} is due and waits for a free worker${suspect}${lost}`, next);
+    const waitsFor = operation.verifying ? this.end : `a free worker for ${this.what}`;
+    return this.situation('due', `${this.what} is due and waits for a free worker${suspect}${lost}`, next, waitsFor);
   }
 
-  private situation(kind: Situation['kind'], where: string, next: Situation['next']): Situation {
-    return { kind, operation: this.operation, step: this.step, key: this.key, where, next };
+  private situation(kind: Situation['kind'], where: string, next: Situation['next'], waitsFor: string): Situation {
+    return { kind, operation: this.operation, step: this.step, key: this.key, where, waitsFor, next };
+  }
+
+  private get end(): string {
+    return `${this.what} to ${this.operation.verifying ? 'be answered' : 'end'}`;
+  }
+
+  /** What becomes of it when its process has died. */
+  private get afterLoss(): string {
+    const { operation, saga } = this;
+    const blamed = operation.blamed + (operation.alone ? 1 : 0);
+    if (!mayStillRun(operation, saga) || blamed >= policyOf(this.inspected.stored.plan, operation).losses) return 'given up';
+    return saga.paused ? 'tried again when the saga is resumed' : 'tried again';
   }
 
   private get what(): string {
@@ -138,12 +165,21 @@ class Teller {
   }
 
   private get attempt(): string {
-    const limit = policyOf(this.inspected.stored.plan, this.operation).retry?.attempts ?? 1;
-    return `attempt ${attemptsOf(this.operation)} of ${limit}`;
+    return `attempt ${attemptsOf(this.operation)} of ${this.limit}`;
+  }
+
+  /** Without a policy there is one attempt, unless the handler itself has asked for another. */
+  private get limit(): number {
+    const { retry } = policyOf(this.inspected.stored.plan, this.operation);
+    const ended = attemptsOf(this.operation) - (this.operation.state === 'running' ? 1 : 0);
+    return retry === null && ended === 0 ? 1 : attemptLimit(retry);
   }
 
   private get attempts(): string {
-    const attempts = attemptsOf(this.operation);
+    return this.counted(attemptsOf(this.operation));
+  }
+
+  private counted(attempts: number): string {
     return attempts === 1 ? '1 attempt' : `${attempts} attempts`;
   }
 

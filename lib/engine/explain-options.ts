@@ -1,4 +1,4 @@
-import { isTerminal } from '../core/saga-value';
+import { isTerminal, type SagaValue } from '../core/saga-value';
 import type { InspectedSaga } from '../ports/saga-store';
 import type { Situation } from './explain-operation';
 
@@ -10,15 +10,17 @@ export interface Option {
 
 /** What a person may do about a saga, the mildest first. */
 export function optionsFor({ stored: { saga } }: InspectedSaga, situations: readonly Situation[]): readonly Option[] {
-  const ofSteps = situations.flatMap((situation) => optionsOf(saga.id, situation, saga.state === 'started'));
+  const ofSteps = situations.flatMap((situation) => optionsOf(saga, situation));
   return [...new Map([...ofSteps, ...ofSaga(saga)].map((option) => [option.call, option])).values()];
 }
 
-function optionsOf(id: string, { kind, operation, step, key }: Situation, isForward: boolean): readonly Option[] {
-  const of = (verb: string, more = ''): string => `operator.${verb}('${id}', '${step}'${more})`;
+function optionsOf(saga: SagaValue, { kind, operation, step, key }: Situation): readonly Option[] {
+  const of = (verb: string, more = ''): string => `operator.${verb}('${saga.id}', '${step}'${more})`;
+  const then = saga.paused ? ' once it is resumed' : '';
   const isAction = operation.direction === 'action';
-  const skip = { call: of('skipStep'), effect: 'goes on without the step; what refers to its output will fail' };
-  const retry = { call: of('retryStep'), effect: kind === 'given-up' ? 'tries the undo again, with all its attempts' : 'tries it now' };
+  const skip = { call: of('skipStep'), effect: `goes on without the step${then}; what refers to its output will fail` };
+  const now = saga.paused ? 'tries it once the saga is resumed, whatever its time' : 'tries it now';
+  const retry = { call: of('retryStep'), effect: kind === 'given-up' ? `tries the undo again${then}, with all its attempts` : now };
   const undone = {
     call: of('resolveStep', `, { status: 'compensated' }`),
     effect: 'takes your word that the effect of the step is undone',
@@ -32,7 +34,7 @@ function optionsOf(id: string, { kind, operation, step, key }: Situation, isForw
     effect: 'takes your word that it took no effect',
   };
   const resolve = isAction ? [done, failed] : [undone];
-  const skipping = isAction && isForward ? [skip] : [];
+  const skipping = isAction && saga.state === 'started' ? [skip] : [];
   switch (kind) {
     case 'running':
       return resolve;
@@ -44,18 +46,22 @@ function optionsOf(id: string, { kind, operation, step, key }: Situation, isForw
       return [{ call: `operator.resumeAction('${key}')`, effect: 'lets the action run again, in every saga' }, ...skipping, ...resolve];
     case 'no-handler':
       return [{ call: `(start a process with "${key}")`, effect: 'it begins there at once' }, ...skipping, ...resolve];
+    case 'paused':
+      return [...(operation.state === 'retrying' ? [retry] : []), ...skipping, ...resolve];
     case 'due':
       return [...skipping, ...resolve];
   }
 }
 
-function ofSaga({ id, state, paused, attention }: InspectedSaga['stored']['saga']): readonly Option[] {
+function ofSaga({ id, state, paused, attention }: SagaValue): readonly Option[] {
   const call = (verb: string): string => `operator.${verb}('${id}')`;
   if (isTerminal(state)) return attention ? [] : [{ call: `sagas.delete('${id}')`, effect: 'removes it; its business key stays' }];
   const pause = { call: call('pause'), effect: 'begins nothing more of it, until it is resumed; what runs may end' };
-  const resume = { call: call('resume'), effect: 'goes on where it was' };
-  const cancel = { call: call('cancel'), effect: 'waits for what runs, then undoes what was done' };
-  const again = { call: `sagas.compensate('${id}')`, effect: 'tries every undo again that was given up' };
+  const resume = { call: call('resume'), effect: state === 'stuck' ? 'ends the pause; it stays stuck' : 'goes on where it was' };
+  const undoes = paused ? 'turns back and stays paused; what was done is undone' : 'waits for what runs, then undoes what was done';
+  const then = paused ? ' once it is resumed' : '';
+  const cancel = { call: call('cancel'), effect: `${undoes}${then}` };
+  const again = { call: `sagas.compensate('${id}')`, effect: `tries every undo again that was given up${then}` };
   const terminate = { call: call('terminate'), effect: 'ends it as it is: failed, with nothing more undone' };
   const asIt = state === 'started' ? [cancel] : state === 'stuck' ? [again] : [];
   return [paused ? resume : pause, ...asIt, terminate];

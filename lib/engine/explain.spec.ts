@@ -54,6 +54,22 @@ class Case extends Scenario {
     return made;
   }
 
+  /** One attempt ends, and nobody knows how. */
+  async doubt(place: number): Promise<void> {
+    const { operation, claimId } = await this.claim(this.id, action(place));
+    await this.apply(this.id, {
+      type: 'failed',
+      operation: action(place),
+      fence: operation.fence,
+      claimId,
+      error: { code: 'E', message: 'who knows' },
+      outcome: 'unknown',
+      retryable: false,
+      retryAfterMs: undefined,
+      seed: 0,
+    });
+  }
+
   /** Compensated, and then its first attempt says that it took effect. */
   static async late(): Promise<Case> {
     const made = await Case.of(plan([step('charge')]));
@@ -73,6 +89,9 @@ class Case extends Scenario {
 }
 
 const calls = ({ options }: Explanation, id: string): readonly string[] => options.map(({ call }) => call.replaceAll(`'${id}'`, 'id'));
+
+const effectOf = ({ options }: Explanation, verb: string): string | undefined =>
+  options.find(({ call }) => call.split('(')[0]?.endsWith(`.${verb}`))?.effect;
 
 const OF_SAGA = ['operator.pause(id)', 'operator.cancel(id)', 'operator.terminate(id)'];
 const OF_STEP = [
@@ -97,8 +116,46 @@ describe('explain, while the saga goes forward', () => {
     await story.claim(story.id, action(0), { worker: 'host-7' });
     const told = await story.explain();
     expect(told.summary).toBe('The saga "order" goes forward: step "charge" runs on host-7 (attempt 1 of 3).');
-    expect(told.next).toEqual([{ what: 'step "charge" reports; if its process has died, its lease ends in 60 s', inMs: 60_000 }]);
+    expect(told.next).toEqual([
+      { what: 'step "charge" reports; if its process has died, its lease ends in 60 s, and 30 s later it is tried again', inMs: 60_000 },
+    ]);
     expect(calls(told, story.id)).toEqual([...OF_STEP.slice(1), ...OF_SAGA]);
+  });
+
+  it('says what becomes of a step whose process is lost, when it may not be lost again or is not wanted any more', async () => {
+    const onceOnly = await Case.of(plan([step('charge', { actionPolicy: { ...THRICE, losses: 1 } })]));
+    for (let losses = 0; losses < 2; losses++) await onceOnly.lose(await onceOnly.claim(onceOnly.id, action(0)));
+    await onceOnly.claim(onceOnly.id, action(0), { alone: true });
+    expect((await onceOnly.explain()).next[0]?.what).toContain('and 30 s later it is given up');
+    const cancelled = await Case.of();
+    await cancelled.claim(cancelled.id, action(0));
+    await cancelled.order('pause');
+    expect((await cancelled.explain()).next[0]?.what).toContain('and 30 s later it is tried again when the saga is resumed');
+    await cancelled.order('cancel');
+    cancelled.later(70_000);
+    expect((await cancelled.explain()).next[0]?.what).toBe('step "charge" is taken from its process and given up');
+  });
+
+  it('says what it waits for', async () => {
+    const story = await Case.of();
+    expect((await story.explain()).why).toBe('It waits for a free worker for step "charge".');
+    expect((await story.without('do.charge').explain()).why).toBe(`It waits for a process with @SagaStep('do.charge').`);
+    story.without();
+    await story.store.pauseAction('do.charge', ANN);
+    expect((await story.explain()).why).toBe('It waits for "do.charge" to be resumed.');
+    await story.store.resumeAction('do.charge', ANN);
+    const claim = await story.claim(story.id, action(0));
+    expect((await story.explain()).why).toBe('It waits for step "charge" to end.');
+    await story.fail(claim);
+    expect((await story.explain()).why).toBe('It waits for the next attempt of step "charge".');
+  });
+
+  it('says what it waits for when that is much', async () => {
+    const story = await Case.of(plan(['a', 'b', 'c', 'd', 'e'].map((name) => step(name))));
+    await story.claim(story.id, action(1));
+    expect((await story.explain()).why).toBe(
+      'It waits for step "b" to end, a free worker for step "a", a free worker for step "c" and 2 more.',
+    );
   });
 
   it('says when the process of a step stopped reporting, and when it is taken away', async () => {
@@ -123,11 +180,20 @@ describe('explain, while the saga goes forward', () => {
     const story = await Case.of();
     await story.fail(await story.claim(story.id, action(0)));
     const told = await story.explain();
-    expect(told.where).toEqual(['step "charge" is tried again in 40 s (1 attempt so far): BROKEN, it broke.']);
+    expect(told.where).toEqual(['step "charge" is tried again in 40 s (1 of 3 attempts so far): BROKEN, it broke.']);
     expect(told.next).toEqual([{ what: 'step "charge" is tried again', inMs: 40_000 }]);
     expect(calls(told, story.id)).toEqual(["operator.retryStep(id, 'charge')", ...OF_STEP, ...OF_SAGA]);
     story.later(40_000);
     expect((await story.explain()).where).toEqual(['step "charge" is due and waits for a free worker.']);
+  });
+
+  it('counts the attempts that a handler has asked for itself', async () => {
+    const story = await Case.of(plan([step('charge')]));
+    await story.fail(await story.claim(story.id, action(0)), { retryable: true, retryAfterMs: 40_000 });
+    expect((await story.explain()).where).toEqual(['step "charge" is tried again in 40 s (1 of 3 attempts so far): BROKEN, it broke.']);
+    story.later(40_000);
+    await story.claim(story.id, action(0), { worker: 'host-7' });
+    expect((await story.explain()).where).toEqual(['step "charge" runs on host-7 (attempt 2 of 3).']);
   });
 
   it('names the handler that no process has', async () => {
@@ -146,6 +212,18 @@ describe('explain, while the saga goes forward', () => {
     );
     expect(told.next).toEqual([{ what: 'nothing, until a person acts', inMs: null }]);
     expect(calls(told, story.id)).toEqual([...OF_STEP, 'operator.resume(id)', ...OF_SAGA.slice(1)]);
+  });
+
+  it('says of each order what it does to a paused saga', async () => {
+    const story = await Case.of();
+    await story.fail(await story.claim(story.id, action(0)));
+    await story.order('pause');
+    const told = await story.explain();
+    expect(calls(told, story.id)).toEqual(["operator.retryStep(id, 'charge')", ...OF_STEP, 'operator.resume(id)', ...OF_SAGA.slice(1)]);
+    expect(effectOf(told, 'retryStep')).toBe('tries it once the saga is resumed, whatever its time');
+    expect(effectOf(told, 'skipStep')).toBe('goes on without the step once it is resumed; what refers to its output will fail');
+    expect(effectOf(told, 'cancel')).toBe('turns back and stays paused; what was done is undone once it is resumed');
+    expect(effectOf(told, 'resume')).toBe('goes on where it was');
   });
 
   it('says who paused the action', async () => {
@@ -168,20 +246,10 @@ describe('explain, while the saga goes forward', () => {
 
   it('says that a step is being asked after', async () => {
     const story = await Case.of(plan([step('charge', { verifyPolicy: THRICE })]));
-    const { operation, claimId } = await story.claim(story.id, action(0));
-    await story.apply(story.id, {
-      type: 'failed',
-      operation: action(0),
-      fence: operation.fence,
-      claimId,
-      error: { code: 'E', message: 'who knows' },
-      outcome: 'unknown',
-      retryable: false,
-      retryAfterMs: undefined,
-      seed: 0,
-    });
+    await story.doubt(0);
     await story.store.pauseAction('do.charge', ANN); // keeps nobody from asking
     expect((await story.explain()).where).toEqual(['the question whether step "charge" took effect is due and waits for a free worker.']);
+    expect((await story.explain()).why).toBe('It waits for the question whether step "charge" took effect to be answered.');
     expect((await story.without('do.charge').explain()).where).toEqual([
       `the question whether step "charge" took effect waits for a process with @Verify('do.charge'): none is there.`,
     ]);
@@ -222,7 +290,7 @@ describe('explain, on the way back', () => {
     await story.fail(await story.claim(story.id, undo(0)));
     const told = await story.explain();
     expect(told.summary).toBe(
-      'The saga "order" has turned back: the undo of step "charge" is tried again in 40 s (1 attempt so far): BROKEN, it broke. ' +
+      'The saga "order" has turned back: the undo of step "charge" is tried again in 40 s (1 of 3 attempts so far): BROKEN, it broke. ' +
         'It turned back because ann asked for it: the bank is down.',
     );
     expect(calls(told, story.id)).toEqual(["operator.retryStep(id, 'charge')", UNDONE, 'operator.pause(id)', 'operator.terminate(id)']);
@@ -245,6 +313,54 @@ describe('explain, on the way back', () => {
       'operator.terminate(id)',
     ]);
   });
+
+  it('does not say that a step failed of which nobody knows whether it took effect', async () => {
+    const story = await Case.of();
+    await story.doubt(0);
+    expect((await story.explain()).why).toBe('It turned back because nobody knows whether step "charge" took effect (E: who knows).');
+  });
+
+  it('says who reported that a step had failed', async () => {
+    const story = await Case.of();
+    await story.perform(story.id, action(0));
+    const error = { code: 'NO_STOCK', message: 'sold out' };
+    await story.apply(story.id, { type: 'reported', operation: action(1), result: { kind: 'failed', error }, ...ANN });
+    expect((await story.explain()).why).toBe(
+      'It turned back because ann said that step "ship" failed (NO_STOCK: sold out): the bank is down.',
+    );
+  });
+
+  it('says which undos wait behind the one that was given up', async () => {
+    const chain = ['a', 'b', 'c', 'd'].map((name, place) => step(name, { dependsOn: place === 0 ? [] : [place - 1] }));
+    const story = await Case.of(plan(chain));
+    for (const place of [0, 1, 2]) await story.perform(story.id, action(place));
+    await story.fail(await story.claim(story.id, action(3)));
+    await story.fail(await story.claim(story.id, undo(2)));
+    const told = await story.explain();
+    expect(told.where).toEqual([
+      'the undo of step "c" was given up after 1 attempt: BROKEN, it broke.',
+      'the undo of step "b" waits behind what was given up and has not been done.',
+      'the undo of step "a" waits behind what was given up and has not been done.',
+    ]);
+    expect(told.summary).toBe(
+      'The saga "order" is stuck and waits for a person: the undo of step "c" was given up after 1 attempt: BROKEN, it broke. ' +
+        'It turned back because step "d" failed (BROKEN: it broke). The undos of "b" and "a" wait behind it and have not been done.',
+    );
+  });
+
+  it('says of one that is stuck and paused that it is both, and that a resume is not enough', async () => {
+    const story = await Case.stuck();
+    await story.order('pause');
+    const told = await story.explain();
+    expect(told.why).toBe(
+      'It turned back because step "ship" failed (BROKEN: it broke). The undo of "charge" was given up. ann paused it: the bank is down.',
+    );
+    expect(told.summary).toContain('is paused while it is stuck: the undo of step "charge" was given up');
+    expect(told.summary).toContain('ann paused it: the bank is down.');
+    expect(effectOf(told, 'resume')).toBe('ends the pause; it stays stuck');
+    expect(effectOf(told, 'compensate')).toBe('tries every undo again that was given up once it is resumed');
+    expect(effectOf(told, 'retryStep')).toBe('tries the undo again once it is resumed, with all its attempts');
+  });
 });
 
 describe('explain, after the end', () => {
@@ -254,12 +370,23 @@ describe('explain, after the end', () => {
     await story.perform(story.id, action(1));
     const told = await story.explain();
     expect(told).toMatchObject({
-      summary: 'The saga "order" has ended as completed. Every step completed or was skipped.',
+      summary: 'The saga "order" has ended as completed. Every step completed.',
       state: 'completed',
       where: [],
       next: [{ what: 'nothing: it has ended', inMs: null }],
     });
     expect(calls(told, story.id)).toEqual(['sagas.delete(id)']);
+  });
+
+  it('names the steps that were skipped', async () => {
+    const story = await Case.of(plan([step('charge'), step('mail'), step('ship')]));
+    await story.perform(story.id, action(0));
+    await story.apply(story.id, { type: 'skip-step', step: 1, ...ANN });
+    const other = await Case.of(plan([step('charge'), step('mail')]));
+    for (const place of [0, 1]) await other.apply(other.id, { type: 'skip-step', step: place, ...ANN });
+    expect((await other.explain()).why).toBe('Every step completed but "charge" and "mail", which were skipped.');
+    await story.perform(story.id, action(2));
+    expect((await story.explain()).why).toBe('Every step completed but "mail", which was skipped.');
   });
 
   it('says why it failed, and why it was compensated', async () => {
@@ -282,9 +409,52 @@ describe('explain, after the end', () => {
     const story = await Case.stuck();
     await story.order('terminate');
     const told = await story.explain();
-    expect(told.summary).toBe('The saga "order" has ended as failed. ann ended it as it was, with nothing more undone: the bank is down.');
-    expect(told.where).toEqual([]);
+    expect(told.summary).toBe(
+      'The saga "order" has ended as failed. ann ended it as it was, with nothing more undone: the bank is down. Not undone: "charge".',
+    );
+    expect(told.where).toEqual(['step "charge" took effect, and its undo "undo.charge" did not succeed in 1 attempt: BROKEN, it broke.']);
     expect(calls(told, story.id)).toEqual(['sagas.delete(id)']);
+  });
+
+  it('names every effect that a person left when ending it, and none that was undone or has no undo', async () => {
+    const chain = ['a', 'b', 'c', 'd', 'e'].map((name, place) =>
+      step(name, { dependsOn: place === 0 ? [] : [place - 1], ...(name === 'd' ? { compensation: null } : {}) }),
+    );
+    const forward = await Case.of(plan(chain));
+    for (const place of [0, 1, 2, 3]) await forward.perform(forward.id, action(place));
+    await forward.claim(forward.id, action(4));
+    await forward.order('terminate');
+    const told = await forward.explain();
+    expect(told.where).toEqual([
+      'step "e" may have taken effect, and its undo "undo.e" was never begun.',
+      ...['c', 'b', 'a'].map((name) => `step "${name}" took effect, and its undo "undo.${name}" was never begun.`),
+    ]);
+    expect(told.summary).toMatch(/Not undone: "e" \(if it took effect\), "c", "b" and "a"\.$/);
+
+    const back = await Case.of(plan(chain));
+    for (const place of [0, 1, 2]) await back.perform(back.id, action(place));
+    await back.order('cancel');
+    await back.perform(back.id, undo(2));
+    await back.claim(back.id, undo(1));
+    await back.order('terminate');
+    expect((await back.explain()).where).toEqual([
+      'step "b" took effect, and nobody knows whether its undo "undo.b" did.',
+      'step "a" took effect, and its undo "undo.a" was never begun.',
+    ]);
+  });
+
+  it('names nothing as left that was undone after a late effect', async () => {
+    const story = await Case.of(plan([step('charge')]));
+    const zombie = await story.claim(story.id, action(0));
+    await story.lose(zombie);
+    await story.fail(await story.claim(story.id, action(0)));
+    await story.claim(story.id, undo(0));
+    await story.order('terminate');
+    expect((await story.explain()).summary).toContain('Not undone: "charge" (if it took effect).');
+    await story.complete(zombie, 'charged', null);
+    expect((await story.explain()).where).toEqual(['the undo of step "charge" is due and waits for a free worker.']);
+    await story.perform(story.id, { ...undo(0), round: 2 });
+    expect((await story.explain()).where).toEqual([]);
   });
 
   it('says what needs attention, and what a person may do once that undo was given up', async () => {

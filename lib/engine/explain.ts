@@ -1,8 +1,9 @@
-import { isTerminal, type SagaState, type SagaValue, type TurnCause } from '../core/saga-value';
-import { isGivenUp } from '../core/undo-order';
-import type { InspectedSaga, OrderedBy } from '../ports/saga-store';
+import { isTerminal, type SagaState, type SagaValue } from '../core/saga-value';
+import type { InspectedSaga } from '../ports/saga-store';
 import { situationsOf, type Situation, type Surroundings } from './explain-operation';
 import { optionsFor, type Option } from './explain-options';
+import { remainsOf, type Remains } from './explain-remains';
+import { causeOf, pauseOf, whyOf } from './explain-why';
 import { spoken } from './spoken-time';
 
 export interface Explanation {
@@ -23,25 +24,30 @@ export interface Explanation {
 export function explain(inspected: InspectedSaga, around: Surroundings): Explanation {
   const { saga } = inspected.stored;
   const situations = situationsOf(inspected, around);
-  const why = whyOf(inspected, around);
+  const remains = remainsOf(inspected);
+  const why = whyOf(inspected, situations, around.pausedBy);
   return {
-    summary: summaryOf(inspected, situations, why),
+    summary: summaryOf(inspected, situations, remains, around.pausedBy, why),
     state: saga.state,
-    where: situations.map(({ where }) => `${where}.`),
+    where: [...situations, ...remains.parts].map(({ where }) => `${where}.`),
     why,
     next: nextOf(inspected, situations),
     options: optionsFor(inspected, situations),
   };
 }
 
-function summaryOf(inspected: InspectedSaga, situations: readonly Situation[], why: string): string {
-  const { saga } = inspected.stored;
-  const [first, ...others] = situations;
-  if (first === undefined) return `${headOf(saga)}. ${why}`;
+function summaryOf(
+  { stored: { saga } }: InspectedSaga,
+  [first, ...others]: readonly Situation[],
+  remains: Remains,
+  pausedBy: Surroundings['pausedBy'],
+  why: string,
+): string {
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-  const isForward = saga.state === 'started' && !saga.paused;
-  const because = saga.state === 'stuck' ? causeOf(saga.cause) : why;
-  return `${headOf(saga)}: ${first.where}${more}.${isForward ? '' : ` ${because}`}`;
+  const where = first === undefined ? '.' : `: ${first.where}${more}.`;
+  const isToldAlready = first !== undefined && saga.state === 'started' && !saga.paused;
+  const because = saga.state === 'stuck' ? [causeOf(saga.cause), ...pauseOf(saga, pausedBy)] : isToldAlready ? [] : [why];
+  return [`${headOf(saga)}${where}`, ...because, ...remains.summary].join(' ');
 }
 
 function headOf({ name, state, attention, paused }: SagaValue): string {
@@ -58,50 +64,6 @@ function headOf({ name, state, attention, paused }: SagaValue): string {
     default:
       return `${saga} has ended as ${state}`;
   }
-}
-
-function whyOf({ stored: { plan, saga } }: InspectedSaga, { pausedBy }: Surroundings): string {
-  if (saga.attention) return 'An effect came after its end and is not undone yet.';
-  if (saga.paused) return `${pausedBy?.actor ?? 'Somebody'} paused it${reasonOf(pausedBy)}.`;
-  switch (saga.state) {
-    case 'started':
-      return 'Its steps have not all settled.';
-    case 'completed':
-      return 'Every step completed or was skipped.';
-    case 'failed':
-      return saga.cause?.kind === 'terminated'
-        ? causeOf(saga.cause)
-        : `${causeOf(saga.cause)} Nothing that may have taken effect has an undo.`;
-    case 'compensated':
-      return `${causeOf(saga.cause)} Everything that needed an undo was undone.`;
-    case 'stuck': {
-      const givenUp = [...saga.operations.values()].filter(isGivenUp).map(({ step }) => `"${plan.steps[step]?.name ?? step}"`);
-      return `${causeOf(saga.cause)} The undo of ${givenUp.join(' and ')} was given up.`;
-    }
-    case 'compensating':
-      return saga.openActions === 0
-        ? causeOf(saga.cause)
-        : `${causeOf(saga.cause)} Before anything is undone it waits for what still runs.`;
-  }
-}
-
-function causeOf(cause: TurnCause | null): string {
-  switch (cause?.kind) {
-    case undefined:
-      return 'It turned back.';
-    case 'step-failed':
-      return `It turned back because step "${cause.step}" failed (${cause.error.code}: ${cause.error.message}).`;
-    case 'deadline':
-      return 'It turned back because its deadline passed.';
-    case 'asked':
-      return `It turned back because ${cause.actor ?? 'somebody'} asked for it${reasonOf(cause)}.`;
-    case 'terminated':
-      return `${cause.actor ?? 'Somebody'} ended it as it was, with nothing more undone${reasonOf(cause)}.`;
-  }
-}
-
-function reasonOf(by: OrderedBy | null): string {
-  return by?.reason == null ? '' : `: ${by.reason.trim().replace(/[.]+$/, '')}`;
 }
 
 function nextOf({ stored: { saga }, deadlineInMs }: InspectedSaga, situations: readonly Situation[]): Explanation['next'] {

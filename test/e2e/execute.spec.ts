@@ -12,6 +12,7 @@ import {
   SagaWaitInHandlerError,
   SagaWaitTimeoutError,
   StepError,
+  UnknownOutcomeError,
 } from 'nest-saga';
 import { DataSource } from 'typeorm';
 import { bootSagaApp, closeApps } from './saga-app';
@@ -32,6 +33,9 @@ class Shop {
   @Compensate('cancel', { for: 'order' }) cancel() {}
   @SagaStep('refuse') refuse() {
     throw new StepError({ code: 'LIMIT', message: 'over the limit', retryable: false });
+  }
+  @SagaStep('vanish') vanish() {
+    throw new UnknownOutcomeError('the line went dead');
   }
   @Compensate('never', { retry: { attempts: 1 } }) never() {
     throw new Error('the participant is gone');
@@ -84,6 +88,30 @@ describe('execute()', () => {
     expect(error).toBeInstanceOf(SagaFailedError);
     expect(error).toMatchObject({ code: 'SAGA_FAILED', saga: { state, cause: { kind: 'step-failed', step: 'b' } } });
     expect((error as Error).message).toContain('step "b" failed with LIMIT: over the limit');
+  });
+
+  it.each([
+    [
+      'nobody knows whether a step took effect',
+      'nobody knows whether step "a" took effect after SAGA_UNKNOWN_OUTCOME: the line went dead',
+      'vanish',
+    ],
+    ['a person reported that a step failed', 'ann said that step "a" failed with STEP_FAILED: it never happened', 'wait'],
+  ])('says so when %s', async (_how, why, action) => {
+    const { sagas, operator, context } = await boot();
+    const key = { businessKey: 'order:2' };
+    const steps = [{ name: 'a', action }];
+    const { id } = await sagas.start('s', steps, {}, key);
+    const error = sagas.execute('s', steps, {}, key).catch((thrown: unknown) => thrown);
+    if (action === 'wait') {
+      const settle = await context.get(Shop).settle;
+      await operator.resolveStep(id, 'a', { status: 'failed', error: { message: 'it never happened' } }, { actor: 'ann' });
+      settle();
+    }
+    expect(((await error) as Error).message).toContain(why);
+    expect((await operator.explain(id)).why).toContain(
+      action === 'wait' ? 'ann said that step "a" failed' : 'nobody knows whether step "a"',
+    );
   });
 
   it('throws SagaStuckError with the saga when an undo was given up', async () => {

@@ -244,7 +244,10 @@ describe('Two operators', () => {
   it('who try a stuck undo again at the same moment let it run once', async () => {
     const app = await boot();
     const id = await stuckSaga(app);
+    const gate = new Gate(); // until both have been answered
+    app.bank.undo = () => gate.opened;
     await Promise.all([app.operator.retryStep(id, 'b', BY), app.operator.retryStep(id, 'b', { ...BY, actor: 'bob' })]);
+    gate.open();
     expect((await app.sagas.waitFor(id)).state).toBe('compensated');
     expect(app.bank.undone).toEqual([`${id} b`, `${id} b`, `${id} a`]);
     expect((await app.sagas.history(id)).filter(({ kind }) => kind === 'retry-step')).toHaveLength(1);

@@ -56,9 +56,20 @@ class Client {
 const client = new Client();
 class Handlers {}
 
+/** A process that dies alone proves nothing: it waits for a neighbour, but not for ever, since from its second loss on it has none. */
+const NEIGHBOUR_MS = 1_000;
+let neighbours = 0;
+
+async function neighbour() {
+  const until = performance.now() + NEIGHBOUR_MS;
+  while (neighbours === 0 && performance.now() < until) await pause(10);
+}
+
 step('slow', async (input, ctx) => {
   await client.called('slow', ctx);
+  neighbours++;
   await pause(input?.ms ?? 200);
+  neighbours--;
   await client.takesEffect('slow', ctx); // throws, if the application has closed its client meanwhile
 });
 step('refuse', () => {
@@ -66,6 +77,7 @@ step('refuse', () => {
 });
 step('kill', async (_input, ctx) => {
   await client.called('kill', ctx);
+  await neighbour();
   process.abort();
 });
 undo('undo.slow', 'slow', async (_output, ctx) => {
@@ -75,6 +87,7 @@ undo('undo.slow', 'slow', async (_output, ctx) => {
 undo('undo.kill', 'kill', async (_output, ctx) => client.takesEffect(`undo.kill after ${ctx.outcome}`, ctx));
 undo('killing.undo', undefined, async (_output, ctx) => {
   await client.called('killing.undo', ctx);
+  await neighbour();
   process.abort();
 });
 

@@ -38,7 +38,8 @@ function mirror() {
   const format = '$(ORIGIN)|$(LABEL)|$(REPO_URI)';
   const { stdout } = spawnSync('apt-get', ['indextargets', '--format', format, 'Created-By: Packages'], { encoding: 'utf8' });
   const debian = stdout.split('\n').find((line) => line.startsWith('Debian|Debian|'));
-  return debian?.split('|')[2] ?? 'http://deb.debian.org/debian';
+  if (debian === undefined) throw new Error('apt knows no mirror of Debian: debootstrap needs one. Add it to /etc/apt/sources.list.');
+  return debian.split('|')[2];
 }
 
 // Mounts of a namespace of its own go with the process: nothing has to be unmounted, whatever is killed. Each program replaces the one

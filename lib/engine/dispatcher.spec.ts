@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { MessageTransport, PublishResult, TransportStatus, WakeUp } from '../ports/message-transport';
 import { Dispatcher } from './dispatcher';
 
@@ -69,5 +69,22 @@ describe('Dispatcher', () => {
     const broker = new FakeBroker();
     broker.state = { connected: true, blocked: true, consuming: [] };
     expect(dispatcherOver(broker).dispatcher.inFallback).toBe(true);
+  });
+
+  it('tries each wake-up again once at a time, however often it is found due while the broker is away', async () => {
+    jest.useFakeTimers();
+    try {
+      const broker = new FakeBroker();
+      broker.answer = 'unavailable';
+      const dispatcher = new Dispatcher(broker, { notify: () => undefined }, 0, () => false);
+      for (let sweeps = 0; sweeps < 20; sweeps++) await dispatcher.send([WAKE_UP]);
+      await jest.advanceTimersByTimeAsync(60_000);
+      const sentBefore = broker.sent.length;
+      await jest.advanceTimersByTimeAsync(60_000);
+      expect(broker.sent.length - sentBefore).toBeLessThanOrEqual(31); // every 2 s
+      dispatcher.stop();
+    } finally {
+      jest.useRealTimers();
+    }
   });
 });

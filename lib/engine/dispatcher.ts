@@ -16,7 +16,7 @@ const TIMER_SLACK_MS = 5;
  * be sent for a while, what this process can do itself is done without the broker.
  */
 export class Dispatcher {
-  private readonly timers = new Set<NodeJS.Timeout>();
+  private readonly timers = new Map<string, NodeJS.Timeout>();
   private unreachableSince: number | null = null;
   /** The last publish got no answer: a broker that takes messages and confirms none is as good as down, however connected. */
   private isSilent = false;
@@ -43,7 +43,7 @@ export class Dispatcher {
     const dispatches = effects.filter((effect): effect is DispatchEffect => effect.type === 'dispatch');
     const now = dispatches.filter((effect) => effect.inMs === 0).map((effect) => wakeUpOf(sagaId, effect));
     if (now.length > 0) void this.send(now);
-    for (const effect of dispatches) if (effect.inMs > 0) this.sendLater(wakeUpOf(sagaId, effect), effect.inMs);
+    for (const effect of dispatches) if (effect.inMs > 0) this.sendLater('due', wakeUpOf(sagaId, effect), effect.inMs);
   }
 
   /** @param pauseMs before the next try, when the broker is out of reach: a blip must not cost what the sweeper takes to notice */
@@ -62,7 +62,7 @@ export class Dispatcher {
       const wakeUp = wakeUps[place];
       if (wakeUp === undefined) return;
       this.observer.notify({ type: 'wake-up.sent', sagaId: wakeUp.sagaId, operation: wakeUp.operation, result });
-      if (result === 'unavailable') this.sendLater(wakeUp, pauseMs, Math.min(pauseMs * 2, LONGEST_PAUSE_MS));
+      if (result === 'unavailable') this.sendLater('again', wakeUp, pauseMs, Math.min(pauseMs * 2, LONGEST_PAUSE_MS));
       // Nobody has declared the queue yet, as in a process that starts a saga while it boots; or somebody has deleted it.
       if (result === 'unroutable') this.runHere(wakeUp);
     });
@@ -78,18 +78,21 @@ export class Dispatcher {
     this.isSilent = result === 'unavailable';
   }
 
-  private sendLater(wakeUp: WakeUp, inMs: number, pauseMs = FIRST_PAUSE_MS): void {
-    if (this.stopped || inMs > LONGEST_TIMER_MS || this.timers.size >= MOST_TIMERS) return;
-    const timer = setTimeout(() => {
-      this.timers.delete(timer);
+  /** One timer of each sort for an operation: in a long outage every sweep finds it due once more. */
+  private sendLater(sort: 'due' | 'again', wakeUp: WakeUp, inMs: number, pauseMs = FIRST_PAUSE_MS): void {
+    const { step, direction, round } = wakeUp.operation;
+    const name = `${sort} ${wakeUp.sagaId} ${direction} ${step} ${round}`;
+    if (this.stopped || inMs > LONGEST_TIMER_MS || this.timers.size >= MOST_TIMERS || this.timers.has(name)) return;
+    const fire = (): void => {
+      this.timers.delete(name);
       void this.send([wakeUp], pauseMs);
-    }, inMs + TIMER_SLACK_MS);
-    this.timers.add(timer);
+    };
+    this.timers.set(name, setTimeout(fire, inMs + TIMER_SLACK_MS));
   }
 
   stop(): void {
     this.stopped = true;
-    for (const timer of this.timers) clearTimeout(timer);
+    for (const timer of this.timers.values()) clearTimeout(timer);
     this.timers.clear();
   }
 }

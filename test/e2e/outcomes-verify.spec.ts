@@ -111,7 +111,7 @@ describe('@Verify is asked about an action that said nothing', () => {
     [undefined, 'it returned undefined'],
     ['done', 'it returned a string'],
     [{ outcome: 'maybe' }, 'its outcome is "maybe"'],
-    [{ outcome: 'not-done', output: 1 }, "an answer 'not-done' has no output"],
+    [{ outcome: 'not-done', output: 1 }, "an answer 'not-done' must not have an output"],
     [{ outcome: 'done', result: 1 }, 'its answer has an unknown field "result"'],
     [{ outcome: 'done', output: { total: 10n } }, '"/total"'],
   ])('and an answer %p means nothing: the attempt has failed, and the outcome is still unknown', async (answer, why) => {

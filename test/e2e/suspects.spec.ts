@@ -8,9 +8,10 @@ import { WorkerSite } from './worker-process/worker-site';
 
 const BUDGET = 2;
 const WAIT = { timeoutMs: 100_000 };
-const INNOCENT: StepList = [
-  { name: 'first', action: 'slow', input: { ms: 300 } },
-  { name: 'second', action: 'slow', input: { ms: 300 } },
+/** Long enough that some of them run when the poison does. */
+const innocent = (ms: number): StepList => [
+  { name: 'first', action: 'slow', input: { ms } },
+  { name: 'second', action: 'slow', input: { ms } },
 ];
 
 let site: WorkerSite;
@@ -42,24 +43,24 @@ async function expectInnocent(ids: readonly string[]): Promise<void> {
 }
 
 test('a step that kills its process each time ends unknown and is undone, and costs no other saga its outcome', async () => {
-  const innocent = await inParallel(20, Array.from({ length: 20 }), async () => start('innocent', INNOCENT));
+  const innocents = await inParallel(20, Array.from({ length: 20 }), async () => start('innocent', innocent(300)));
   const poison = await start('poison', [{ name: 'kill', action: 'kill' }]);
   const saga = await site.app.sagas.waitFor(poison, WAIT);
   expect([saga.state, saga.steps[0]?.status]).toEqual(['compensated', 'compensated']);
-  await expectInnocent(innocent);
+  await expectInnocent(innocents);
   expect(await site.calls('kill')).toHaveLength(BUDGET + 2);
   expect((await site.effects()).filter(({ saga_id }) => saga_id === poison).map(({ what }) => what)).toEqual(['undo.kill after unknown']);
   expect(worker.deaths).toEqual(Array.from({ length: BUDGET + 2 }, () => ({ code: null, signal: 'SIGABRT' })));
 }, 120_000);
 
 test('a compensation that kills its process each time ends stuck, and costs no other saga its outcome', async () => {
-  const innocent = await inParallel(20, Array.from({ length: 20 }), async () => start('innocent', INNOCENT));
+  const innocents = await inParallel(20, Array.from({ length: 20 }), async () => start('innocent', innocent(1_500)));
   const poison = await start('poison', [
     { name: 'done', action: 'slow', compensation: 'killing.undo' },
     { name: 'refused', action: 'refuse', compensation: null },
   ]);
   const saga = await site.app.sagas.waitFor(poison, WAIT);
   expect([saga.state, saga.steps[0]?.status]).toEqual(['stuck', 'compensation_failed']);
-  await expectInnocent(innocent);
+  await expectInnocent(innocents);
   expect(await site.calls('killing.undo')).toHaveLength(BUDGET + 2);
 }, 120_000);

@@ -29,4 +29,22 @@ describe('HandlerBook', () => {
     expect(store.roused).toEqual([['a'], ['b'], ['a']]);
     await Promise.all([second?.close(), third.close()]);
   });
+
+  it('warns once of a handler that a saga names and nobody has had for seven days', async () => {
+    let now = 0;
+    const store = new InMemorySagaStore(() => now);
+    await store.writeHandlers('gone', [declared('action', 'old'), declared('undo', 'old.undo')]);
+    await store.writeHandlers('here', [declared('action', 'new')]);
+    const warnings: string[] = [];
+    now = 7 * 24 * 3_600_000;
+    await store.writeHandlers('here', [declared('action', 'new')]);
+    const book = new HandlerBook(store, [], '', false, (message) => warnings.push(message));
+    await book.open();
+    for (let times = 0; times < 2; times++) await book.catalogWith(['old', 'new'], ['old.undo']);
+    expect(warnings).toEqual([
+      expect.stringContaining("@SagaStep('old'), which no process has had for 7 days"),
+      expect.stringContaining("@Compensate('old.undo')"),
+    ]);
+    await book.close();
+  });
 });

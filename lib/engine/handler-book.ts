@@ -7,12 +7,18 @@ const CONFIRM_EVERY_MS = 30_000;
 /** Rows of a group that nobody has confirmed for this long are the past, not a neighbour. */
 const NEIGHBOUR_MS = 90_000;
 
+/** What nobody has offered for this long will probably not come back by itself. */
+const LONG_UNSEEN_MS = 7 * 24 * 3_600_000;
+
 const DECORATORS: Readonly<Record<HandlerKind, string>> = { action: '@SagaStep', undo: '@Compensate', verify: '@Verify' };
 
 /** Which handlers exist anywhere: this process's own, and those that others have written into the store. */
 export class HandlerBook {
   private catalog: HandlerCatalog;
   private timer: NodeJS.Timeout | undefined;
+  private stored: readonly StoredHandler[] = [];
+  private readAt = 0;
+  private readonly warned = new Set<string>();
 
   constructor(
     private readonly store: SagaStore,
@@ -20,6 +26,7 @@ export class HandlerBook {
     private readonly group: string,
     /** A process without workers has nothing to offer. */
     private readonly works: boolean,
+    private readonly warn: (message: string) => void = () => undefined,
   ) {
     this.catalog = catalogOf(own);
   }
@@ -54,10 +61,33 @@ export class HandlerBook {
     const knows = (): boolean =>
       actions.every((key) => this.catalog.find('action', key)) && undos.every((key) => this.catalog.find('undo', key));
     if (!knows()) this.learn(await this.store.readHandlers());
+    await this.warnOfUnseen([
+      ...actions.map((key) => ({ direction: 'action', key }) as const),
+      ...undos.map((key) => ({ direction: 'undo', key }) as const),
+    ]);
     return this.catalog;
   }
 
+  /** A step may name a handler that nobody has had for long; it waits until somebody comes who has it. */
+  private async warnOfUnseen(named: readonly Pick<HandlerDeclaration, 'direction' | 'key'>[]): Promise<void> {
+    const unseen = (): typeof named => named.filter((one) => this.unseenMs(one) >= LONG_UNSEEN_MS && !this.warned.has(nameOf(one)));
+    if (unseen().length === 0) return;
+    this.learn(await this.store.readHandlers()); // it may have come back since
+    for (const one of unseen()) {
+      this.warned.add(nameOf(one));
+      this.warn(`a saga names ${nameOf(one)}, which no process has had for 7 days; it waits there until one comes that has it`);
+    }
+  }
+
+  private unseenMs({ direction, key }: Pick<HandlerDeclaration, 'direction' | 'key'>): number {
+    if (this.own.some((declaration) => declaration.direction === direction && declaration.key === key)) return 0;
+    const rows = this.stored.filter(({ declaration }) => declaration.direction === direction && declaration.key === key);
+    return rows.length === 0 ? 0 : Math.min(...rows.map((row) => row.unseenMs)) + performance.now() - this.readAt;
+  }
+
   private learn(stored: readonly StoredHandler[]): void {
+    this.stored = stored;
+    this.readAt = performance.now();
     this.catalog = catalogOf([...stored.map((handler) => handler.declaration), ...this.own]);
   }
 
@@ -70,9 +100,8 @@ export class HandlerBook {
    * the other has; two services would starve each other.
    */
   private refuseStrangers(stored: readonly StoredHandler[]): void {
-    const name = ({ direction, key }: HandlerDeclaration): string => `${DECORATORS[direction]}('${key}')`;
-    const mine = new Set(this.own.map(name));
-    const theirs = new Set(stored.filter((row) => row.group === this.group && isThere(row)).map((row) => name(row.declaration)));
+    const mine = new Set(this.own.map(nameOf));
+    const theirs = new Set(stored.filter((row) => row.group === this.group && isThere(row)).map((row) => nameOf(row.declaration)));
     const onlyMine = [...mine].filter((key) => !theirs.has(key));
     const onlyTheirs = [...theirs].filter((key) => !mine.has(key));
     if (theirs.size === 0 || onlyMine.length === 0 || onlyTheirs.length === 0) return;
@@ -81,6 +110,10 @@ export class HandlerBook {
     const earlier = `If it is an earlier version of this one, stop it first, or deploy the added and the removed handlers one after the other`;
     throw new SagaConfigurationError([`another process uses the same group "${this.group}": ${has}. ${remedy}. ${earlier}`]);
   }
+}
+
+function nameOf({ direction, key }: Pick<HandlerDeclaration, 'direction' | 'key'>): string {
+  return `${DECORATORS[direction]}('${key}')`;
 }
 
 /** A process has said lately that it has it. */

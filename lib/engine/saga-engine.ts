@@ -86,7 +86,9 @@ export class SagaEngine {
     );
     this.workers = new Workers(store, invoker, this.runner, observer, identity, options);
     this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere);
-    this.book = new HandlerBook(store, invoker.declarations, options.group, works);
+    this.book = new HandlerBook(store, invoker.declarations, options.group, works, (message) =>
+      observer.notify({ type: 'engine.trouble', where: 'start', error: new Error(message) }),
+    );
     this.janitor = new Janitor(store, observer, options.retention);
     this.starter = new Starter(store, this.book, this.committer, observer, identity, options);
     this.relay = new OutboxRelay(store, transport, observer, options, `${identity.worker} ${identity.newId()}`);

@@ -1,6 +1,6 @@
 import { SagaPlanError } from '../errors';
 import type { RetryOptions } from '../core/retry-policy';
-import type { StepList, StepSpec } from '../core/step-spec';
+import type { StepList, PlainStep } from '../core/step-spec';
 import { Recorder } from './recorder';
 import type { ActionInput, ActionKey, ActionOutput } from './saga-actions';
 
@@ -70,7 +70,7 @@ export class SagaBuilder<Context, Outputs = unknown> implements DefinedSaga<Cont
     return this.with(build(new ParallelBuilder<Context, Outputs>(this.name, [])).branches);
   }
 
-  private with<More>(element: StepSpec | readonly StepSpec[]): SagaBuilder<Context, More> {
+  private with<More>(element: PlainStep | readonly PlainStep[]): SagaBuilder<Context, More> {
     return new SagaBuilder<Context, More>(this.name, [...this.steps, element], this.deadlineMs, this.onStuck);
   }
 }
@@ -79,7 +79,7 @@ export class SagaBuilder<Context, Outputs = unknown> implements DefinedSaga<Cont
 export class ParallelBuilder<Context, Outputs, Branches = unknown> {
   constructor(
     private readonly saga: string,
-    readonly branches: readonly StepSpec[],
+    readonly branches: readonly PlainStep[],
   ) {}
 
   step<const Name extends string, Key extends ActionKey>(
@@ -104,7 +104,7 @@ export function defineSaga<Context = unknown>(name: string, options: DefineSagaO
   return new SagaBuilder<Context>(name, [], options.deadlineMs, options.onStuck);
 }
 
-function specOf<Context, Outputs, Key extends string>(saga: string, name: string, options: StepOptions<Context, Outputs, Key>): StepSpec {
+function specOf<Context, Outputs, Key extends string>(saga: string, name: string, options: StepOptions<Context, Outputs, Key>): PlainStep {
   const { input, ...rest } = options;
   return {
     name,

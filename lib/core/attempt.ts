@@ -1,23 +1,43 @@
-import { mayStillRun } from './backward';
+import { retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { dispatch, draft, finish, policyOf, type Draft } from './draft';
-import type { CompletedEvent, FailedEvent, LeaseExpiredEvent, LostEvent, ReleasedEvent, VerifiedEvent } from './event';
+import { draft, finish, policyOf, type Draft } from './draft';
+import type {
+  AdmittedEvent,
+  CompletedEvent,
+  FailedEvent,
+  LeaseExpiredEvent,
+  LostEvent,
+  ReleasedEvent,
+  SkippedEvent,
+  SuspendedEvent,
+  VerifiedEvent,
+} from './event';
 import { lateOutcome } from './late';
-import { attemptsOf, type Operation } from './operation';
+import type { Operation } from './operation';
 import type { Plan } from './plan';
-import { lossDelayMs, nextRetryMs } from './retry-policy';
+import { lossDelayMs } from './retry-policy';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
-import { settle, settleBetweenAttempts, settleUnknown } from './settle';
+import { settle, settleUnknown } from './settle';
 import { isBeingAskedAfter } from './verify';
+import { suspended } from './wait';
 
-type AttemptEnd = CompletedEvent | FailedEvent | VerifiedEvent | LostEvent | LeaseExpiredEvent | ReleasedEvent;
+type AttemptEnd =
+  | CompletedEvent
+  | SkippedEvent
+  | SuspendedEvent
+  | FailedEvent
+  | VerifiedEvent
+  | LostEvent
+  | LeaseExpiredEvent
+  | ReleasedEvent
+  | AdmittedEvent;
 
 /** One attempt is over: by its worker's word, or because nothing was heard of it. */
 export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): Decision {
   const operation = operationOf(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
   const isItsWorker = operation.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
-  if (isItsWorker) return finish(event, next(plan, saga, operation, event));
+  if (isItsWorker) return finish(event, withContext(event, next(plan, saga, operation, event)));
   if (event.type !== 'completed' || operation.direction !== 'action') return ignored('stale');
   return isBeingAskedAfter(operation) ? answered(plan, saga, operation, event) : lateOutcome(plan, saga, operation, event);
 }
@@ -38,7 +58,16 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
     case 'released':
       return released(plan, saga, operation, event.interrupted);
     case 'completed':
-      return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null });
+      return completed(plan, saga, operation, event);
+    case 'skipped':
+      // An undo that has nothing to do has done it.
+      return settle(plan, saga, { ...operation, state: operation.direction === 'action' ? 'skipped' : 'completed', error: null });
+    case 'suspended':
+      return suspended(plan, saga, operation, event);
+    case 'admitted': {
+      const admitted: Operation = { ...operation, condition: null };
+      return draft(withOperations(saga, [admitted]), admitted);
+    }
     case 'verified':
       return verified(plan, saga, operation, event);
     case 'failed': {
@@ -51,6 +80,24 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
     case 'lease-expired':
       return leaseExpired(plan, saga, operation, event);
   }
+}
+
+function completed(plan: Plan, saga: SagaValue, operation: Operation, event: CompletedEvent): Draft {
+  // Two words that cannot both be true: somebody outside said that it had failed.
+  if (operation.heard !== null) return settleUnknown(plan, saga, { ...operation, hadUnknown: true, error: operation.heard });
+  if (event.takes === undefined) return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null });
+  if (!saga.whole) return NEED_ALL;
+  const { name, signalId } = event.takes;
+  const isTaken = [...saga.operations.values()].some(({ wait }) => wait?.kind === 'signal' && wait.taken === signalId);
+  if (isTaken) return startAgain(plan, saga, { ...operation, claims: operation.claims - 1 }, 0);
+  const wait = { kind: 'signal', name, taken: signalId } as const;
+  return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null, wait });
+}
+
+/** What later handlers see, when there was something new in this attempt and it counts. */
+function withContext(event: AttemptEnd, made: Draft): Draft {
+  if (made.kind === 'need' || !('contextPatch' in event) || event.contextPatch === undefined) return made;
+  return { ...made, effects: [...made.effects, { type: 'context', patch: event.contextPatch }] };
 }
 
 function released(plan: Plan, saga: SagaValue, operation: Operation, interrupted: boolean): Draft {
@@ -90,29 +137,4 @@ function leaseExpired(plan: Plan, saga: SagaValue, operation: Operation, event: 
 function saidLost(plan: Plan, saga: SagaValue, operation: Operation, { error, seed }: LostEvent): Draft {
   const blamed = operation.blamed + 1;
   return startAgainWithin(plan, saga, { ...operation, error, claims: operation.claims - 1, blamed }, lossDelayMs(blamed, seed));
-}
-
-/** Another attempt, within the budget of those that ended by no word of the handler. */
-function startAgainWithin(plan: Plan, saga: SagaValue, operation: Operation, inMs: number): Draft {
-  return operation.blamed >= policyOf(plan, operation).losses ? giveUp(plan, saga, operation) : startAgain(plan, saga, operation, inMs);
-}
-
-type RetryWish = Pick<FailedEvent, 'retryable' | 'retryAfterMs' | 'elapsedMs' | 'seed'>;
-
-function retryOrSettle(plan: Plan, saga: SagaValue, operation: Operation, wish: RetryWish): Draft {
-  const { retryable, retryAfterMs, elapsedMs, seed } = wish;
-  const { retry } = policyOf(plan, operation);
-  const inMs = nextRetryMs({ policy: retry, attempts: attemptsOf(operation), retryable, retryAfterMs, elapsedMs, seed });
-  return inMs === null ? giveUp(plan, saga, operation) : startAgain(plan, saga, operation, inMs);
-}
-
-function giveUp(plan: Plan, saga: SagaValue, operation: Operation): Draft {
-  return operation.hadUnknown ? settleUnknown(plan, saga, operation) : settle(plan, saga, { ...operation, state: 'failed' });
-}
-
-/** Another attempt, unless it is an action and the saga has turned back: then it settles where it is. */
-function startAgain(plan: Plan, saga: SagaValue, operation: Operation, inMs: number): Draft {
-  if (!mayStillRun(operation, saga)) return settleBetweenAttempts(plan, saga, operation);
-  const again: Operation = { ...operation, state: inMs > 0 ? 'retrying' : 'started' };
-  return draft(withOperations(saga, [again]), again, [dispatch(plan, again, inMs)]);
 }

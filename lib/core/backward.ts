@@ -30,18 +30,26 @@ export function turnBack(plan: Plan, saga: SagaValue, cause: TurnCause): Draft {
 
 /** Nobody runs it, and it has not settled. A skipped one may still wait for its turn, but there is nothing left to do for it. */
 function isIdle({ state }: Operation): boolean {
-  return state === 'pending' || state === 'started' || state === 'retrying';
+  return state === 'pending' || state === 'started' || state === 'retrying' || state === 'waiting';
 }
 
 function withdrawn(plan: Plan, action: Operation): Operation {
   const state = settledBetweenAttempts(action);
-  return state === 'unknown' && canBeAsked(plan, action) ? askWhetherDone(action) : { ...action, state };
+  // Whoever is waited for may still come to the effect; then it is late.
+  const settled: Operation = { ...action, state, fence: action.fence + (action.state === 'waiting' ? 1 : 0) };
+  return state === 'unknown' && canBeAsked(plan, action) ? askWhetherDone(settled) : settled;
 }
 
 /** What becomes of an operation that nobody runs, when its saga turns back. */
 export function settledBetweenAttempts(operation: Operation): 'skipped' | 'unknown' | 'failed' {
   if (operation.hadUnknown) return 'unknown';
+  if (operation.state === 'waiting') return mayComeToItsEffect(operation) ? 'unknown' : 'skipped';
   return operation.claims === 0 ? 'skipped' : 'failed';
+}
+
+/** Somebody outside was asked for it; a time or a signal that is waited for has no effect. */
+export function mayComeToItsEffect({ state, wait }: Operation): boolean {
+  return state === 'waiting' && (wait?.kind === 'callback' || wait?.kind === 'saga');
 }
 
 /** Whether there may be another attempt: of an action only while its saga goes forward, unless it is only asked after. */

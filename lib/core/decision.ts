@@ -20,6 +20,9 @@ export type IgnoredReason =
   | 'exhausted' // its attempts or its losses are used up
   | 'paused' // the saga, or this action everywhere
   | 'past-deadline' // the saga's deadline has passed, and it will turn back
+  | 'no-condition' // it waits for a process that has its condition
+  | 'not-waiting' // nothing waits for this any more, or not yet
+  | 'past-pivot' // there is no way back
   | 'suspect' // its processes died too often for this one to run it beside others
   | 'no-verifier' // it waits for a process that can ask whether it took effect
   | 'wrong-direction' // an action of a saga that turned back, or an undo of one that did not

@@ -1,9 +1,10 @@
 import type { SagaEventType } from './event';
+import type { JsonObject } from './json';
 import type { Direction, OperationRef, StepFailure } from './operation';
 import type { SagaState } from './saga-value';
 
 /** What a decision asks the shell to do. Delays, never instants: the store's clock turns them into times. */
-export type SagaEffect = DispatchEffect | AbortEffect | EndedEffect | AttentionEffect | RecordEffect;
+export type SagaEffect = DispatchEffect | WaitEffect | ContextEffect | AbortEffect | EndedEffect | AttentionEffect | RecordEffect;
 
 /** Send a wake-up for an operation that may now be claimed, at once or after a delay. */
 export interface DispatchEffect {
@@ -12,6 +13,21 @@ export interface DispatchEffect {
   /** The handler's key: `orders.create`, or of an undo `orders.delete`. */
   readonly key: string;
   readonly inMs: number;
+}
+
+/** Look after an operation that waits: when its time is over, and meanwhile now and then if nobody may come to say that it is. */
+export interface WaitEffect {
+  readonly type: 'wait';
+  readonly operation: OperationRef;
+  /** null: for as long as it takes. */
+  readonly endsInMs: number | null;
+  readonly lookAgain: boolean;
+}
+
+/** Later handlers see these names in their context. */
+export interface ContextEffect {
+  readonly type: 'context';
+  readonly patch: JsonObject;
 }
 
 /** The saga turned back while this operation runs: tell its handler. */

@@ -1,5 +1,5 @@
-import type { Json } from './json';
-import type { OperationRef, StepFailure } from './operation';
+import type { Json, JsonObject } from './json';
+import type { OperationRef, StepFailure, Wait } from './operation';
 
 /** Everything that can happen to a saga. Times never come in: whoever holds the clock says what is due. */
 export type SagaEvent =
@@ -10,6 +10,12 @@ export type SagaEvent =
   | VerifiedEvent
   | LostEvent
   | LeaseExpiredEvent
+  | SkippedEvent
+  | SuspendedEvent
+  | AdmittedEvent
+  | CalledBackEvent
+  | WaitOverEvent
+  | WokenEvent
   | DeadlineEvent
   | ReportedEvent
   | SagaOrder
@@ -53,6 +59,56 @@ export interface ReleasedEvent extends OfClaim {
 export interface CompletedEvent extends OfClaim {
   readonly type: 'completed';
   readonly output: Json;
+  /** The saga ends here, early and well: what has not begun is skipped. Default: false. */
+  readonly finishes?: boolean;
+  /** What later handlers see in their context, by its names. Default: nothing new. */
+  readonly contextPatch?: JsonObject;
+  /** The signal that this operation has waited for: no other may take it. */
+  readonly takes?: { readonly name: string; readonly signalId: string };
+}
+
+/** The handler, or a condition, says that there is nothing to do. */
+export interface SkippedEvent extends OfClaim {
+  readonly type: 'skipped';
+  readonly reason: string;
+  readonly contextPatch?: JsonObject;
+}
+
+/** The handler has returned, and somebody else will end its operation. */
+export interface SuspendedEvent extends OfClaim {
+  readonly type: 'suspended';
+  readonly wait: Wait;
+  /** null: for as long as it takes. */
+  readonly timeoutMs: number | null;
+  readonly contextPatch?: JsonObject;
+}
+
+/** The `@SagaCondition` of the step said yes: it is not asked again. The attempt goes on. */
+export interface AdmittedEvent extends OfClaim {
+  readonly type: 'admitted';
+}
+
+/** Whoever an operation waits for says how it ended: the first word counts, also when it comes before the wait has begun. */
+export interface CalledBackEvent {
+  readonly type: 'called-back';
+  readonly operation: OperationRef;
+  readonly result: { readonly kind: 'completed'; readonly output: Json } | { readonly kind: 'failed'; readonly error: StepFailure };
+}
+
+/** A wait has lasted as long as it may. */
+export interface WaitOverEvent {
+  readonly type: 'wait-over';
+  readonly operation: OperationRef;
+  /** Of the attempt that began to wait. */
+  readonly fence: number;
+  readonly elapsedMs?: number;
+  readonly seed: number;
+}
+
+/** What an operation waits for may have come: its handler looks again. The attempt does not count. */
+export interface WokenEvent {
+  readonly type: 'woken';
+  readonly operation: OperationRef;
 }
 
 export interface FailedEvent extends OfClaim {
@@ -67,6 +123,9 @@ export interface FailedEvent extends OfClaim {
   /** Uniform in [0, 1), for the jitter. */
   readonly seed: number;
 }
+
+/** How a handler that has returned may end its attempt. */
+export type ConcludedEvent = CompletedEvent | SkippedEvent | SuspendedEvent;
 
 /** What a `@Verify` handler found out about an action. */
 export interface VerifiedEvent extends OfClaim {

@@ -4,7 +4,7 @@ import { about, dispatch, draft, type Draft } from './draft';
 import type { SagaEffect } from './effect';
 import { newOperation, type Operation } from './operation';
 import { dependentsOf, type Plan } from './plan';
-import { operationOf, withOperations, type SagaValue } from './saga-value';
+import { operationOf, withOperations, type SagaParent, type SagaValue } from './saga-value';
 
 /** The rules of the way forward: what starts when an action settles, and when the saga is complete. */
 export function settleAction(plan: Plan, saga: SagaValue, action: Operation): Draft {
@@ -44,11 +44,15 @@ function startDependents(plan: Plan, saga: SagaValue, action: Operation): Draft 
 }
 
 /** The saga as it is at its start, with the wake-ups of the steps that wait for nothing. */
-export function startSaga(plan: Plan, id: string): { readonly saga: SagaValue; readonly effects: readonly SagaEffect[] } {
+export function startSaga(
+  plan: Plan,
+  id: string,
+  parent: SagaParent | null = null,
+): { readonly saga: SagaValue; readonly effects: readonly SagaEffect[] } {
   const operations = plan.steps.map((step, place) =>
     newOperation(
       { step: place, direction: 'action', round: 1 },
-      { waits: step.dependsOn.length, state: step.dependsOn.length === 0 ? 'started' : 'pending' },
+      { waits: step.dependsOn.length, state: step.dependsOn.length === 0 ? 'started' : 'pending', condition: step.condition ?? null },
     ),
   );
   const empty: SagaValue = {
@@ -61,6 +65,11 @@ export function startSaga(plan: Plan, id: string): { readonly saga: SagaValue; r
     cause: null,
     attention: false,
     paused: false,
+    pastPivot: false,
+    turning: null,
+    givenUp: 0,
+    finishedBy: null,
+    parent,
     operations: new Map(),
     whole: true,
   };

@@ -10,6 +10,7 @@ export type OperationState =
   | 'started' // due: may be claimed at any time
   | 'running' // claimed by a worker, under a lease
   | 'retrying' // may be claimed from its time on
+  | 'waiting' // its handler has returned, and something that is not a worker will end it
   | 'completed'
   | 'failed'
   | 'unknown' // settled, and nobody can say whether it took effect
@@ -47,9 +48,26 @@ export interface Operation {
   /** Actions: the highest fence whose late outcome was counted; 0 when none was. */
   readonly lateFence: number;
   readonly error: StepFailure | null;
+  /** What it waits for, or has waited for last; null when it never did. */
+  readonly wait: Wait | null;
+  /** Somebody who was waited for has said that it failed while a worker still had it: it settles when that attempt ends. */
+  readonly heard: StepFailure | null;
+  /** Key of the `@SagaCondition` that has not been asked yet; null when there is none, or the answer was yes. */
+  readonly condition: string | null;
   /** Present only in the decision that sets it: outputs are never needed to decide. */
   readonly output?: Json;
 }
+
+/** What ends the wait of an operation. */
+export type Wait =
+  /** Whoever has its token, by `SagaCallbacks`. */
+  | { readonly kind: 'callback' }
+  /** Its time alone. */
+  | { readonly kind: 'timer' }
+  /** A signal of this name to its saga. `taken`: the one that has come, which no other operation may take. */
+  | { readonly kind: 'signal'; readonly name: string; readonly taken?: string }
+  /** The end of another saga. */
+  | { readonly kind: 'saga'; readonly sagaId: string };
 
 /** How an attempt failed, fit to be stored and shown: no stack, no payload, no SQL. */
 export interface StepFailure {
@@ -89,6 +107,9 @@ export function newOperation(of: OperationRef, init: Partial<Operation>): Operat
     actionOutcome: null,
     lateFence: 0,
     error: null,
+    wait: null,
+    heard: null,
+    condition: null,
     ...init,
   };
 }

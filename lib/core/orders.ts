@@ -1,4 +1,4 @@
-import { ended, givenUpUndos, settledBetweenAttempts, tryAgain, turnBack } from './backward';
+import { ended, givenUpUndos, mayComeToItsEffect, settledBetweenAttempts, tryAgain, turnBack } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, policyOf, type Draft } from './draft';
 import type { SagaEffect } from './effect';
@@ -40,6 +40,7 @@ function terminated(plan: Plan, saga: SagaValue, { reason, actor }: SagaOrder): 
   if (!saga.whole) return NEED_ALL;
   const open = [...saga.operations.values()].filter((operation) => !isSettled(operation));
   const settled = open.map((operation): Operation => {
+    if (operation.state === 'waiting') return { ...operation, fence: operation.fence + 1, state: settledBetweenAttempts(operation) };
     if (operation.state !== 'running') return { ...operation, state: settledBetweenAttempts(operation) };
     const isUnknown = operation.hadUnknown || policyOf(plan, operation).transactional !== true;
     return { ...operation, fence: operation.fence + 1, state: isUnknown ? 'unknown' : 'failed' };
@@ -74,7 +75,8 @@ export function stepOrdered(plan: Plan, saga: SagaValue, order: StepOrder): Deci
 function skipped(plan: Plan, saga: SagaValue, action: Operation, order: StepOrder): Decision {
   if (saga.state !== 'started') return ignored('wrong-direction');
   if (isSettled(action) || action.state === 'running') return ignored('not-claimable');
-  const given: Operation = { ...action, state: 'skipped', order: action.order === 0 ? saga.rev + 1 : action.order };
+  const hadUnknown = action.hadUnknown || mayComeToItsEffect(action);
+  const given: Operation = { ...action, state: 'skipped', order: action.order === 0 ? saga.rev + 1 : action.order, hadUnknown };
   const isItsTurn = action.waits === 0;
   return finish(order, isItsTurn ? settleAction(plan, saga, given) : draft(withOperations(saga, [given]), given));
 }

@@ -7,7 +7,7 @@ import { cycleProblems } from './plan-graph';
 import { InputCompiler, type StepInput } from './plan-inputs';
 import { placeSteps, type PlacedStep } from './plan-shape';
 import { retryPolicyOf, retryPolicyProblems } from './retry-policy';
-import type { StepList, StepSpec } from './step-spec';
+import type { StepList, PlainStep } from './step-spec';
 import { didYouMean } from './suggestion';
 
 export interface PlanDefaults {
@@ -88,14 +88,14 @@ class StepCompiler {
     };
   }
 
-  private compensationOf(spec: StepSpec): string | null {
+  private compensationOf(spec: PlainStep): string | null {
     if (spec.compensation !== undefined) return spec.compensation;
     const [only, ...others] = this.catalog.undosOf(spec.action);
     if (others.length > 0) this.refuse(spec, `${others.length + 1} compensations are declared for "${spec.action}"; name one`);
     return only ?? null;
   }
 
-  private dependenciesOf(spec: StepSpec, after: readonly string[]): readonly number[] {
+  private dependenciesOf(spec: PlainStep, after: readonly string[]): readonly number[] {
     const dependsOn: number[] = [];
     for (const other of new Set(spec.dependsOn ?? after)) {
       const place = this.places.get(other);
@@ -105,7 +105,7 @@ class StepCompiler {
     return dependsOn.sort((a, b) => a - b);
   }
 
-  private handlerPolicy(spec: StepSpec, direction: 'action' | 'undo', key: string): HandlerPolicy {
+  private handlerPolicy(spec: PlainStep, direction: 'action' | 'undo', key: string): HandlerPolicy {
     const declaration = this.catalog.find(direction, key);
     if (declaration === undefined && this.defaults.unknownKeys === 'refuse') {
       const what = direction === 'action' ? `action "${key}": add @SagaStep('${key}')` : `compensation "${key}": add @Compensate('${key}')`;
@@ -114,7 +114,7 @@ class StepCompiler {
     return declaration?.policy ?? {};
   }
 
-  private checkPolicy(spec: StepSpec): void {
+  private checkPolicy(spec: PlainStep): void {
     const problems = spec.retry === undefined ? [] : retryPolicyProblems(spec.retry);
     if (spec.timeoutMs !== undefined && !(Number.isFinite(spec.timeoutMs) && spec.timeoutMs > 0))
       problems.push('timeoutMs must be a number above 0');
@@ -124,7 +124,7 @@ class StepCompiler {
     for (const problem of problems) this.refuse(spec, problem);
   }
 
-  private refuse(spec: StepSpec, problem: string): void {
+  private refuse(spec: PlainStep, problem: string): void {
     this.problems.push(`step "${spec.name}": ${problem}`);
   }
 }
@@ -133,7 +133,7 @@ class StepCompiler {
 function mergePolicies(
   defaults: OperationPolicy,
   handler: HandlerPolicy,
-  step: Pick<StepSpec, 'timeoutMs' | 'retry' | 'onThrow'>,
+  step: Pick<PlainStep, 'timeoutMs' | 'retry' | 'onThrow'>,
 ): OperationPolicy {
   const { transactional, isolation } = handler;
   const onThrow = step.onThrow ?? handler.onThrow ?? defaults.onThrow;

@@ -4,7 +4,7 @@ import { quoted } from './names';
 import type { PlanStep } from './plan';
 import { ancestorsOf } from './plan-graph';
 import { takeReferences, type FoundReference, type StoredReference } from './reference';
-import type { StepSpec } from './step-spec';
+import type { PlainStep } from './step-spec';
 import { didYouMean } from './suggestion';
 
 export interface StepInput {
@@ -20,7 +20,7 @@ export class InputCompiler {
     private readonly problems: string[],
   ) {}
 
-  compile(spec: StepSpec, place: number): StepInput {
+  compile(spec: PlainStep, place: number): StepInput {
     try {
       const { data, found } = takeReferences(spec.input ?? null, `input of step "${spec.name}"`, this.limits);
       return { input: data, references: found.map((reference) => this.compileReference(reference, spec.name, place)) };

@@ -1,11 +1,12 @@
 import { nameProblem, quoted } from './names';
-import type { StepList, StepSpec } from './step-spec';
+import { formOf, plainStep } from './step-forms';
+import type { PlainStep, StepList, StepSpec } from './step-spec';
 import { didYouMean } from './suggestion';
 
 const MAX_STEPS = 10_000;
 
 export interface PlacedStep {
-  readonly spec: StepSpec;
+  readonly spec: PlainStep;
   /** Names of the list element before it. */
   readonly after: readonly string[];
 }
@@ -27,7 +28,8 @@ export function placeSteps(list: StepList, problems: string[]): readonly PlacedS
     const group: readonly unknown[] = Array.isArray(element) ? Array.from(element.slice(0, MAX_STEPS + 1)) : [element];
     if (group.length === 0) problems.push(`element ${place} is an empty group`);
     const specs = group.filter((spec): spec is StepSpec => isStep(spec, place, problems));
-    placed.push(...specs.map((spec) => ({ spec, after })));
+    const refuse = (name: string) => (problem: string) => problems.push(`step "${name}": ${problem}`);
+    placed.push(...specs.map((spec) => ({ spec: plainStep(spec, refuse(spec.name)), after })));
     after = specs.map((spec) => spec.name);
   });
   if (placed.length > MAX_STEPS) problems.push(`${placed.length} steps are more than ${MAX_STEPS}`);
@@ -55,17 +57,19 @@ function isStep(spec: unknown, place: number, problems: string[]): spec is StepS
     problems.push(`element ${place} is ${quoted(spec)}, not a step { name, action, … }`);
     return false;
   }
-  const { name, action, compensation, dependsOn } = spec as Partial<Record<keyof StepSpec, unknown>>;
+  const { name, action, compensation, dependsOn } = spec as Partial<Record<keyof PlainStep, unknown>>;
+  const form = formOf(spec);
   const where = typeof name === 'string' ? `step ${quoted(name)}` : `element ${place}`;
   const before = problems.length;
-  const names = [nameProblem('the name', name), nameProblem('the action', action)];
+  const names = [nameProblem('the name', name), form === null ? nameProblem('the action', action) : null];
   if (compensation != null) names.push(nameProblem('the compensation', compensation));
   for (const problem of names) if (problem !== null) problems.push(`${where}: ${problem}`);
   if (dependsOn !== undefined && !(Array.isArray(dependsOn) && dependsOn.every((other) => typeof other === 'string'))) {
     problems.push(`${where}: dependsOn must be an array of step names`);
   }
+  const fields = form === null ? STEP_FIELDS : form.fields;
   for (const field of Object.keys(spec)) {
-    if (!STEP_FIELDS.includes(field)) problems.push(`${where}: unknown field ${quoted(field)}${didYouMean(field, STEP_FIELDS)}`);
+    if (!fields.includes(field)) problems.push(`${where}: unknown field ${quoted(field)}${didYouMean(field, fields)}`);
   }
   return problems.length === before;
 }

@@ -1,3 +1,4 @@
+import type { Condition } from './condition';
 import type { RetryPolicy } from './retry-policy';
 
 /** The format this version writes. A process that does not know a plan's format leaves its operations to others. */
@@ -9,6 +10,8 @@ export interface Plan {
   readonly name: string;
   /** What becomes of the other undos when one is given up: they stay (left out), or those that it was not built on go on. */
   readonly onStuck?: 'continue';
+  /** At most this many undos at a time. Left out: `UNDOS_AT_ONCE`. */
+  readonly undosAtOnce?: number;
   readonly steps: readonly PlanStep[];
 }
 
@@ -20,6 +23,17 @@ export interface PlanStep {
   readonly compensation: string | null;
   /** Places in `steps` that must have settled before this one starts. */
   readonly dependsOn: readonly number[];
+  /**
+   * `pivot`: when it has completed there is no way back. `retriable`: it is tried until it completes. `optional`: the saga goes on when it
+   * fails. Left out: it can be undone.
+   */
+  readonly kind?: StepKind;
+  /** It is skipped unless this holds. */
+  readonly when?: Condition;
+  /** Key of the `@SagaCondition` that says whether it is skipped. */
+  readonly condition?: string;
+  /** The saga that this step runs. */
+  readonly child?: Plan;
   /** It is undone also when it failed by its own word. */
   readonly compensateOnFailure?: true;
   readonly actionPolicy: OperationPolicy;
@@ -42,6 +56,8 @@ export interface OperationPolicy {
   /** What an error means that says nothing about the effect. Left out: that there was none. */
   readonly onThrow?: 'unknown';
 }
+
+export type StepKind = 'pivot' | 'retriable' | 'optional';
 
 export type Isolation = 'REPEATABLE READ' | 'SERIALIZABLE';
 

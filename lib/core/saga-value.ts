@@ -18,6 +18,14 @@ export type TurnCause =
   /** Ended by a person as it was, with nothing more undone. */
   | { readonly kind: 'terminated'; readonly reason: string | null; readonly actor: string | null };
 
+/** A saga that one step of another has started. */
+export interface SagaParent {
+  readonly sagaId: string;
+  readonly step: number;
+  /** Left out: it runs the step. Else it undoes what this saga, which has completed, has done. */
+  readonly undoes?: string;
+}
+
 export interface StepFailed {
   readonly kind: 'step-failed';
   readonly step: string;
@@ -47,6 +55,16 @@ export interface SagaValue {
   readonly attention: boolean;
   /** Nothing of it is claimed, in either direction, until it is resumed. */
   readonly paused: boolean;
+  /** Its pivot has completed: there is no way back. */
+  readonly pastPivot: boolean;
+  /** It was to turn back while its pivot ran; decided when the pivot's outcome is known. */
+  readonly turning: TurnCause | null;
+  /** Undos that were given up. */
+  readonly givenUp: number;
+  /** Place of the step that ended it early and well. */
+  readonly finishedBy: number | null;
+  /** The saga that waits for this one. */
+  readonly parent: SagaParent | null;
   readonly operations: ReadonlyMap<OperationKey, Operation>;
   readonly whole: boolean;
 }

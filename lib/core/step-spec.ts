@@ -1,9 +1,24 @@
 import type { RetryOptions } from './retry-policy';
 
 /** One step of `start(name, steps)`, as plain data. */
-export interface StepSpec {
+export type StepSpec = PlainStep | SleepStep;
+
+/** What every step may say. */
+interface AnyStep {
   /** Unique within the saga. */
   readonly name: string;
+  /** Names of the steps this one waits for. Default: the element before it in the list. */
+  readonly dependsOn?: readonly string[];
+}
+
+/** A pause: the steps after it begin no sooner. */
+export interface SleepStep extends AnyStep {
+  /** Milliseconds, by the database's clock. It survives everything that a saga survives. */
+  readonly sleepMs: number;
+}
+
+/** A step that a handler runs. */
+export interface PlainStep extends AnyStep {
   /** Key of the handler that runs it: `@SagaStep(key)`. */
   readonly action: string;
   /**
@@ -13,8 +28,6 @@ export interface StepSpec {
   readonly compensation?: string | null;
   /** Anything that JSON can hold, with `ref()` where a value comes from an earlier step. Default null. */
   readonly input?: unknown;
-  /** Names of the steps this one waits for. Default: the element before it in the list. */
-  readonly dependsOn?: readonly string[];
   /** One attempt may take this many milliseconds. Default: the handler's, then the module's (60,000). */
   readonly timeoutMs?: number;
   /** Default: the handler's policy, else one attempt. */

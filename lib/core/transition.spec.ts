@@ -121,6 +121,10 @@ class Story {
         return [`ended ${effect.state}`];
       case 'attention':
         return [effect.raised ? 'attention' : 'no attention'];
+      case 'wait':
+        return [`wait ${effect.endsInMs ?? 'for ever'}`];
+      case 'context':
+        return ['context'];
       case 'record':
         return [];
     }

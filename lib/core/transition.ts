@@ -8,6 +8,7 @@ import { sagaOrdered, stepOrdered } from './orders';
 import type { Plan } from './plan';
 import { reported } from './report';
 import { isTerminal, type SagaValue } from './saga-value';
+import { calledBack, waitOver, woken } from './wait';
 
 /**
  * Decides what an event does to a saga. Pure: the same plan, saga and event give the same decision for ever.
@@ -40,9 +41,18 @@ function decide(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
     case 'verified':
     case 'lost':
     case 'lease-expired':
+    case 'skipped':
+    case 'suspended':
+    case 'admitted':
       return attemptEnded(plan, saga, event);
     case 'reported':
       return reported(plan, saga, event);
+    case 'called-back':
+      return calledBack(plan, saga, event);
+    case 'wait-over':
+      return waitOver(plan, saga, event);
+    case 'woken':
+      return woken(plan, saga, event);
     case 'deadline':
       if (saga.paused) return ignored('paused');
       return saga.state === 'started' ? finish(event, turnBack(plan, saga, { kind: 'deadline' })) : ignored('already-compensating');
@@ -60,6 +70,8 @@ function decide(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
   }
 }
 
+const COMES_LATE: readonly SagaEvent['type'][] = ['completed', 'called-back'];
+
 /** A terminal state never changes. But an effect may come late, and then its undo has to run. */
 function isHeardAfterTheEnd(saga: SagaValue, event: SagaEvent): boolean {
   switch (event.type) {
@@ -75,7 +87,7 @@ function isHeardAfterTheEnd(saga: SagaValue, event: SagaEvent): boolean {
     case 'deadline':
       return false;
     default:
-      return event.operation.direction === 'action' ? event.type === 'completed' : event.operation.round > 1;
+      return event.operation.direction === 'action' ? COMES_LATE.includes(event.type) : event.operation.round > 1;
   }
 }
 

@@ -1,7 +1,7 @@
 import { unknownFieldProblems } from '../core/known-fields';
 import { nameProblem, quoted } from '../core/names';
 import { contextRef } from '../core/reference';
-import type { StepSpec } from '../core/step-spec';
+import type { PlainStep } from '../core/step-spec';
 import { didYouMean } from '../core/suggestion';
 import { DEFINITION_FIELDS, type CompensateMetadata, type SagaDefinitionOptions, type StepMetadata } from '../decorators/metadata';
 import type { Definition } from './definition';
@@ -50,7 +50,7 @@ export function readDefinition({ className, options, steps, compensations }: Def
   return { name: options.name, deadlineMs: options.deadlineMs, onStuck, steps: specs };
 }
 
-function specOf(saga: string, step: StepMetadata, dependsOn: readonly string[], undone: boolean): StepSpec {
+function specOf(saga: string, step: StepMetadata, dependsOn: readonly string[], undone: boolean): PlainStep {
   const common = { name: step.key, dependsOn, input: step.input ?? contextRef() };
   const policy = {
     ...(step.timeoutMs === undefined ? {} : { timeoutMs: step.timeoutMs }),

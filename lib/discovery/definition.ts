@@ -1,11 +1,11 @@
-import type { StepSpec } from '../core/step-spec';
+import type { PlainStep } from '../core/step-spec';
 
 /** A `@SagaDefinition` class, read once at boot: its plan as plain data. */
 export interface Definition {
   readonly name: string;
   readonly deadlineMs: number | undefined;
   readonly onStuck: 'halt' | 'continue' | undefined;
-  readonly steps: readonly StepSpec[];
+  readonly steps: readonly PlainStep[];
 }
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-function-type -- a class of any constructor is a token

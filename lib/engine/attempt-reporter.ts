@@ -1,11 +1,11 @@
 import { keyOf } from '../core/draft';
-import type { CompletedEvent, FailedEvent, LostEvent, ReleasedEvent, VerifiedEvent } from '../core/event';
+import type { CompletedEvent, ConcludedEvent, FailedEvent, LostEvent, ReleasedEvent, VerifiedEvent } from '../core/event';
 import { operationOf } from '../core/saga-value';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim } from '../ports/saga-store';
 import type { Applied, Committer } from './committer';
 
-export type Report = CompletedEvent | FailedEvent | ReleasedEvent | LostEvent | VerifiedEvent;
+export type Report = ConcludedEvent | FailedEvent | ReleasedEvent | LostEvent | VerifiedEvent;
 
 export interface AttemptTimes {
   readonly leaseMs: number;
@@ -39,6 +39,8 @@ export class AttemptReporter {
   }
 
   private announce(claim: Claim, event: Report, { saga }: Applied): void {
+    if (event.type === 'suspended') this.observer.notify({ type: 'operation.waiting', ...aboutOf(claim), wait: event.wait.kind });
+    if (event.type === 'skipped') this.observer.notify({ type: 'operation.skipped', ...aboutOf(claim), reason: event.reason });
     if (event.type === 'completed') this.observer.notify({ type: 'operation.completed', ...aboutOf(claim) });
     if (event.type === 'verified') this.observer.notify({ type: 'operation.verified', ...aboutOf(claim), found: event.found.kind });
     if (event.type !== 'failed' && event.type !== 'lost') return;

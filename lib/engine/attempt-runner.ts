@@ -1,16 +1,18 @@
 import { SagaInputError } from '../errors';
 import { keyOf, policyOf } from '../core/draft';
 import { handlerKindOf } from '../core/handler-declaration';
-import { toJson, type JsonLimits } from '../core/json';
+import type { JsonLimits } from '../core/json';
 import type { Unresolved } from '../core/reference';
 import type { Claim } from '../ports/saga-store';
 import type { StepInvoker } from '../ports/step-invoker';
 import { callOf, type Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
 import type { Committer } from './committer';
+import { concludedBy } from './conclusion';
 import { runAsHandler } from './handler-scope';
 import type { Heartbeats, RunningAttempt } from './heartbeats';
 import type { Slots } from './slots';
+import type { OwnHandlers } from './own-handlers';
 import { isFinalWord, verdictOn } from './thrown';
 import { stopwatch } from './stopwatch';
 import type { TransactionalRunner } from './transactional-runner';
@@ -31,6 +33,7 @@ export class AttemptRunner {
     private readonly transactional: TransactionalRunner,
     private readonly times: AttemptTimes,
     private readonly limits: JsonLimits,
+    private readonly own: OwnHandlers,
     /** Asks the sweeper to look when a lease and its grace will have ended. */
     private readonly sweepIn: (ms: number) => void,
   ) {}
@@ -45,7 +48,7 @@ export class AttemptRunner {
   async run(claim: Claim, slots: Slots, claimSentAt: number): Promise<void> {
     if (this.draining) return this.reporter.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
-    const call = callOf(claim, attempt.abort.signal);
+    const call = callOf(claim, attempt.abort.signal, this.limits);
     const elapsed = stopwatch(claim);
     if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call));
     if (this.transactional.isFor(claim)) return this.transactional.run(attempt, call, slots, elapsed);
@@ -55,8 +58,8 @@ export class AttemptRunner {
       const handler = this.invoke(claim, call);
       const ended =
         (await within(handler, policyOf(claim.basis.plan, claim.operation).timeoutMs)) ?? (await this.overtime(attempt, handler));
-      if (ended === null) this.leaveBehind(claim, handler, slots);
-      else await this.reporter.report(claim, this.reportOf(claim, ended, elapsed()));
+      if (ended === null) this.leaveBehind(claim, call, handler, slots);
+      else await this.reporter.report(claim, this.reportOf(claim, call, ended, elapsed()));
     } finally {
       this.heartbeats.remove(claim.claimId);
     }
@@ -64,11 +67,11 @@ export class AttemptRunner {
 
   private async invoke(claim: Claim, call: Call): Promise<Ended> {
     const key = keyOf(claim.basis.plan, claim.operation);
+    const kind = handlerKindOf(claim.operation);
+    const own = this.own.find(kind, key);
     try {
-      return {
-        kind: 'returned',
-        value: await runAsHandler(() => this.invoker.invoke(handlerKindOf(claim.operation), key, call.payload, call.context)),
-      };
+      if (own !== undefined) return { kind: 'returned', value: await own(claim, call) };
+      return { kind: 'returned', value: await runAsHandler(() => this.invoker.invoke(kind, key, call.payload, call.context)) };
     } catch (thrown) {
       return { kind: 'threw', thrown };
     }
@@ -87,15 +90,15 @@ export class AttemptRunner {
   }
 
   /** The slot is free again. If the handler ends well after all, its effect came late and may have to be undone once more. */
-  private leaveBehind(claim: Claim, handler: Promise<Ended>, slots: Slots): void {
+  private leaveBehind(claim: Claim, call: Call, handler: Promise<Ended>, slots: Slots): void {
     slots.leaveBehind(handler);
     void handler.then(async (ended) => {
-      const report = this.reportOf(claim, ended, 0);
+      const report = this.reportOf(claim, call, ended, 0);
       if (report.type === 'completed') await this.committer.commit(claim.sagaId, report);
     });
   }
 
-  private reportOf(claim: Claim, ended: Ended, elapsedMs: number): Report {
+  private reportOf(claim: Claim, call: Call, ended: Ended, elapsedMs: number): Report {
     const of = reportOn(claim);
     if (ended.kind === 'threw') {
       if (this.draining && !isFinalWord(ended.thrown)) return { type: 'released', ...of, interrupted: true };
@@ -104,11 +107,7 @@ export class AttemptRunner {
     }
     if (claim.operation.verifying) return this.foundBy(claim, ended.value, elapsedMs);
     try {
-      return {
-        type: 'completed',
-        ...of,
-        output: toJson(ended.value ?? null, `output of "${keyOf(claim.basis.plan, claim.operation)}"`, this.limits),
-      };
+      return concludedBy(claim, ended.value, call.notes.patch, this.limits);
     } catch (error) {
       const reason = error instanceof SagaInputError ? error.message : 'the output could not be read';
       const failure = { code: 'SAGA_OUTPUT', message: `the handler returned, but ${reason}` };

@@ -14,7 +14,7 @@ export type ClaimTerms = Required<Pick<ClaimRequest, 'maxLosses' | 'alone'>>;
 export class Claimer {
   constructor(
     private readonly store: SagaStore,
-    private readonly invoker: StepInvoker,
+    private readonly invoker: Pick<StepInvoker, 'has'>,
     private readonly observer: SagaObserver,
     private readonly identity: Identity,
     private readonly leaseMs: number,

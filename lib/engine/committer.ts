@@ -30,6 +30,8 @@ export class Committer {
     private readonly waiters: Waiters,
     private readonly observer: SagaObserver,
     private readonly times: CommitTimes,
+    /** Asks the sweeper to look when a wait will be over. */
+    private readonly lookIn: (ms: number) => void,
   ) {}
 
   /** One try. The result says what became of the event; errors of the store are a result too. */
@@ -63,6 +65,7 @@ export class Committer {
   perform(sagaId: string, name: string, effects: readonly SagaEffect[]): void {
     this.dispatcher.perform(sagaId, effects);
     for (const effect of effects) {
+      if (effect.type === 'wait' && effect.endsInMs !== null) this.lookIn(effect.endsInMs);
       if (effect.type === 'abort') this.heartbeats.abort(sagaId, effect.operation, 'the saga turned back');
       if (effect.type === 'attention') this.observer.notify({ type: 'saga.attention', sagaId, name, raised: effect.raised });
       if (effect.type !== 'ended') continue;

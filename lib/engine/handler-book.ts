@@ -1,5 +1,6 @@
 import { SagaConfigurationError } from '../errors';
 import { catalogOf, type HandlerCatalog, type HandlerDeclaration, type HandlerKind } from '../core/handler-declaration';
+import { OWN_ACTIONS } from '../core/own-actions';
 import type { SagaStore, StoredHandler } from '../ports/saga-store';
 
 /** A process says this often that it is there. */
@@ -28,7 +29,7 @@ export class HandlerBook {
     private readonly works: boolean,
     private readonly warn: (message: string) => void = () => undefined,
   ) {
-    this.catalog = catalogOf(own);
+    this.catalog = catalogOf([...own, ...OWN_ACTIONS]);
   }
 
   /** @throws SagaConfigurationError when another service with other handlers uses the same group */
@@ -88,7 +89,7 @@ export class HandlerBook {
   private learn(stored: readonly StoredHandler[]): void {
     this.stored = stored;
     this.readAt = performance.now();
-    this.catalog = catalogOf([...stored.map((handler) => handler.declaration), ...this.own]);
+    this.catalog = catalogOf([...stored.map((handler) => handler.declaration), ...this.own, ...OWN_ACTIONS]);
   }
 
   private async confirm(): Promise<void> {

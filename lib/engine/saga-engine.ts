@@ -18,6 +18,7 @@ import { HandlerBook } from './handler-book';
 import { Heartbeats } from './heartbeats';
 import { Janitor } from './janitor';
 import { OutboxRelay } from './outbox-relay';
+import { OwnHandlers } from './own-handlers';
 import type { PublishOptions } from './publish-options';
 import { SagaOrders } from './saga-orders';
 import { SagaQueries } from './saga-queries';
@@ -66,6 +67,7 @@ export class SagaEngine {
   private readonly janitor: Janitor;
   private readonly relay: OutboxRelay;
   private readonly events: EventWriter;
+  private readonly own = new OwnHandlers();
 
   constructor(
     private readonly parts: EngineParts,
@@ -77,14 +79,17 @@ export class SagaEngine {
     this.heartbeats = new Heartbeats(store, observer, options);
     this.waiters = new Waiters(store, observer);
     this.dispatcher = new Dispatcher(transport, observer, options.brokerFallbackMs, runHere);
-    this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options);
-    const { limits } = options.plan;
-    const reporter = new AttemptReporter(this.committer, observer, options);
-    const transactional = new TransactionalRunner(store, invoker, this.heartbeats, reporter, observer, options, limits);
-    this.runner = new AttemptRunner(invoker, this.committer, this.heartbeats, reporter, transactional, options, limits, (ms) =>
+    this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options, (ms) =>
       this.sweeper.hurry(ms),
     );
-    this.workers = new Workers(store, invoker, this.runner, observer, identity, options);
+    const { limits } = options.plan;
+    const handlers = withOwn(invoker, this.own);
+    const reporter = new AttemptReporter(this.committer, observer, options);
+    const transactional = new TransactionalRunner(store, invoker, this.heartbeats, reporter, observer, options, limits);
+    this.runner = new AttemptRunner(invoker, this.committer, this.heartbeats, reporter, transactional, options, limits, this.own, (ms) =>
+      this.sweeper.hurry(ms),
+    );
+    this.workers = new Workers(store, handlers, this.runner, observer, identity, options);
     this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere);
     this.book = new HandlerBook(store, invoker.declarations, options.group, works, (message) =>
       observer.notify({ type: 'engine.trouble', where: 'start', error: new Error(message) }),
@@ -141,10 +146,10 @@ export class SagaEngine {
   private consume(direction: Direction, what: string): void {
     const slots = this.options.workers[direction];
     const keys = this.parts.invoker.declarations.filter((declaration) => declaration.direction === direction).map(({ key }) => key);
-    if (slots === 0 || keys.length === 0) return;
+    if (slots === 0 || keys.length === 0) return; // a process without handlers has no work of its own either
     this.parts.transport.consume({
       direction,
-      keys,
+      keys: [...keys, ...this.own.keys(direction)],
       prefetch: slots,
       onDelivery: (delivery) => this.workers.receive(delivery),
       onUnreadable: async (message) => {
@@ -215,6 +220,11 @@ export class SagaEngine {
   private refuseWhenClosed(verb: string): void {
     if (this.phase === 'closed' || this.phase === 'new') throw new SagaClosedError(verb);
   }
+}
+
+/** What this process can run: its application's handlers, and the engine's own. */
+function withOwn(invoker: StepInvoker, own: OwnHandlers): Pick<StepInvoker, 'has'> {
+  return { has: (kind, key) => invoker.has(kind, key) || own.find(kind, key) !== undefined };
 }
 
 /** Resolves when the work has settled or the time is over. */

@@ -1,4 +1,4 @@
-import type { Json } from '../core/json';
+import type { Json, JsonObject } from '../core/json';
 import type { Operation, OperationState, StepFailure } from '../core/operation';
 import { isTerminal, type SagaState, type TurnCause } from '../core/saga-value';
 import type { StoredSaga } from '../ports/saga-store';
@@ -29,7 +29,7 @@ export class Saga {
   readonly name: string;
   readonly state: SagaState;
   readonly steps: readonly SagaStepView[];
-  /** The context given to `start()`. */
+  /** The context given to `start()`, and what handlers have set since. */
   readonly context: Json;
   readonly metadata: Json;
   readonly businessKey: string | null;
@@ -50,7 +50,7 @@ export class Saga {
     this.name = saga.name;
     this.state = saga.state;
     this.steps = stepsOf(stored);
-    this.context = stored.context;
+    this.context = stored.laidOver === null ? stored.context : { ...(stored.context as JsonObject | null), ...stored.laidOver };
     this.metadata = stored.metadata;
     this.businessKey = stored.businessKey;
     this.cause = saga.cause;

@@ -3,7 +3,7 @@ import { startSaga } from '../core/forward';
 import { canonicalJson, toJson, type Json } from '../core/json';
 import { compilePlan, type CompiledPlan, type PlanDefaults } from '../core/plan-compiler';
 import type { SagaState } from '../core/saga-value';
-import type { StepList, StepSpec } from '../core/step-spec';
+import type { StepList, PlainStep } from '../core/step-spec';
 import type { Identity } from '../ports/identity';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, StartRequest } from '../ports/saga-store';
@@ -82,8 +82,8 @@ export class Starter {
   private async compile(name: string, steps: StepList, onStuck: StartOptions['onStuck']): Promise<CompiledPlan> {
     // No further than a plan may reach: an array can claim a length of four thousand million.
     const some = (list: unknown): readonly unknown[] => (Array.isArray(list) ? (list.slice(0, MOST_LOOKED_AT) as unknown[]) : [list]);
-    const specs = (Array.isArray(steps) ? some(steps).flatMap(some) : []) as readonly (Partial<StepSpec> | null | undefined)[];
-    const keys = (pick: (spec: Partial<StepSpec>) => unknown): readonly string[] =>
+    const specs = (Array.isArray(steps) ? some(steps).flatMap(some) : []) as readonly (Partial<PlainStep> | null | undefined)[];
+    const keys = (pick: (spec: Partial<PlainStep>) => unknown): readonly string[] =>
       specs.flatMap((spec) => (typeof spec === 'object' && spec !== null ? [pick(spec)] : [])).filter((key) => typeof key === 'string');
     const catalog = await this.book.catalogWith(
       keys((spec) => spec.action),

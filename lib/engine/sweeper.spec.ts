@@ -18,7 +18,7 @@ it('does not ask without a pause when all that is due is held by others', async 
   // A full batch of which nothing could be taken: more is due, and it is due at once.
   const sweep = async (): Promise<SweepResult> => {
     sweeps++;
-    return Promise.resolve({ wakeUps: [], expired: [], deadlines: [], nextInMs: 0 });
+    return Promise.resolve({ wakeUps: [], expired: [], waits: [], deadlines: [], nextInMs: 0 });
   };
   const idle = { inFallback: false } as Dispatcher;
   const sweeper = new Sweeper({ sweep } as unknown as SagaStore, idle, {} as Committer, { notify: () => undefined }, TIMES, () => false);

@@ -81,17 +81,23 @@ export class Sweeper {
     const { graceMs, resendMs, sweepMs } = this.times;
     const found = await this.store.sweep({ limit: BATCH, graceMs, resendMs, resendMaxMs: RESEND_MAX_MS });
     await this.deal(found);
-    const { wakeUps, expired, deadlines } = found;
+    const { wakeUps, expired, waits, deadlines } = found;
     this.observer.notify({ type: 'sweep.done', wakeUps: wakeUps.length, expired: expired.length, deadlines: deadlines.length });
-    if (found.nextInMs === 0 || wakeUps.length + expired.length + deadlines.length >= BATCH) return FULL_BATCH_PAUSE_MS;
+    if (found.nextInMs === 0 || wakeUps.length + expired.length + waits.length + deadlines.length >= BATCH) return FULL_BATCH_PAUSE_MS;
     const longest = this.dispatcher.inFallback ? Math.min(FALLBACK_POLL_MS, sweepMs) : sweepMs;
     return Math.min(found.nextInMs ?? longest, longest);
   }
 
-  private async deal({ wakeUps, expired, deadlines }: SweepResult): Promise<void> {
+  private async deal({ wakeUps, expired, waits, deadlines }: SweepResult): Promise<void> {
     for (const lease of expired) {
       const { sagaId, operation, fence, claimId, elapsedMs } = lease;
       await this.committer.commit(sagaId, { type: 'lease-expired', operation, fence, claimId, elapsedMs, seed: Math.random() });
+    }
+    for (const { sagaId, operation, fence, isOver, elapsedMs } of waits) {
+      const event = isOver
+        ? ({ type: 'wait-over', operation, fence, elapsedMs, seed: Math.random() } as const)
+        : ({ type: 'woken', operation } as const);
+      await this.committer.commit(sagaId, event);
     }
     for (const sagaId of deadlines) await this.committer.commit(sagaId, { type: 'deadline' });
     // The first time the wake-up may only have been lost; the second time nobody can be reached, so this process does it itself.

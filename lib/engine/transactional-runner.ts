@@ -1,14 +1,15 @@
 import { SagaInputError, SagaInvariantError } from '../errors';
 import { keyOf, policyOf } from '../core/draft';
-import type { CompletedEvent, FailedEvent } from '../core/event';
+import type { ConcludedEvent, FailedEvent } from '../core/event';
 import type { HandlerPolicy } from '../core/handler-declaration';
-import { toJson, type JsonLimits } from '../core/json';
+import type { JsonLimits } from '../core/json';
 import { transition } from '../core/transition';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim, SagaStore, TransactResult } from '../ports/saga-store';
 import type { StepInvoker } from '../ports/step-invoker';
 import type { Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
+import { concludedBy } from './conclusion';
 import { runAsHandler } from './handler-scope';
 import type { Heartbeats, RunningAttempt } from './heartbeats';
 import { startTimer } from './long-timer';
@@ -93,7 +94,7 @@ export class TransactionalRunner {
   private async conclude(claim: Claim, ran: HandlerRun, result: TransactResult, elapsed: Stopwatch): Promise<void> {
     if (result.kind === 'ignored' || result.kind === 'missing') this.reporter.lost(claim, 'stale');
     else if (result.kind !== 'applied') await this.reporter.report(claim, timed(this.reportOf(claim, ran, result), elapsed));
-    else if (ran.completed !== null) this.reporter.applied(claim, ran.completed, result);
+    else if (ran.concluded !== null) this.reporter.applied(claim, ran.concluded, result);
   }
 
   private reportOf(claim: Claim, ran: HandlerRun, result: Exclude<TransactResult, { kind: 'applied' | 'ignored' | 'missing' }>): Report {
@@ -128,7 +129,7 @@ export class TransactionalRunner {
 /** The handler of one attempt. The store may run it again, when a conflict has rolled back what it did. */
 class HandlerRun {
   readonly key: string;
-  completed: CompletedEvent | null = null;
+  concluded: ConcludedEvent | null = null;
   /** Why what it returned cannot be stored. */
   refused: string | null = null;
   /** Resolves when the handler has settled. */
@@ -143,19 +144,20 @@ class HandlerRun {
     this.key = keyOf(claim.basis.plan, claim.operation);
   }
 
-  async once(manager: unknown): Promise<CompletedEvent> {
-    const { payload, context } = this.call;
+  async once(manager: unknown): Promise<ConcludedEvent> {
+    const { payload, context, notes } = this.call;
     this.refused = null;
+    notes.patch = null;
     const running = runAsHandler(() => this.invoker.invoke(this.claim.operation.direction, this.key, payload, { ...context, manager }));
     this.settled = running.catch(() => undefined);
     const value = await running;
-    this.completed = { type: 'completed', ...reportOn(this.claim), output: this.stored(value) };
-    return this.completed;
+    this.concluded = this.stored(value);
+    return this.concluded;
   }
 
-  private stored(value: unknown): CompletedEvent['output'] {
+  private stored(value: unknown): ConcludedEvent {
     try {
-      return toJson(value ?? null, `output of "${this.key}"`, this.limits);
+      return concludedBy(this.claim, value, this.call.notes.patch, this.limits);
     } catch (error) {
       this.refused = error instanceof SagaInputError ? error.message : 'the output could not be read';
       throw error;

@@ -20,6 +20,21 @@ export type SagaSignal =
   | { readonly type: 'operation.refused'; readonly sagaId: string; readonly operation: OperationRef; readonly reason: string }
   | { readonly type: 'operation.completed'; readonly sagaId: string; readonly operation: OperationRef; readonly key: string }
   | {
+      readonly type: 'operation.skipped';
+      readonly sagaId: string;
+      readonly operation: OperationRef;
+      readonly key: string;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'operation.waiting';
+      readonly sagaId: string;
+      readonly operation: OperationRef;
+      readonly key: string;
+      /** What will end the wait. */
+      readonly wait: 'callback' | 'timer' | 'signal' | 'saga';
+    }
+  | {
       readonly type: 'operation.failed';
       readonly sagaId: string;
       /** Name of the step. */

@@ -1,9 +1,9 @@
 import type { Decision, IgnoredReason } from '../core/decision';
 import type { SagaEffect } from '../core/effect';
-import type { CompletedEvent, SagaEvent } from '../core/event';
+import type { ConcludedEvent, SagaEvent } from '../core/event';
 import type { HandlerDeclaration } from '../core/handler-declaration';
-import type { Json } from '../core/json';
-import type { Operation, OperationKey, OperationRef } from '../core/operation';
+import type { Json, JsonObject } from '../core/json';
+import type { Operation, OperationKey, OperationRef, Wait } from '../core/operation';
 import type { Isolation, Plan } from '../core/plan';
 import type { StoredReference } from '../core/reference';
 import type { SagaState, SagaValue } from '../core/saga-value';
@@ -159,7 +159,10 @@ export interface Claim {
   readonly references: readonly StoredReference[];
   /** Outputs that the references name, by place. */
   readonly outputs: ReadonlyMap<number, Json>;
+  /** As it was given at start: what references mean. */
   readonly context: Json;
+  /** What `setContext()` has laid over it: what handlers see. */
+  readonly laidOver: JsonObject | null;
   readonly metadata: Json;
   /** Undos: the action's output; undefined when its outcome is unknown. */
   readonly actionOutput: Json | undefined;
@@ -211,7 +214,7 @@ export interface TransactRequest {
    * The user's code, given the transaction in the adapter's own terms (TypeORM: an EntityManager), and how the attempt then ended. Run
    * again when the database rolled back what it did for the sake of another transaction.
    */
-  readonly work: (manager: unknown) => Promise<CompletedEvent>;
+  readonly work: (manager: unknown) => Promise<ConcludedEvent>;
   /** Told of statements that came when their transaction was over, and were not run. */
   readonly onStray: (error: Error) => void;
 }
@@ -256,6 +259,8 @@ export interface SweepRequest {
 export interface SweepResult {
   readonly wakeUps: readonly DueWakeUp[];
   readonly expired: readonly ExpiredLease[];
+  /** Operations that wait, and have to be looked after. */
+  readonly waits: readonly DueWait[];
   /** Sagas whose deadline has passed and that still go forward. */
   readonly deadlines: readonly string[];
   /** Milliseconds until something else may be due; null when nothing is waiting. */
@@ -268,6 +273,17 @@ export interface DueWakeUp {
   readonly key: string;
   /** How often the sweeper has found it due before. */
   readonly resends: number;
+}
+
+export interface DueWait {
+  readonly sagaId: string;
+  readonly operation: OperationRef;
+  readonly fence: number;
+  readonly wait: Wait;
+  /** It has lasted as long as it may. False: it is time to see whether what it waits for has come. */
+  readonly isOver: boolean;
+  /** Since the first attempt began. */
+  readonly elapsedMs: number;
 }
 
 export interface ExpiredLease {
@@ -308,6 +324,7 @@ export interface StoredSaga {
   /** Whole. */
   readonly saga: SagaValue;
   readonly context: Json;
+  readonly laidOver: JsonObject | null;
   readonly metadata: Json;
   readonly businessKey: string | null;
   /** One a step, in the order of the plan. */

@@ -44,7 +44,7 @@ export const applyCases: readonly StoreCase[] = [
     const found = await scenario.find(sagaId);
     assert.equal(found.saga.state, 'completed');
     assert.ok(isDate(found.completedAt));
-    same(await scenario.sweep(), { wakeUps: [], expired: [], deadlines: [], nextInMs: null });
+    same(await scenario.sweep(), { wakeUps: [], expired: [], waits: [], deadlines: [], nextInMs: null });
   }),
 
   promise('a stale report changes nothing', async ({ store }) => {

@@ -17,7 +17,7 @@ import {
 
 export const sweepCases: readonly StoreCase[] = [
   promise('a sweep of a store with nothing in it finds nothing', async ({ store }) => {
-    same(await new Scenario(store).sweep(), { wakeUps: [], expired: [], deadlines: [], nextInMs: null });
+    same(await new Scenario(store).sweep(), { wakeUps: [], expired: [], waits: [], deadlines: [], nextInMs: null });
   }),
 
   promise('a sweep finds what nobody claimed, pushes it back and does not raise rev', async ({ store, advance }) => {

@@ -78,13 +78,13 @@ const pairs = [
 
 function contexts(input: unknown): { readonly step: StepContext<OrderContext>; readonly undo: Undo } {
   const id = `saga-${++sagas}`;
-  const step: StepContext<OrderContext> = {
+  const step = {
     saga: { id, name: 'order_processing', context: { customerId: 'cust-1' }, metadata: {}, createdAt: new Date() },
     step: { id: `${id}-step`, name: 'step' },
     attempt: 1,
     idempotencyKey: `${id}:step:action`,
     signal: new AbortController().signal,
-  };
+  } as unknown as StepContext<OrderContext>;
   const actionIdempotencyKey = step.idempotencyKey;
   const undo = {
     ...step,

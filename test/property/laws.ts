@@ -440,7 +440,7 @@ export const laws: readonly Law[] = [
 
   everyPace('only the claim that is running is heard, and the late effect of one that was given up', (pace) => {
     const { before, event, decision } = pace;
-    if (!('fence' in event)) return;
+    if (!('claimId' in event) || !('fence' in event)) return;
     const operation = before.operations.get(operationKey(event.operation));
     const isRunningClaim = operation?.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
     if (isRunningClaim) assert.equal(decision.kind, 'moved');

@@ -212,7 +212,7 @@ class World {
     if (decision.kind === 'moved') this.saga = decision.saga;
     this.paces.push({ before, event, decision, after: this.saga, isGenuine });
     if (event.type === 'claim' && decision.kind === 'moved') this.hold(event.operation, event.claimId);
-    if ('fence' in event && event.type !== 'lease-expired' && isGenuine) this.held.delete(event.claimId);
+    if ('claimId' in event && event.type !== 'lease-expired' && event.type !== 'claim' && isGenuine) this.held.delete(event.claimId);
   }
 
   private hold(ref: OperationRef, claimId: string): void {

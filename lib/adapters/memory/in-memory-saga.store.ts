@@ -85,6 +85,7 @@ export class InMemorySagaStore implements SagaStore {
       outputs: new Map(),
       times: new Map(),
       context: copy.context,
+      laidOver: null,
       metadata: copy.metadata,
       businessKey: copy.businessKey?.key ?? null,
       deadlineAt: copy.deadlineMs === null ? null : now + copy.deadlineMs,
@@ -326,11 +327,12 @@ function stored(record: SagaRecord): StoredSaga {
       executedAt: settledAt === null ? null : new Date(settledAt),
     };
   });
-  const { plan, saga, context, metadata, businessKey } = record;
+  const { plan, saga, context, laidOver, metadata, businessKey } = record;
   return structuredClone({
     plan,
     saga,
     context,
+    laidOver,
     metadata,
     businessKey,
     steps,

@@ -18,6 +18,12 @@ export function recordDecision(record: SagaRecord, saga: SagaValue, effects: rea
       const dueAt = effect.inMs > 0 ? now + effect.inMs : null;
       setTimes(record, effect.operation, { dueAt, sendAt: dueAt ?? now + resendMs, resends: 0 });
     }
+    if (effect.type === 'wait') {
+      const dueAt = effect.endsInMs === null ? null : now + effect.endsInMs;
+      const lookAt = effect.lookAgain ? now + resendMs : null;
+      setTimes(record, effect.operation, { dueAt, sendAt: lookAt === null ? dueAt : Math.min(lookAt, dueAt ?? lookAt), resends: 0 });
+    }
+    if (effect.type === 'context') record.laidOver = { ...record.laidOver, ...structuredClone(effect.patch) };
     if (effect.type === 'record') {
       const { step, error, ...entry } = effect.entry;
       const name = step === null ? null : (record.plan.steps[step]?.name ?? null);

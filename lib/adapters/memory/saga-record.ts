@@ -1,4 +1,4 @@
-import type { Json } from '../../core/json';
+import type { Json, JsonObject } from '../../core/json';
 import { operationKey, type Operation, type OperationKey } from '../../core/operation';
 import type { Plan } from '../../core/plan';
 import type { SagaValue } from '../../core/saga-value';
@@ -13,6 +13,8 @@ export interface SagaRecord {
   readonly outputs: Map<number, Json>;
   readonly times: Map<OperationKey, OperationTimes>;
   readonly context: Json;
+  /** What `setContext()` has laid over the context. */
+  laidOver: JsonObject | null;
   readonly metadata: Json;
   readonly businessKey: string | null;
   readonly deadlineAt: number | null;
@@ -24,9 +26,9 @@ export interface SagaRecord {
 }
 
 export interface OperationTimes {
-  /** A retrying operation may be claimed from here on. */
+  /** A retrying operation may be claimed from here on; a waiting one has waited as long as it may. */
   readonly dueAt: number | null;
-  /** When its wake-up is to be sent again. */
+  /** When its wake-up is to be sent again, or it is time to see what it waits for. */
   readonly sendAt: number | null;
   readonly resends: number;
   /** When the first attempt began. */

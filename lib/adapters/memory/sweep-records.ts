@@ -1,6 +1,6 @@
 import { keyOf } from '../../core/draft';
 import type { Operation } from '../../core/operation';
-import type { DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../ports/saga-store';
+import type { DueWait, DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../ports/saga-store';
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
 
 /** Finds what is due among the records and pushes back the time at which it will be found again. */
@@ -12,6 +12,7 @@ export function sweepRecords(
 ): SweepResult {
   const wakeUps: DueWakeUp[] = [];
   const expired: ExpiredLease[] = [];
+  const waits: DueWait[] = [];
   const deadlines: string[] = [];
   let next = Infinity;
   const found = new Set<string>();
@@ -29,6 +30,10 @@ export function sweepRecords(
         found.add(record.saga.id);
         expired.push(expiredLease(record, operation, now));
         next = Math.min(next, now + request.resendMs);
+      } else if (operation.state === 'waiting') {
+        found.add(record.saga.id);
+        waits.push(...dueWait(record, operation, now));
+        next = Math.min(next, pushBack(record, operation, request, now));
       } else {
         found.add(record.saga.id);
         const wakeUp = dueWakeUp(record, operation);
@@ -44,19 +49,20 @@ export function sweepRecords(
     }
     next = Math.min(next, at <= now ? record.deadlineResentAt : at);
   }
-  return { wakeUps, expired, deadlines, nextInMs: next === Infinity ? null : Math.max(0, next - now) };
+  return { wakeUps, expired, waits, deadlines, nextInMs: next === Infinity ? null : Math.max(0, next - now) };
 }
 
 function foundAt(record: SagaRecord, operation: Operation, graceMs: number): number {
   const { sendAt, leaseUntil } = timesOf(record, operation);
   if (operation.state === 'running') return leaseUntil === null ? Infinity : leaseUntil + graceMs;
-  if (operation.state === 'started' || operation.state === 'retrying') return sendAt ?? Infinity;
+  if (operation.state === 'started' || operation.state === 'retrying' || operation.state === 'waiting') return sendAt ?? Infinity;
   return Infinity;
 }
 
 function pushBack(record: SagaRecord, operation: Operation, { resendMs, resendMaxMs }: SweepRequest, now: number): number {
-  const { resends } = timesOf(record, operation);
-  const sendAt = now + Math.min(resendMaxMs, resendMs * 2 ** resends);
+  const { resends, dueAt } = timesOf(record, operation);
+  const backoff = now + Math.min(resendMaxMs, resendMs * 2 ** resends);
+  const sendAt = operation.state === 'waiting' && dueAt !== null && dueAt > now ? Math.min(dueAt, backoff) : backoff;
   setTimes(record, operation, { sendAt, resends: resends + 1 });
   return sendAt;
 }
@@ -64,6 +70,13 @@ function pushBack(record: SagaRecord, operation: Operation, { resendMs, resendMa
 function dueWakeUp(record: SagaRecord, { step, direction, round }: Operation): DueWakeUp {
   const operation = { step, direction, round };
   return { sagaId: record.saga.id, operation, key: keyOf(record.plan, operation), resends: timesOf(record, operation).resends };
+}
+
+function dueWait(record: SagaRecord, { step, direction, round, fence, wait }: Operation, now: number): readonly DueWait[] {
+  const operation = { step, direction, round };
+  const { dueAt, firstAt } = timesOf(record, operation);
+  if (wait === null) return [];
+  return [{ sagaId: record.saga.id, operation, fence, wait, isOver: dueAt !== null && dueAt <= now, elapsedMs: now - (firstAt ?? now) }];
 }
 
 function expiredLease(record: SagaRecord, { step, direction, round, fence, claimId }: Operation, now: number): ExpiredLease {

@@ -1,3 +1,5 @@
+import type { ContextEffect, SagaEffect } from '../../core/effect';
+import type { JsonObject } from '../../core/json';
 import { isTerminal, type SagaValue } from '../../core/saga-value';
 import type { Operation } from '../../core/operation';
 import { HISTORY_COLUMNS, HISTORY_RECORD, historyEntryOf, historyParameter } from './history-record';
@@ -28,7 +30,8 @@ export function applyStatement(schema: string, move: Move): Statement {
         SELECT s.id FROM ${s}.sagas s WHERE s.id = $1 AND s.rev = $2 FOR NO KEY UPDATE SKIP LOCKED
       ), saga AS (
         UPDATE ${s}.sagas s
-           SET rev = s.rev + 1, state = $3, open_actions = $4, open_undos = $5, cause = $6::jsonb, attention = $17, paused = $18, updated_at = clock_timestamp(),
+           SET rev = s.rev + 1, state = $3, open_actions = $4, open_undos = $5, cause = $6::jsonb, attention = $17, paused = $18,
+               past_pivot = $19, turning = $20::jsonb, given_up = $21, finished_by = $22, updated_at = clock_timestamp(),
                wake_at = CASE WHEN $7 AND s.completed_at IS NULL THEN NULL ELSE least(s.wake_at, ${inMs('$8::float8')}) END,
                completed_at = CASE WHEN $7 THEN coalesce(s.completed_at, clock_timestamp()) END
           FROM locked WHERE s.id = locked.id
@@ -42,6 +45,9 @@ export function applyStatement(schema: string, move: Move): Statement {
         INSERT INTO ${s}.history (saga_id, rev, ${HISTORY_COLUMNS})
         SELECT saga.id, saga.rev, h.* FROM saga, jsonb_to_record($15::jsonb) AS h${HISTORY_RECORD}
       )
+      , overlay AS (
+        ${layOver(s)}
+      )
       SELECT saga.rev, ${s}.expect_rows((SELECT count(*) FROM changed), $16::bigint) AS complete FROM saga`,
     values: [
       ...[before.id, before.rev, after.state, after.openActions, after.openUndos, jsonOrNull(after.cause)],
@@ -49,6 +55,7 @@ export function applyStatement(schema: string, move: Move): Statement {
       ...[[...new Set(changed.map(({ direction }) => direction))], [...new Set(changed.map(({ step }) => step))]],
       ...[JSON.stringify(changes), move.leaseGraceMs === null ? null : delayMs(move.leaseGraceMs), timedOutBefore(move)],
       ...[JSON.stringify(additions), historyParameter(historyEntryOf(move.effects)), changed.length, after.attention, after.paused],
+      ...[after.pastPivot, jsonOrNull(after.turning), after.givenUp, after.finishedBy, jsonOrNull(contextPatch(move.effects))],
     ],
   };
 }
@@ -60,7 +67,7 @@ export function applyStatement(schema: string, move: Move): Statement {
 function updateOperations(s: string): string {
   return `UPDATE ${s}.operations o
            SET state = c.state, waits = c.waits, ord = c.ord, fence = c.fence, claim_id = c.claim_id, claims = c.claims, losses = c.losses,
-               blamed = c.blamed, attempt_limit = c.attempt_limit, loss_limit = c.loss_limit, alone = c.alone, verifying = c.verifying, had_unknown = c.had_unknown, timed_out = c.timed_out, late_fence = c.late_fence, error = c.error,
+               blamed = c.blamed, attempt_limit = c.attempt_limit, loss_limit = c.loss_limit, alone = c.alone, verifying = c.verifying, wait = c.wait, heard = c.heard, condition = c.condition, had_unknown = c.had_unknown, timed_out = c.timed_out, late_fence = c.late_fence, error = c.error,
                output = CASE WHEN c.has_output THEN coalesce(c.output, 'null') ELSE o.output END,
                due_at = ${inMs('c.due_ms')}, send_at = ${inMs('c.send_ms')}, resends = 0,
                lease_until = CASE WHEN c.state = 'running' THEN o.lease_until END,
@@ -73,13 +80,20 @@ function updateOperations(s: string): string {
                 OR (o.timed_out = $13 AND ${inMs('$12::float8', 'o.lease_until')} <= clock_timestamp()))`;
 }
 
+/** What `setContext()` adds to the context that later handlers see; what was given at start stays as it is. */
+function layOver(s: string): string {
+  return `INSERT INTO ${s}.inputs AS laid (saga_id, step, input, refs)
+        SELECT saga.id, -2, $23::jsonb, '[]' FROM saga WHERE $23::jsonb IS NOT NULL
+        ON CONFLICT (saga_id, step) DO UPDATE SET input = laid.input || excluded.input`;
+}
+
 /** The operations of `parameter`, for the saga that `source` answers. */
 export function insertOperations(s: string, sagaId: string, parameter: string, source: string): string {
   return `INSERT INTO ${s}.operations
           (saga_id, direction, step, round, key, state, waits, ord, fence, claim_id, claims, losses, blamed, attempt_limit, loss_limit,
-           had_unknown, timed_out, alone, verifying, action_outcome, dependents, due_at, send_at, output, error)
+           had_unknown, timed_out, alone, verifying, wait, heard, condition, late_fence, action_outcome, dependents, due_at, send_at, output, error)
         SELECT ${sagaId}, a.direction, a.step, a.round, a.key, a.state, a.waits, a.ord, a.fence, a.claim_id, a.claims, a.losses, a.blamed,
-               a.attempt_limit, a.loss_limit, a.had_unknown, a.timed_out, a.alone, a.verifying, a.action_outcome, a.dependents,
+               a.attempt_limit, a.loss_limit, a.had_unknown, a.timed_out, a.alone, a.verifying, a.wait, a.heard, a.condition, a.late_fence, a.action_outcome, a.dependents,
                ${inMs('a.due_ms')}, ${inMs('a.send_ms')}, CASE WHEN a.has_output THEN coalesce(a.output, 'null') END, a.error
           FROM ${source}, jsonb_to_recordset(${parameter}) AS a${OPERATION_RECORD}`;
 }
@@ -96,6 +110,10 @@ function differences(
     else if (previous !== operation) changed.push(operation);
   }
   return { changed, added };
+}
+
+function contextPatch(effects: readonly SagaEffect[]): JsonObject | null {
+  return effects.find((effect): effect is ContextEffect => effect.type === 'context')?.patch ?? null;
 }
 
 /** Whether the lease that is taken away was decided as a timeout: a last heartbeat may have said so after the read. */

@@ -1,4 +1,4 @@
-import type { Json } from '../../core/json';
+import type { Json, JsonObject } from '../../core/json';
 import type { OperationRef } from '../../core/operation';
 import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
@@ -121,7 +121,7 @@ function identity(sagaId: string, { direction, step, round }: OperationRef): rea
  */
 function claimed(s: string): string {
   return `SELECT ${sagaColumns('saga')}, ${operationJson('op')} AS operation,
-        greatest(0, ${epochMs('clock_timestamp()')} - ${epochMs('op.first_at')}) AS elapsed, i.step_id, i.input, i.refs, given.input AS given,
+        greatest(0, ${epochMs('clock_timestamp()')} - ${epochMs('op.first_at')}) AS elapsed, i.step_id, i.input, i.refs, given.input AS given, laid.input AS laid,
         (SELECT json_object_agg(a.step, a.output) FROM ${s}.operations a
           WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.round = 1 AND a.output IS NOT NULL
             AND a.step = ANY (ARRAY(SELECT (r.value ->> 'step')::int FROM jsonb_array_elements(i.refs) r))) AS outputs,
@@ -136,7 +136,8 @@ function claimed(s: string): string {
       FROM saga
       JOIN op ON op.saga_id = saga.id
       JOIN ${s}.inputs i ON i.saga_id = op.saga_id AND i.step = op.step
-      JOIN ${s}.inputs given ON given.saga_id = op.saga_id AND given.step = -1`;
+      JOIN ${s}.inputs given ON given.saga_id = op.saga_id AND given.step = -1
+      LEFT JOIN ${s}.inputs laid ON laid.saga_id = op.saga_id AND laid.step = -2`;
 }
 
 export interface ClaimRow extends SagaRow {
@@ -146,6 +147,8 @@ export interface ClaimRow extends SagaRow {
   readonly input: Json;
   readonly refs: readonly StoredReference[];
   readonly given: { readonly context: Json; readonly metadata: Json };
+  /** What `setContext()` has laid over the context. */
+  readonly laid: JsonObject | null;
   readonly outputs: Readonly<Record<string, Json>> | null;
   readonly action_output: Json;
   readonly neighbours: readonly OperationRow[] | null;
@@ -163,6 +166,7 @@ export function toClaim(row: ClaimRow, plan: Plan, claimId: string): Claim {
     references: row.refs,
     outputs: new Map(Object.entries(row.outputs ?? {}).map(([step, output]) => [Number(step), output])),
     context: row.given.context,
+    laidOver: row.laid,
     metadata: row.given.metadata,
     actionOutput: operation.actionOutcome === 'completed' ? row.action_output : undefined,
     createdAt: new Date(row.created_at),

@@ -1,4 +1,4 @@
-import type { Json } from '../../core/json';
+import type { Json, JsonObject } from '../../core/json';
 import { ACTIVE_STATES } from '../../core/saga-value';
 import type { Plan } from '../../core/plan';
 import type { SagaQuery, StoredSaga, StoredStep } from '../../ports/saga-store';
@@ -9,6 +9,7 @@ import { epochMs, type Statement } from './sql';
 export interface StoredSagaRow extends SagaRow {
   readonly operations: readonly OperationRow[];
   readonly given: { readonly context: Json; readonly metadata: Json; readonly businessKey: string | null } | null;
+  readonly laid: JsonObject | null;
   readonly steps: readonly (readonly [stepId: string, input: Json, output: Json, settledAt: number | null])[];
   readonly updated_at: number;
   readonly completed_at: number | null;
@@ -45,6 +46,7 @@ export function storedColumns(schema: string): string {
   return `${sagaColumns('s')}, ${epochMs('s.updated_at')} AS updated_at, ${epochMs('s.completed_at')} AS completed_at,
         ${wholeOperations(schema, 's.id')} AS operations,
         (SELECT g.input FROM ${s}.inputs g WHERE g.saga_id = s.id AND g.step = -1) AS given,
+        (SELECT g.input FROM ${s}.inputs g WHERE g.saga_id = s.id AND g.step = -2) AS laid,
         coalesce((SELECT json_agg(json_build_array(i.step_id, i.input, a.output, ${epochMs('a.settled_at')}) ORDER BY i.step)
            FROM ${s}.inputs i
            LEFT JOIN ${s}.operations a ON a.saga_id = i.saga_id AND a.direction = 'action' AND a.step = i.step AND a.round = 1
@@ -58,6 +60,7 @@ export function toStoredSaga(row: StoredSagaRow, plan: Plan): StoredSaga {
     plan,
     saga: toSaga(row, row.operations, true),
     context,
+    laidOver: row.laid,
     metadata,
     businessKey,
     steps: row.steps.map(([stepId, input, output, settledAt]): StoredStep => {

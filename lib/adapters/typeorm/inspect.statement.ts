@@ -29,7 +29,7 @@ export function inspectStatement(schema: string, sagaId: string): Statement {
              coalesce((SELECT json_agg(json_build_array(o.direction, o.step, o.round, ${fromNow('o.due_at')}, ${fromNow('o.send_at')},
                          o.resends, ${fromNow('o.lease_until')}, o.worker))
                 FROM ${s}.operations o
-               WHERE o.saga_id = s.id AND o.state IN ('pending', 'started', 'running', 'retrying')), '[]'::json) AS times,
+               WHERE o.saga_id = s.id AND o.state IN ('pending', 'started', 'running', 'retrying', 'waiting')), '[]'::json) AS times,
              coalesce((SELECT json_agg(json_build_object('key', p.key, 'at', ${epochMs('p.at')}, 'reason', p.reason, 'actor', p.actor) ORDER BY p.at, p.key)
                 FROM ${s}.pauses p
                WHERE p.resumed_at IS NULL AND p.key IN (

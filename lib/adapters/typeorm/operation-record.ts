@@ -1,5 +1,5 @@
 import { keyOf, policyOf } from '../../core/draft';
-import type { DispatchEffect, SagaEffect } from '../../core/effect';
+import type { SagaEffect } from '../../core/effect';
 import { isSettled, operationKey, type Operation, type OperationKey } from '../../core/operation';
 import { dependentsOf, type Plan } from '../../core/plan';
 import { attemptLimit } from '../../core/retry-policy';
@@ -11,7 +11,7 @@ export type OperationRecord = Readonly<Record<string, unknown>>;
 /** The type of those elements. */
 export const OPERATION_RECORD = `(
   direction text, step int, round int, key text, state text, waits int, ord bigint, fence bigint, fence_before bigint, claim_id text,
-  claims int, losses int, blamed int, attempt_limit int, loss_limit int, had_unknown boolean, timed_out boolean, alone boolean, verifying boolean, action_outcome text, late_fence bigint,
+  claims int, losses int, blamed int, attempt_limit int, loss_limit int, had_unknown boolean, timed_out boolean, alone boolean, verifying boolean, action_outcome text, late_fence bigint, wait jsonb, heard jsonb, condition text,
   dependents int[], error jsonb, output jsonb, has_output boolean, due_ms float8, send_ms float8, settled boolean)`;
 
 export interface Recording {
@@ -40,9 +40,9 @@ export function changedRecords(
   before: ReadonlyMap<OperationKey, Operation>,
   { plan, effects, resendMs }: Recording,
 ): readonly OperationRecord[] {
-  const delays = delaysOf(effects);
+  const delays = delaysOf(effects, resendMs);
   return changed.map((operation) => {
-    const inMs = delays.get(operationKey(operation));
+    const due = delays.get(operationKey(operation));
     const policy = policyOf(plan, operation);
     return {
       direction: operation.direction,
@@ -64,11 +64,14 @@ export function changedRecords(
       alone: operation.alone,
       verifying: operation.verifying,
       late_fence: operation.lateFence,
+      wait: operation.wait,
+      heard: operation.heard,
+      condition: operation.condition,
       error: operation.error,
       output: operation.output ?? null,
       has_output: operation.output !== undefined,
-      due_ms: inMs === undefined || inMs === 0 ? null : inMs,
-      send_ms: inMs === undefined ? null : inMs === 0 ? delayMs(resendMs) : inMs,
+      due_ms: due?.dueMs ?? null,
+      send_ms: due?.sendMs ?? null,
       settled: isSettled(operation),
     };
   });
@@ -76,13 +79,31 @@ export function changedRecords(
 
 /** Milliseconds until the first thing that these effects ask for is due; null when they ask for nothing. */
 export function earliestMs({ effects, resendMs }: Omit<Recording, 'plan'>): number | null {
-  const delays = [...delaysOf(effects).values()].map((inMs) => (inMs === 0 ? delayMs(resendMs) : inMs));
+  const delays = [...delaysOf(effects, resendMs).values()].map(({ sendMs }) => sendMs).filter((sendMs) => sendMs !== null);
   return delays.length === 0 ? null : Math.min(...delays);
 }
 
-function delaysOf(effects: readonly SagaEffect[]): ReadonlyMap<OperationKey, number> {
-  const dispatches = effects.filter((effect): effect is DispatchEffect => effect.type === 'dispatch');
-  return new Map(dispatches.map((effect) => [operationKey(effect.operation), delayMs(effect.inMs)]));
+interface Delays {
+  /** Until it may be claimed, or its wait is over. */
+  readonly dueMs: number | null;
+  /** Until somebody has to look after it: to send its wake-up again, or to see what it waits for. */
+  readonly sendMs: number | null;
+}
+
+function delaysOf(effects: readonly SagaEffect[], resendMs: number): ReadonlyMap<OperationKey, Delays> {
+  const delays = new Map<OperationKey, Delays>();
+  for (const effect of effects) {
+    if (effect.type === 'dispatch') {
+      const dueMs = effect.inMs === 0 ? null : delayMs(effect.inMs);
+      delays.set(operationKey(effect.operation), { dueMs, sendMs: dueMs ?? delayMs(resendMs) });
+    }
+    if (effect.type === 'wait') {
+      const dueMs = effect.endsInMs === null ? null : delayMs(effect.endsInMs);
+      const lookMs = effect.lookAgain ? delayMs(resendMs) : null;
+      delays.set(operationKey(effect.operation), { dueMs, sendMs: lookMs === null ? dueMs : Math.min(lookMs, dueMs ?? lookMs) });
+    }
+  }
+  return delays;
 }
 
 /** All at once when the saga starts: asking the plan for each step again would make ten thousand steps a hundred million looks. */

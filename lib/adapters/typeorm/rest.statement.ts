@@ -14,9 +14,9 @@ export function restStatement(schema: string, sagaId: string, graceMs: number): 
       )
       UPDATE ${s}.sagas s
          SET wake_at = least(
-               (SELECT min(CASE WHEN o.state = 'running' THEN ${inMs('$2::float8', 'o.lease_until')} ELSE coalesce(o.send_at, '-infinity') END)
+               (SELECT min(CASE WHEN o.state = 'running' THEN ${inMs('$2::float8', 'o.lease_until')} WHEN o.state = 'waiting' THEN o.send_at ELSE coalesce(o.send_at, '-infinity') END)
                   FROM ${s}.operations o
-                 WHERE o.saga_id = $1 AND (o.state = 'running' OR (o.state IN ('started', 'retrying') AND NOT s.paused))),
+                 WHERE o.saga_id = $1 AND (o.state = 'running' OR (o.state IN ('started', 'retrying', 'waiting') AND NOT s.paused))),
                CASE WHEN s.state = 'started' AND NOT s.paused THEN s.deadline_at END)
         FROM locked WHERE s.id = locked.id`,
     values: [sagaId, delayMs(graceMs)],

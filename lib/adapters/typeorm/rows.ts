@@ -1,6 +1,6 @@
-import type { ActionOutcome, Direction, Operation, OperationState, StepFailure } from '../../core/operation';
+import type { ActionOutcome, Direction, Operation, OperationState, StepFailure, Wait } from '../../core/operation';
 import { operationKey, type OperationKey } from '../../core/operation';
-import type { SagaState, SagaValue, TurnCause } from '../../core/saga-value';
+import type { SagaParent, SagaState, SagaValue, TurnCause } from '../../core/saga-value';
 import { epochMs } from './sql';
 
 type OperationRow = readonly [
@@ -22,11 +22,14 @@ type OperationRow = readonly [
   lateFence: number,
   alone: boolean,
   verifying: boolean,
+  wait: Wait | null,
+  heard: StepFailure | null,
+  condition: string | null,
 ];
 
 const COLUMNS: readonly string[] = [
   ...['step', 'direction', 'round', 'state', 'waits', 'ord', 'fence', 'claim_id', 'claims', 'losses', 'blamed'],
-  ...['had_unknown', 'timed_out', 'action_outcome', 'error', 'late_fence', 'alone', 'verifying'],
+  ...['had_unknown', 'timed_out', 'action_outcome', 'error', 'late_fence', 'alone', 'verifying', 'wait', 'heard', 'condition'],
 ];
 
 /** What a decision needs of an operation, as one JSON array: a saga and its operations are read by one statement, at one instant. */
@@ -56,16 +59,33 @@ export function toOperation(row: OperationRow): Operation {
     lateFence,
     alone,
     verifying,
+    wait,
+    heard,
+    condition,
   ] = row;
   return {
     ...{ step, direction, round, state, waits, order, fence, claimId, claims, losses, blamed },
-    ...{ hadUnknown, timedOut, actionOutcome, error, lateFence, alone, verifying },
+    ...{ hadUnknown, timedOut, actionOutcome, error, lateFence, alone, verifying, wait, heard, condition },
   };
 }
 
+const LATER_COLUMNS = ['past_pivot', 'turning', 'given_up', 'finished_by', 'parent'] as const;
+
 /** The columns of a saga that every read of one returns. */
 export function sagaColumns(alias: string): string {
-  const columns = ['id', 'name', 'state', 'rev', 'open_actions', 'open_undos', 'cause', 'attention', 'paused', 'plan_hash'];
+  const columns = [
+    'id',
+    'name',
+    'state',
+    'rev',
+    'open_actions',
+    'open_undos',
+    'cause',
+    'attention',
+    'paused',
+    'plan_hash',
+    ...LATER_COLUMNS,
+  ];
   return [...columns.map((column) => `${alias}.${column}`), `${epochMs(`${alias}.created_at`)} AS created_at`].join(', ');
 }
 
@@ -79,6 +99,11 @@ export interface SagaRow {
   readonly cause: TurnCause | null;
   readonly attention: boolean;
   readonly paused: boolean;
+  readonly past_pivot: boolean;
+  readonly turning: TurnCause | null;
+  readonly given_up: number;
+  readonly finished_by: number | null;
+  readonly parent: SagaParent | null;
   readonly plan_hash: string;
   readonly created_at: number;
 }
@@ -96,6 +121,11 @@ export function toSaga(row: SagaRow, operations: readonly OperationRow[], whole:
     cause: row.cause,
     attention: row.attention,
     paused: row.paused,
+    pastPivot: row.past_pivot,
+    turning: row.turning,
+    givenUp: row.given_up,
+    finishedBy: row.finished_by,
+    parent: row.parent,
     operations: byKey,
     whole,
   };

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { SagaTransactionError } from '../../errors';
-import type { CompletedEvent } from '../../core/event';
+import type { ConcludedEvent } from '../../core/event';
 import type { Decide, TransactRequest, TransactResult } from '../../ports/saga-store';
 import { ApplyAttempt, lockSaga, wasApplied, type Applied } from './apply.attempt';
 import { isConflict, isConnectionLost, isTransient, redacted, sqlStateOf } from './database.error';
@@ -28,7 +28,7 @@ interface Conflict {
   readonly atBegin?: true;
 }
 type Ended = TransactResult | Conflict;
-type Worked = { readonly kind: 'returned'; readonly event: CompletedEvent } | Extract<TransactResult, { kind: 'threw' | 'abandoned' }>;
+type Worked = { readonly kind: 'returned'; readonly event: ConcludedEvent } | Extract<TransactResult, { kind: 'threw' | 'abandoned' }>;
 
 /**
  * Runs a handler in a transaction of the application's pool and commits what it did together with its outcome.
@@ -101,7 +101,7 @@ export class SagaTransactor {
   }
 
   /** From here on the handler has nothing more to say. */
-  private async complete(transaction: HandlerTransaction, request: TransactRequest, event: CompletedEvent, decide: Decide): Promise<Ended> {
+  private async complete(transaction: HandlerTransaction, request: TransactRequest, event: ConcludedEvent, decide: Decide): Promise<Ended> {
     let applied: Applied;
     try {
       const outcome = await this.apply(transaction, request, event, decide);
@@ -121,7 +121,7 @@ export class SagaTransactor {
     return applied;
   }
 
-  private async apply(transaction: HandlerTransaction, request: TransactRequest, event: CompletedEvent, decide: Decide): Promise<Ended> {
+  private async apply(transaction: HandlerTransaction, request: TransactRequest, event: ConcludedEvent, decide: Decide): Promise<Ended> {
     if (transaction.guard.misuse !== null) return misused(transaction.guard.misuse);
     if (!(await transaction.takeOver())) return ENDED_BY_HANDLER;
     const attempt = new ApplyAttempt(this.schema, this.plans, { ...request, event }, decide);

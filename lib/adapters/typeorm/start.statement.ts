@@ -41,10 +41,10 @@ export function keyedStartStatement(
   return {
     name: 'nest_saga_start_keyed',
     text: `WITH lock AS MATERIALIZED (
-        SELECT pg_try_advisory_xact_lock(${keyLock('$15', '$2', '$16')}) AS got
+        SELECT pg_try_advisory_xact_lock(${keyLock('$16', '$2', '$17')}) AS got
       ), permitted AS (
         INSERT INTO ${s}.business_keys (saga_name, key, saga_id, fingerprint)
-        SELECT $2, $16, $1, $17 FROM lock WHERE lock.got
+        SELECT $2, $17, $1, $18 FROM lock WHERE lock.got
         ON CONFLICT (saga_name, key) DO NOTHING
         RETURNING saga_id
       ),
@@ -52,7 +52,7 @@ export function keyedStartStatement(
       SELECT lock.got, EXISTS (SELECT FROM saga) AS started, b.saga_id, b.fingerprint,
              coalesce(known.state, b.final_state) AS state, known.id IS NULL AS purged
         FROM lock
-        LEFT JOIN ${s}.business_keys b ON b.saga_name = $2 AND b.key = $16
+        LEFT JOIN ${s}.business_keys b ON b.saga_name = $2 AND b.key = $17
         LEFT JOIN ${s}.sagas known ON known.id = b.saga_id`,
     values: [...values(request), schema, key.key, key.fingerprint],
   };
@@ -73,9 +73,9 @@ function keyLock(schema: string, name: string, key: string): string {
 function insertSaga(schema: string): string {
   const s = `"${schema}"`;
   return `saga AS (
-        INSERT INTO ${s}.sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, cause, deadline_at, wake_at)
+        INSERT INTO ${s}.sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, cause, deadline_at, wake_at, parent)
         SELECT $1::text, $2::text, $3::text, $4::bigint, $5::text, $6::smallint, $7::int, $8::int, $9::jsonb,
-               ${inMs('$10::float8')}, least(${inMs('$10::float8')}, ${inMs('$11::float8')})
+               ${inMs('$10::float8')}, least(${inMs('$10::float8')}, ${inMs('$11::float8')}), $15::jsonb
           FROM permitted
         ON CONFLICT (id) DO NOTHING
         RETURNING id, rev
@@ -103,5 +103,6 @@ function values(request: StartRequest): readonly unknown[] {
     ...[jsonOrNull(saga.cause), deadlineMs === null ? null : delayMs(deadlineMs), earliestMs({ effects, resendMs })],
     ...[JSON.stringify(inputs), JSON.stringify(newRecords([...saga.operations.values()], { plan, effects, resendMs }))],
     historyParameter(historyEntryOf(effects)),
+    jsonOrNull(saga.parent),
   ];
 }

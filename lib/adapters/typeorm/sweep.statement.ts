@@ -1,5 +1,5 @@
-import type { OperationRef } from '../../core/operation';
-import type { DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../ports/saga-store';
+import type { OperationRef, Wait } from '../../core/operation';
+import type { DueWait, DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../ports/saga-store';
 import { isPaused } from './claim.statement';
 import { delayMs, epochMs, inMs, type Statement } from './sql';
 
@@ -28,19 +28,19 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
       ), found AS MATERIALIZED (
         SELECT o.*, ${SEND_AGAIN} AS again, ${LEASE_OVER} AS is_over
           FROM locked CROSS JOIN clock CROSS JOIN LATERAL (
-            SELECT o.saga_id, o.direction, o.step, o.round, o.key, o.state, o.fence, o.claim_id, o.send_at, o.resends, o.lease_until, o.first_at
+            SELECT o.saga_id, o.direction, o.step, o.round, o.key, o.state, o.fence, o.claim_id, o.due_at, o.send_at, o.resends, o.lease_until, o.first_at, o.wait
               FROM ${s}.operations o
-             WHERE o.saga_id = locked.id AND (o.state = 'running' OR (o.state IN ('started', 'retrying') AND NOT locked.paused)) OFFSET 0) o
+             WHERE o.saga_id = locked.id AND (o.state = 'running' OR (o.state IN ('started', 'retrying', 'waiting') AND NOT locked.paused)) OFFSET 0) o
       ), pushed AS (
         UPDATE ${s}.operations o
-           SET send_at = clock.now + ${BACKOFF}, resends = o.resends + 1
+           SET send_at = ${NEXT_LOOK}, resends = o.resends + 1
           FROM found f, clock
          WHERE f.again AND o.saga_id = f.saga_id AND o.direction = f.direction AND o.step = f.step AND o.round = f.round
-           AND o.state IN ('started', 'retrying')
-        RETURNING o.saga_id, o.direction, o.step, o.round, o.key, o.verifying, o.resends - 1 AS resends
+           AND o.state IN ('started', 'retrying', 'waiting')
+        RETURNING o.saga_id, o.direction, o.step, o.round, o.key, o.state, o.verifying, o.resends - 1 AS resends
       ), next AS MATERIALIZED (
         SELECT locked.id, least(
-                 (SELECT min(CASE WHEN o.again THEN clock.now + ${BACKOFF}
+                 (SELECT min(CASE WHEN o.again THEN ${NEXT_LOOK}
                                   WHEN o.is_over THEN ${inMs('$3::float8', 'clock.now')}
                                   WHEN o.state = 'running' THEN ${inMs('$2::float8', 'o.lease_until')}
                                   ELSE o.send_at END)
@@ -55,7 +55,10 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
         RETURNING s.wake_at
       )
       SELECT
-        coalesce((SELECT json_agg(json_build_array(p.saga_id, p.direction, p.step, p.round, p.key, p.resends)) FROM pushed p WHERE p.direction = 'undo' OR p.verifying OR NOT ${isPaused(s, 'p')}), '[]') AS wake_ups,
+        coalesce((SELECT json_agg(json_build_array(p.saga_id, p.direction, p.step, p.round, p.key, p.resends)) FROM pushed p WHERE p.state <> 'waiting' AND (p.direction = 'undo' OR p.verifying OR NOT ${isPaused(s, 'p')})), '[]') AS wake_ups,
+        coalesce((SELECT json_agg(json_build_array(f.saga_id, f.direction, f.step, f.round, f.fence, f.wait, coalesce(f.due_at <= clock.now, false),
+                      greatest(0, ${epochMs('clock.now')} - ${epochMs('f.first_at')})))
+                    FROM found f, clock WHERE f.state = 'waiting' AND f.again), '[]') AS waits,
         coalesce((SELECT json_agg(json_build_array(f.saga_id, f.direction, f.step, f.round, f.fence, f.claim_id,
                       greatest(0, ${epochMs('clock.now')} - ${epochMs('f.first_at')})))
                     FROM found f, clock WHERE f.is_over), '[]') AS expired,
@@ -72,10 +75,14 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
 }
 
 /** A time that is missing by mistake counts as long past: nothing that may be claimed is ever forgotten. */
-const SEND_AGAIN = `(o.state <> 'running' AND coalesce(o.send_at, '-infinity') <= clock.now)`;
+const SEND_AGAIN = `(CASE o.state WHEN 'running' THEN false WHEN 'waiting' THEN coalesce(o.send_at <= clock.now, false)
+          ELSE coalesce(o.send_at, '-infinity') <= clock.now END)`;
 const LEASE_OVER = `(o.state = 'running' AND coalesce(${inMs('$2::float8', 'o.lease_until')}, '-infinity') <= clock.now)`;
 /** Doubling stops at 2^30: beyond that no delay is shorter than the longest one. */
 const BACKOFF = `least($4::float8, $3::float8 * power(2, least(o.resends, 30))) * interval '1 millisecond'`;
+
+/** The end of a wait is not missed for a later look; one that is over is looked at again soon, should nobody act on it. */
+const NEXT_LOOK = `(CASE WHEN o.state = 'waiting' AND o.due_at > clock.now THEN least(o.due_at, clock.now + ${BACKOFF}) ELSE clock.now + ${BACKOFF} END)`;
 
 export interface SweepRow {
   readonly wake_ups: readonly (readonly [sagaId: string, ...operation: OperationArray, key: string, resends: number])[];
@@ -84,6 +91,14 @@ export interface SweepRow {
     ...operation: OperationArray,
     fence: number,
     claimId: string,
+    elapsedMs: number | null,
+  ])[];
+  readonly waits: readonly (readonly [
+    sagaId: string,
+    ...operation: OperationArray,
+    fence: number,
+    wait: Wait,
+    isOver: boolean,
     elapsedMs: number | null,
   ])[];
   readonly deadlines: readonly string[];
@@ -105,6 +120,9 @@ export function toSweepResult(row: SweepRow): SweepResult {
     }),
     expired: row.expired.map(([sagaId, direction, step, round, fence, claimId, elapsedMs]): ExpiredLease => {
       return { sagaId, operation: { step, direction, round }, fence, claimId, elapsedMs: elapsedMs ?? 0 };
+    }),
+    waits: row.waits.map(([sagaId, direction, step, round, fence, wait, isOver, elapsedMs]): DueWait => {
+      return { sagaId, operation: { step, direction, round }, fence, wait, isOver, elapsedMs: elapsedMs ?? 0 };
     }),
     deadlines: row.deadlines,
     nextInMs: nextInMs(row),

@@ -1,0 +1,9 @@
+import type { HandlerDeclaration } from './handler-declaration';
+
+/** Keys of the actions that the engine runs itself, in any process that has workers. No handler of an application may begin so. */
+export const OWN_PREFIX = 'nest-saga.';
+
+/** Waits for a time: `{ ms }`. */
+export const SLEEP = `${OWN_PREFIX}sleep`;
+
+export const OWN_ACTIONS: readonly HandlerDeclaration[] = [{ direction: 'action', key: SLEEP, undoes: null, policy: {} }];

@@ -1,0 +1,33 @@
+import { OWN_PREFIX, SLEEP } from './own-actions';
+import type { PlainStep, SleepStep, StepSpec } from './step-spec';
+
+/** A way to write a step whose action is one of the engine's own. */
+interface StepForm {
+  /** The field that makes a step one of this form. */
+  readonly mark: string;
+  /** All that such a step may have. */
+  readonly fields: readonly string[];
+  readonly plain: (spec: never, refuse: (problem: string) => void) => PlainStep;
+}
+
+const ANY_STEP = ['name', 'dependsOn'];
+
+const FORMS: readonly StepForm[] = [{ mark: 'sleepMs', fields: [...ANY_STEP, 'sleepMs'], plain: sleep }];
+
+export function formOf(spec: object): StepForm | null {
+  return FORMS.find(({ mark }) => Object.hasOwn(spec, mark)) ?? null;
+}
+
+/** Turns what a step says in words of its own into the action that the engine runs for it; what is wrong is named. */
+export function plainStep(spec: StepSpec, refuse: (problem: string) => void): PlainStep {
+  const form = formOf(spec);
+  if (form !== null) return form.plain(spec as never, refuse);
+  const plain = spec as PlainStep;
+  if (plain.action.startsWith(OWN_PREFIX)) refuse(`the keys that begin with "${OWN_PREFIX}" are the engine's own`);
+  return plain;
+}
+
+function sleep({ sleepMs, ...rest }: SleepStep, refuse: (problem: string) => void): PlainStep {
+  if (!(Number.isFinite(sleepMs) && sleepMs > 0)) refuse('sleepMs must be a number of milliseconds above 0');
+  return { ...rest, action: SLEEP, compensation: null, input: { ms: sleepMs } };
+}

@@ -1,0 +1,27 @@
+import type { Direction } from '../core/operation';
+import type { HandlerKind } from '../core/handler-declaration';
+import { OWN_ACTIONS, SLEEP } from '../core/own-actions';
+import type { Claim } from '../ports/saga-store';
+import type { Call } from './attempt-context';
+import { verb } from './handler-verb';
+
+/** What the engine does for one attempt of an action of its own: an output, or a verb. */
+export type OwnHandler = (claim: Claim, call: Call) => Promise<unknown>;
+
+/** The steps that no application has a handler for: the engine runs them in any process that has workers. */
+export class OwnHandlers {
+  private readonly handlers = new Map<string, OwnHandler>([
+    [
+      `action:${SLEEP}`,
+      async (_claim, { payload }) => verb({ kind: 'suspend', wait: { kind: 'timer' }, timeoutMs: (payload as { readonly ms: number }).ms }),
+    ],
+  ]);
+
+  find(kind: HandlerKind, key: string): OwnHandler | undefined {
+    return this.handlers.get(`${kind}:${key}`);
+  }
+
+  keys(direction: Direction): readonly string[] {
+    return OWN_ACTIONS.filter((declaration) => declaration.direction === direction).map(({ key }) => key);
+  }
+}

@@ -44,11 +44,18 @@ function writeApp(folder, { nest, overrides, schema }) {
   };
   write(folder, 'package.json', JSON.stringify({ name: 'blank', private: true, dependencies, overrides }));
   write(folder, 'tsconfig.json', JSON.stringify({ compilerOptions, include: ['src'] }));
-  const blocks = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```ts\n\/\/ (src\/\S+)\n([\s\S]*?)```/g)];
+  const pages = [
+    'README.md',
+    ...readdirSync(join(root, 'docs'))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`),
+  ];
+  const text = pages.map((page) => readFileSync(join(root, page), 'utf8')).join('\n');
+  const blocks = [...text.matchAll(/```ts\n\/\/ (src\/\S+)\n([\s\S]*?)```/g)];
   for (const [, file, code] of blocks) write(folder, file, code.replace('autoMigrate: true', `autoMigrate: true, schema: '${schema}'`));
-  const unnamed = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```ts\n(?!\/\/ src\/)/g)];
+  const unnamed = [...text.matchAll(/```ts\n(?!\/\/ src\/)/g)];
   if (blocks.length < 6 || unnamed.length > 0)
-    throw new Error('every TypeScript block of the README begins with `// src/…`, so that it is compiled here');
+    throw new Error('every TypeScript block of the README and of docs/ begins with `// src/…`, so that it is compiled here');
 }
 
 const compilerOptions = {

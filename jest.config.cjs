@@ -40,7 +40,12 @@ module.exports = {
     {
       ...shared,
       displayName: 'unit',
-      testMatch: ['<rootDir>/lib/**/*.spec.ts', '<rootDir>/test/property/**/*.spec.ts', '<rootDir>/test/architecture/**/*.spec.ts'],
+      testMatch: [
+        '<rootDir>/lib/**/*.spec.ts',
+        '<rootDir>/test/property/**/*.spec.ts',
+        '<rootDir>/test/types/**/*.spec.ts',
+        '<rootDir>/test/architecture/**/*.spec.ts',
+      ],
     },
     {
       ...shared,

@@ -29,6 +29,7 @@ export type {
   VerifyAnswer,
   VerifyContext,
 } from './ports/step-invoker';
+export type { StepWord } from './core/step-word';
 
 export { Saga } from './engine/saga';
 export type { SagaStepView, StepStatus } from './engine/saga';
@@ -45,7 +46,7 @@ export type { StartedSaga } from './engine/starter';
 
 export { defineSaga, SagaBuilder } from './builder/define-saga';
 export type { DefinedSaga, DefineSagaOptions, InputSources, ParallelBuilder, StepOptions } from './builder/define-saga';
-export type { ActionInput, ActionKey, ActionOutput, SagaActions } from './builder/saga-actions';
+export type { ActionInput, ActionKey, ActionOutput, SagaActions } from './core/saga-actions';
 
 export { contextRef, ref, Reference } from './core/reference';
 export type { ReferenceSource } from './core/reference';

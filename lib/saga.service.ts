@@ -4,6 +4,7 @@ import type { DefinedSaga } from './builder/define-saga';
 import { isRecord, knownFields } from './core/known-fields';
 import { ACTIVE_STATES, type SagaState } from './core/saga-value';
 import type { StepList } from './core/step-spec';
+import type { CheckedElement } from './core/typed-handlers';
 import type { Saga } from './engine/saga';
 import { completed, executeOptionsOf, type ExecuteOptions } from './engine/execution';
 import { insideHandler } from './engine/handler-scope';
@@ -26,6 +27,9 @@ export type InputOf<D> = D extends { readonly $input: infer I } ? I : unknown;
 
 /** A saga that needs no list of steps. */
 type Definable = SagaDefinitionType | DefinedSaga<unknown>;
+
+/** What it is started with. */
+type InputFor<D> = D extends SagaDefinitionType<infer I> ? InputOf<I> : D extends DefinedSaga<infer C> ? C : never;
 
 function isDefinable(what: unknown): what is Definable {
   // By its shape: of two copies of this package in one application each has a class of its own.
@@ -70,9 +74,13 @@ export class SagaService {
    * @throws SagaConflictError when the business key belongs to a saga with another input
    * @throws SagaBusyError when another start with the same business key holds its lock for too long
    */
-  start(name: string, steps: StepList, context?: object, options?: StartOptions): Promise<StartedSaga>;
-  start<D>(definition: SagaDefinitionType<D>, input: InputOf<D>, options?: StartOptions): Promise<StartedSaga>;
-  start<C>(definition: DefinedSaga<C>, context: C, options?: StartOptions): Promise<StartedSaga>;
+  start<D extends Definable>(saga: D, input: InputFor<D>, options?: StartOptions): Promise<StartedSaga>;
+  start<const E extends StepList[number]>(
+    name: string,
+    steps: readonly E[] & readonly CheckedElement<E>[],
+    context?: object,
+    options?: StartOptions,
+  ): Promise<StartedSaga>;
   async start(what: string | Definable, second: unknown, third?: unknown, fourth?: StartOptions): Promise<StartedSaga> {
     const engine = await this.runtime.engine();
     if (typeof what === 'string' || !isDefinable(what)) {
@@ -94,9 +102,13 @@ export class SagaService {
    * @throws SagaStuckError with the saga, when an undo was given up
    * @throws SagaWaitTimeoutError, SagaWaitInHandlerError
    */
-  execute(name: string, steps: StepList, context?: object, options?: ExecuteOptions): Promise<Saga>;
-  execute<D>(definition: SagaDefinitionType<D>, input: InputOf<D>, options?: ExecuteOptions): Promise<Saga>;
-  execute<C>(definition: DefinedSaga<C>, context: C, options?: ExecuteOptions): Promise<Saga>;
+  execute<D extends Definable>(saga: D, input: InputFor<D>, options?: ExecuteOptions): Promise<Saga>;
+  execute<const E extends StepList[number]>(
+    name: string,
+    steps: readonly E[] & readonly CheckedElement<E>[],
+    context?: object,
+    options?: ExecuteOptions,
+  ): Promise<Saga>;
   async execute(what: string | Definable, second: unknown, third?: unknown, fourth?: unknown): Promise<Saga> {
     if (insideHandler()) throw new SagaWaitInHandlerError('a saga that it executes');
     const { waitMs, startOptions } = executeOptionsOf(isDefinable(what) ? third : fourth);

@@ -3,7 +3,7 @@ import { SagaPlanError } from '../errors';
 import { contextRef, ref } from '../core/reference';
 import { defineSaga } from './define-saga';
 
-declare module './saga-actions' {
+declare module '../core/saga-actions' {
   interface SagaActions {
     'spec.create': { input: { productId: string }; output: { orderId: string; lines: readonly { sku: string }[] } };
     'spec.charge': { input: { orderId: string; amount: number }; output: { transaction: string } };

@@ -2,7 +2,7 @@ import { SagaPlanError } from '../errors';
 import type { RetryOptions } from '../core/retry-policy';
 import type { StepList, PlainStep } from '../core/step-spec';
 import { Recorder } from './recorder';
-import type { ActionInput, ActionKey, ActionOutput } from './saga-actions';
+import type { ActionInput, ActionKey, ActionOutput } from '../core/saga-actions';
 
 /** What a step's input may be made of. Only properties can be taken: the values do not exist when the saga is defined. */
 export interface InputSources<Context, Outputs> {

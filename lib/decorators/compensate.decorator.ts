@@ -1,4 +1,6 @@
 import { SetMetadata } from '@nestjs/common';
+import type { ActionKey } from '../core/saga-actions';
+import type { DecoratorOf, UndoMethod } from '../core/typed-handlers';
 import { COMPENSATE_METADATA, type CompensateOptions } from './metadata';
 
 /**
@@ -9,6 +11,9 @@ import { COMPENSATE_METADATA, type CompensateOptions } from './metadata';
  * @Compensate('payment.refund', { for: 'payment.charge' })
  * refund(charged: Charged | undefined, ctx: CompensationContext) { return this.psp.refund(ctx.actionIdempotencyKey, { idempotencyKey: ctx.idempotencyKey }); }
  */
-export function Compensate(key: string, options: CompensateOptions = {}): MethodDecorator {
+export function Compensate<const For extends ActionKey = ActionKey>(
+  key: string,
+  options: CompensateOptions & { readonly for?: For } = {},
+): DecoratorOf<UndoMethod<For>> {
   return SetMetadata(COMPENSATE_METADATA as unknown as string, { ...options, key });
 }

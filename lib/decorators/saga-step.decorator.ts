@@ -1,4 +1,6 @@
 import { SetMetadata } from '@nestjs/common';
+import type { ActionKey } from '../core/saga-actions';
+import type { ActionMethod, DecoratorOf } from '../core/typed-handlers';
 import { STEP_METADATA, type SagaStepOptions } from './metadata';
 
 /**
@@ -9,6 +11,6 @@ import { STEP_METADATA, type SagaStepOptions } from './metadata';
  * @SagaStep('payment.charge', { timeoutMs: 30_000, retry: { attempts: 5 } })
  * charge(input: ChargeInput, ctx: StepContext) { return this.psp.charge(input, { idempotencyKey: ctx.idempotencyKey, signal: ctx.signal }); }
  */
-export function SagaStep(key: string, options: SagaStepOptions = {}): MethodDecorator {
+export function SagaStep<const K extends ActionKey>(key: K, options: SagaStepOptions = {}): DecoratorOf<ActionMethod<K>> {
   return SetMetadata(STEP_METADATA as unknown as string, { ...options, key });
 }

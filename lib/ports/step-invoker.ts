@@ -1,6 +1,7 @@
 import type { HandlerDeclaration, HandlerKind } from '../core/handler-declaration';
 import type { Json } from '../core/json';
 import type { ActionOutcome } from '../core/operation';
+import type { StepWord } from '../core/step-word';
 
 /** Calls user code. Knows nothing of sagas beyond the key of a handler. */
 export interface StepInvoker {
@@ -9,10 +10,6 @@ export interface StepInvoker {
   /** Rejects with whatever the handler threw. */
   invoke(kind: HandlerKind, key: string, payload: Json | undefined, context: HandlerContext): Promise<unknown>;
 }
-
-/** What a handler may return in place of an output; its context makes it. */
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- opaque: only the engine looks inside
-export interface StepWord {}
 
 /** The words that a handler can say through its context. */
 export interface ContextVerbs {

@@ -1,6 +1,6 @@
 import { SagaBusyError, SagaInvariantError } from '../../errors';
 import type { ApplyRequest, ApplyResult, Basis, Decide } from '../../ports/saga-store';
-import { applyStatement } from './apply.statement';
+import { applyStatement, type Move } from './apply.statement';
 import { isConnectionLost, sqlStateOf } from './database.error';
 import { historyEntryOf } from './history-record';
 import { wasAppliedStatement } from './history.statement';
@@ -11,6 +11,14 @@ import type { Sql } from './sql';
 export type Applied = Extract<ApplyResult, { kind: 'applied' }>;
 /** `refused`: the saga has moved on, or somebody holds its row. `need`: what was given is not enough, or may be out of date. */
 export type Outcome = Exclude<ApplyResult, { kind: 'failed' }> | { readonly kind: 'refused' } | { readonly kind: 'need' };
+
+/** Answers whether the decision was applied. */
+export type MoveWriter = (move: Move) => Promise<boolean>;
+
+export async function writeOne(sql: Sql, schema: string, move: Move): Promise<boolean> {
+  const rows = await sql.query(applyStatement(schema, move));
+  return rows.length > 0;
+}
 
 /** One event on its way: decided from what is known of the saga, and written if that is still true. */
 export class ApplyAttempt {
@@ -28,7 +36,7 @@ export class ApplyAttempt {
   }
 
   /** After `refused` or `need` the next turn reads. */
-  async once(sql: Sql): Promise<Outcome> {
+  async once(sql: Sql, write: MoveWriter = (move) => writeOne(sql, this.schema, move)): Promise<Outcome> {
     const given = this.basis;
     this.basis = undefined;
     const basis = given ?? (await readBasis(sql, this.schema, this.plans, this.request.sagaId));
@@ -44,7 +52,7 @@ export class ApplyAttempt {
       if (given !== undefined) return { kind: 'need' };
       return { kind: 'ignored', reason: decision.reason, state: basis.saga.state };
     }
-    return this.write(sql, basis, { kind: 'applied', plan: basis.plan, saga: decision.saga, effects: decision.effects });
+    return this.write(write, basis, { kind: 'applied', plan: basis.plan, saga: decision.saga, effects: decision.effects });
   }
 
   /**
@@ -68,13 +76,12 @@ export class ApplyAttempt {
     this.unanswered = applied;
   }
 
-  private async write(sql: Sql, { plan, saga }: Basis, applied: Applied): Promise<Outcome> {
+  private async write(write: MoveWriter, { plan, saga }: Basis, applied: Applied): Promise<Outcome> {
     const { resendMs, graceMs, event } = this.request;
     const leaseGraceMs = event.type === 'lease-expired' ? (graceMs ?? 0) : null;
     const move = { plan, before: saga, after: applied.saga, effects: applied.effects, resendMs, leaseGraceMs };
     try {
-      const rows = await sql.query(applyStatement(this.schema, move));
-      return rows.length === 0 ? { kind: 'refused' } : applied;
+      return (await write(move)) ? applied : { kind: 'refused' };
     } catch (error) {
       if (sqlStateOf(error) === 'SG001' && leaseGraceMs !== null) return { kind: 'ignored', reason: 'lease-renewed', state: saga.state };
       if (isConnectionLost(error)) this.unanswered = applied;

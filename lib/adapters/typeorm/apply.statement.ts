@@ -51,7 +51,7 @@ export function applyStatement(schema: string, move: Move): Statement {
       SELECT saga.rev, ${s}.expect_rows((SELECT count(*) FROM changed), $16::bigint) AS complete FROM saga`,
     values: [
       ...[before.id, before.rev, after.state, after.openActions, after.openUndos, jsonOrNull(after.cause)],
-      ...[isTerminal(after.state), before.paused && !after.paused ? 0 : earliestMs(move)], // whatever waited for a resume is looked at now
+      ...[isTerminal(after.state), wakesInMs(move)],
       ...[[...new Set(changed.map(({ direction }) => direction))], [...new Set(changed.map(({ step }) => step))]],
       ...[JSON.stringify(changes), move.leaseGraceMs === null ? null : delayMs(move.leaseGraceMs), timedOutBefore(move)],
       ...[JSON.stringify(additions), historyParameter(historyEntryOf(move.effects)), changed.length, after.attention, after.paused],
@@ -60,19 +60,31 @@ export function applyStatement(schema: string, move: Move): Statement {
   };
 }
 
+/** What a record `c` makes of an operation `o`. */
+export const OPERATION_CHANGES = `state = c.state, waits = c.waits, ord = c.ord, fence = c.fence, claim_id = c.claim_id, claims = c.claims, losses = c.losses,
+               blamed = c.blamed, attempt_limit = c.attempt_limit, loss_limit = c.loss_limit, alone = c.alone, verifying = c.verifying, wait = c.wait, heard = c.heard, condition = c.condition, had_unknown = c.had_unknown, timed_out = c.timed_out, late_fence = c.late_fence, error = c.error,
+               output = CASE WHEN c.has_output THEN coalesce(c.output, 'null') ELSE o.output END,
+               due_at = ${inMs('c.due_ms')}, send_at = ${inMs('c.send_ms')}, resends = 0,
+               lease_until = CASE WHEN c.state = 'running' THEN o.lease_until END,
+               worker = CASE WHEN c.state = 'running' THEN o.worker END,
+               settled_at = CASE WHEN o.state = 'running' AND c.state <> 'running' THEN clock_timestamp() ELSE o.settled_at END`;
+
+/** An operation made of a record `a`, after the id of its saga. */
+export const NEW_OPERATIONS = {
+  columns: `(saga_id, direction, step, round, key, state, waits, ord, fence, claim_id, claims, losses, blamed, attempt_limit, loss_limit,
+           had_unknown, timed_out, alone, verifying, wait, heard, condition, late_fence, action_outcome, dependents, due_at, send_at, output, error)`,
+  values: `a.direction, a.step, a.round, a.key, a.state, a.waits, a.ord, a.fence, a.claim_id, a.claims, a.losses, a.blamed,
+               a.attempt_limit, a.loss_limit, a.had_unknown, a.timed_out, a.alone, a.verifying, a.wait, a.heard, a.condition, a.late_fence, a.action_outcome, a.dependents,
+               ${inMs('a.due_ms')}, ${inMs('a.send_ms')}, CASE WHEN a.has_output THEN coalesce(a.output, 'null') END, a.error`,
+};
+
 /**
  * `direction` and `step` come as arrays as well, so that the index finds exactly the rows that change: by a join alone each
  * completion of a wide saga may read the whole saga.
  */
 function updateOperations(s: string): string {
   return `UPDATE ${s}.operations o
-           SET state = c.state, waits = c.waits, ord = c.ord, fence = c.fence, claim_id = c.claim_id, claims = c.claims, losses = c.losses,
-               blamed = c.blamed, attempt_limit = c.attempt_limit, loss_limit = c.loss_limit, alone = c.alone, verifying = c.verifying, wait = c.wait, heard = c.heard, condition = c.condition, had_unknown = c.had_unknown, timed_out = c.timed_out, late_fence = c.late_fence, error = c.error,
-               output = CASE WHEN c.has_output THEN coalesce(c.output, 'null') ELSE o.output END,
-               due_at = ${inMs('c.due_ms')}, send_at = ${inMs('c.send_ms')}, resends = 0,
-               lease_until = CASE WHEN c.state = 'running' THEN o.lease_until END,
-               worker = CASE WHEN c.state = 'running' THEN o.worker END,
-               settled_at = CASE WHEN o.state = 'running' AND c.state <> 'running' THEN clock_timestamp() ELSE o.settled_at END
+           SET ${OPERATION_CHANGES}
           FROM saga, jsonb_to_recordset($11::jsonb) AS c${OPERATION_RECORD}
          WHERE o.saga_id = $1 AND o.saga_id = saga.id AND o.direction = ANY ($9::text[]) AND o.step = ANY ($10::int[])
            AND o.direction = c.direction AND o.step = c.step AND o.round = c.round AND o.fence = c.fence_before
@@ -90,15 +102,17 @@ function layOver(s: string): string {
 /** The operations of `parameter`, for the saga that `source` answers. */
 export function insertOperations(s: string, sagaId: string, parameter: string, source: string): string {
   return `INSERT INTO ${s}.operations
-          (saga_id, direction, step, round, key, state, waits, ord, fence, claim_id, claims, losses, blamed, attempt_limit, loss_limit,
-           had_unknown, timed_out, alone, verifying, wait, heard, condition, late_fence, action_outcome, dependents, due_at, send_at, output, error)
-        SELECT ${sagaId}, a.direction, a.step, a.round, a.key, a.state, a.waits, a.ord, a.fence, a.claim_id, a.claims, a.losses, a.blamed,
-               a.attempt_limit, a.loss_limit, a.had_unknown, a.timed_out, a.alone, a.verifying, a.wait, a.heard, a.condition, a.late_fence, a.action_outcome, a.dependents,
-               ${inMs('a.due_ms')}, ${inMs('a.send_ms')}, CASE WHEN a.has_output THEN coalesce(a.output, 'null') END, a.error
+          ${NEW_OPERATIONS.columns}
+        SELECT ${sagaId}, ${NEW_OPERATIONS.values}
           FROM ${source}, jsonb_to_recordset(${parameter}) AS a${OPERATION_RECORD}`;
 }
 
-function differences(
+/** Until the next sweep has to look; whatever waited for a resume is looked at now. */
+export function wakesInMs(move: Move): number | null {
+  return move.before.paused && !move.after.paused ? 0 : earliestMs(move);
+}
+
+export function differences(
   before: SagaValue,
   after: SagaValue,
 ): { readonly changed: readonly Operation[]; readonly added: readonly Operation[] } {
@@ -112,12 +126,12 @@ function differences(
   return { changed, added };
 }
 
-function contextPatch(effects: readonly SagaEffect[]): JsonObject | null {
+export function contextPatch(effects: readonly SagaEffect[]): JsonObject | null {
   return effects.find((effect): effect is ContextEffect => effect.type === 'context')?.patch ?? null;
 }
 
 /** Whether the lease that is taken away was decided as a timeout: a last heartbeat may have said so after the read. */
-function timedOutBefore({ before, effects }: Move): boolean {
+export function timedOutBefore({ before, effects }: Move): boolean {
   const { step, direction, round } = historyEntryOf(effects);
   return before.operations.get(`${direction ?? 'action'}:${step ?? -1}:${round ?? 1}`)?.timedOut ?? false;
 }

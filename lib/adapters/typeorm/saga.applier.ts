@@ -1,7 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SagaInvariantError } from '../../errors';
 import type { ApplyRequest, ApplyResult, Decide } from '../../ports/saga-store';
-import { ApplyAttempt, type Outcome } from './apply.attempt';
+import { applyBatchStatement, encoded, type EncodedMove } from './apply-batch.statement';
+import { ApplyAttempt, writeOne, type Outcome } from './apply.attempt';
+import { bisecting, CommitBatcher, type Answer } from './commit.batcher';
 import { isConnectionLost, isTransient, redacted } from './database.error';
 import type { EnginePool } from './engine.pool';
 import { Lane } from './lane';
@@ -24,6 +26,10 @@ const MOST_TROUBLES = 5;
  */
 export class SagaApplier {
   private readonly slowLane = new Lane();
+  private readonly batcher = new CommitBatcher(
+    (moves: readonly EncodedMove[]) => this.commit(moves),
+    ({ bytes }) => bytes,
+  );
 
   constructor(
     private readonly pool: EnginePool,
@@ -61,7 +67,7 @@ export class SagaApplier {
     let refusals = 0;
     for (let troubles = 0; refusals < FAST_TRIES;) {
       try {
-        const outcome = await attempt.once(this.pool);
+        const outcome = await attempt.once(this.pool, (move) => this.batcher.run(encoded(move)));
         if (outcome.kind === 'refused') refusals++;
         else if (outcome.kind !== 'need') return outcome;
       } catch (error) {
@@ -70,6 +76,19 @@ export class SagaApplier {
       }
     }
     return this.slowLane.run(() => retrying(() => this.underLock(attempt)));
+  }
+
+  /** Every member is of another saga: those of one saga take turns. */
+  private commit(moves: readonly EncodedMove[]): Promise<readonly Answer<boolean>[]> {
+    return bisecting(moves, (some) => this.write(some), isTransient);
+  }
+
+  private async write(moves: readonly EncodedMove[]): Promise<readonly boolean[]> {
+    const [only, ...others] = moves;
+    if (only !== undefined && others.length === 0) return [await writeOne(this.pool, this.schema, only.move)];
+    const rows = await this.pool.query<{ readonly id: string }>(applyBatchStatement(this.schema, moves));
+    const applied = new Set(rows.map(({ id }) => id));
+    return moves.map(({ move }) => applied.has(move.before.id));
   }
 
   private async underLock(attempt: ApplyAttempt): Promise<ApplyResult> {

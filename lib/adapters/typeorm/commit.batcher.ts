@@ -1,0 +1,76 @@
+/** More members, or more bytes, do not make a commit cheaper, but each of them wait for all the others. */
+const MOST_MEMBERS = 256;
+const MOST_BYTES = 4 * 1024 * 1024;
+
+interface Waiting<Member, Result> {
+  readonly member: Member;
+  readonly bytes: number;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export type Answer<Result> = { readonly result: Result } | { readonly error: unknown };
+
+/**
+ * Group commit: while one batch is on its way, what comes in queues up, and the next batch takes it all. Nobody waits for a timer: an idle
+ * system commits at once, a busy one batches by itself.
+ */
+export class CommitBatcher<Member, Result> {
+  private queue: Waiting<Member, Result>[] = [];
+  private isBusy = false;
+
+  /** @param commit answers for each member in order, and never rejects */
+  constructor(
+    private readonly commit: (members: readonly Member[]) => Promise<readonly Answer<Result>[]>,
+    private readonly bytesOf: (member: Member) => number = () => 0,
+  ) {}
+
+  run(member: Member): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.queue.push({ member, bytes: this.bytesOf(member), resolve, reject });
+      if (!this.isBusy) void this.work();
+    });
+  }
+
+  private async work(): Promise<void> {
+    this.isBusy = true;
+    while (this.queue.length > 0) await this.commitNext(this.take());
+    this.isBusy = false;
+  }
+
+  private async commitNext(batch: readonly Waiting<Member, Result>[]): Promise<void> {
+    const answers = await this.commit(batch.map(({ member }) => member));
+    batch.forEach(({ resolve, reject }, place) => {
+      const answer = answers[place] ?? { error: new Error('a batch forgot one of its members') };
+      if ('error' in answer) reject(answer.error);
+      else resolve(answer.result);
+    });
+  }
+
+  private take(): readonly Waiting<Member, Result>[] {
+    let bytes = 0;
+    let count = 0;
+    for (const waiting of this.queue) {
+      bytes += waiting.bytes;
+      if (count > 0 && (count >= MOST_MEMBERS || bytes > MOST_BYTES)) break;
+      count++;
+    }
+    return this.queue.splice(0, count);
+  }
+}
+
+/** Runs a batch; one that fails for good is halved until the culprit fails alone. Whoever is told of a passing trouble tries again by itself. */
+export async function bisecting<Member, Result>(
+  members: readonly Member[],
+  run: (members: readonly Member[]) => Promise<readonly Result[]>,
+  isPassing: (error: unknown) => boolean,
+): Promise<readonly Answer<Result>[]> {
+  try {
+    return (await run(members)).map((result) => ({ result }));
+  } catch (error) {
+    if (members.length === 1 || isPassing(error)) return members.map(() => ({ error }));
+    const middle = Math.ceil(members.length / 2);
+    const first = await bisecting(members.slice(0, middle), run, isPassing);
+    return [...first, ...(await bisecting(members.slice(middle), run, isPassing))];
+  }
+}

@@ -66,7 +66,7 @@ export function keyLockStatement(schema: string, request: StartRequest, key: str
   };
 }
 
-function keyLock(schema: string, name: string, key: string): string {
+export function keyLock(schema: string, name: string, key: string): string {
   return `hashtextextended(${schema} || chr(31) || ${name} || chr(31) || ${key}, 0)`;
 }
 
@@ -91,17 +91,21 @@ function insertSaga(schema: string): string {
       )`;
 }
 
-function values(request: StartRequest): readonly unknown[] {
-  const { saga, plan, effects, resendMs, deadlineMs } = request;
+/** What the saga itself was given, and the inputs of its steps. */
+export function inputRecords(request: StartRequest): readonly object[] {
   const given = { context: request.context, metadata: request.metadata, businessKey: request.businessKey?.key ?? null };
-  const inputs = [
+  return [
     { step: -1, step_id: null, input: given, refs: [] },
     ...request.steps.map(({ stepId, input, references }, step) => ({ step, step_id: stepId, input, refs: references })),
   ];
+}
+
+function values(request: StartRequest): readonly unknown[] {
+  const { saga, plan, effects, resendMs, deadlineMs } = request;
   return [
     ...[request.sagaId, plan.name, saga.state, saga.rev, request.planHash, plan.format, saga.openActions, saga.openUndos],
     ...[jsonOrNull(saga.cause), deadlineMs === null ? null : delayMs(deadlineMs), earliestMs({ effects, resendMs })],
-    ...[JSON.stringify(inputs), JSON.stringify(newRecords([...saga.operations.values()], { plan, effects, resendMs }))],
+    ...[JSON.stringify(inputRecords(request)), JSON.stringify(newRecords([...saga.operations.values()], { plan, effects, resendMs }))],
     historyParameter(historyEntryOf(effects)),
     jsonOrNull(saga.parent),
   ];

@@ -136,3 +136,8 @@ export function goesTheWayOf(saga: string, operation: string): string {
   return `CASE ${operation}.direction WHEN 'action' THEN ${saga}.state = 'started' OR (${operation}.verifying AND ${saga}.state = 'compensating')
     ELSE ${saga}.state = 'compensating' OR (${operation}.round > 1 AND ${saga}.state IN ('completed', 'compensated', 'failed')) END`;
 }
+
+/** The rule of the same name in the core: whether a worker that has an operation may go on with it. */
+export function mayGoOn(saga: string, operation: string): string {
+  return `(${goesTheWayOf(saga, operation)} OR (${operation}.direction = 'action' AND ${saga}.state = 'stuck'))`;
+}

@@ -1,5 +1,6 @@
 import { mayStillRun } from './backward';
 import { dispatch, draft, policyOf, type Draft } from './draft';
+import { hasNotBegun } from './early-end';
 import type { FailedEvent } from './event';
 import { isPersistent, kindOf } from './kinds';
 import { attemptsOf, type Operation } from './operation';
@@ -37,8 +38,11 @@ export function giveUp(plan: Plan, saga: SagaValue, operation: Operation, seed =
 export function startAgain(plan: Plan, saga: SagaValue, operation: Operation, inMs: number): Draft {
   if (operation.heard !== null) return giveUp(plan, saga, { ...operation, error: operation.heard });
   if (!mayStillRun(operation, saga) || isWaitedFor(plan, saga, operation)) return settleBetweenAttempts(plan, saga, operation);
+  // An attempt that did not count is none, and a saga that was finished early begins nothing.
+  if (saga.finishedBy !== null && operation.direction === 'action' && hasNotBegun({ ...operation, state: 'started' }))
+    return settle(plan, saga, { ...operation, state: 'skipped' });
   // Beside the pivot of a stuck saga nothing is claimed; it is due when the way is known.
-  const isHeld = saga.state === 'stuck' && operation.direction === 'action';
+  const isHeld = saga.state === 'stuck' && operation.direction === 'action' && !operation.verifying;
   const again: Operation = { ...operation, state: inMs > 0 && !isHeld ? 'retrying' : 'started' };
   return draft(withOperations(saga, [again]), again, isHeld ? [] : [dispatch(plan, again, inMs)]);
 }

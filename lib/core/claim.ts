@@ -57,6 +57,7 @@ export function mayGoOn(operation: OperationRef & Pick<Operation, 'verifying'>, 
 
 /** Whether the saga still wants this operation. A later round of an undo is wanted even after the end. */
 export function goesTheWayOf(operation: OperationRef & Pick<Operation, 'verifying'>, saga: Pick<SagaValue, 'state'>): boolean {
-  if (operation.direction === 'action') return saga.state === 'started' || (operation.verifying && saga.state === 'compensating');
+  if (operation.direction === 'action')
+    return saga.state === 'started' || (operation.verifying && (saga.state === 'compensating' || saga.state === 'stuck'));
   return saga.state === 'compensating' || (isTerminal(saga.state) && operation.round > 1);
 }

@@ -53,3 +53,8 @@ export function pivotOf(plan: Plan, saga: SagaValue): Operation | undefined {
 export function isOpenPivot(plan: Plan, saga: SagaValue, operation: Operation): boolean {
   return saga.state === 'stuck' && operation.state === 'unknown' && kindOf(plan, operation) === 'pivot';
 }
+
+/** It goes forward, or would if it was known how its pivot ended: it has not turned back. */
+export function goesForward({ state, openUndos }: SagaValue): boolean {
+  return state === 'started' || (state === 'stuck' && openUndos === 0);
+}

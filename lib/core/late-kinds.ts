@@ -2,7 +2,7 @@ import { raised } from './attention';
 import { ignored, type Decision } from './decision';
 import { draft, finish } from './draft';
 import type { CompletedEvent } from './event';
-import { isOpenPivot, kindOf } from './kinds';
+import { goesForward, isOpenPivot, kindOf } from './kinds';
 import { isDoubted, lateOutcome } from './late';
 import type { Operation } from './operation';
 import { pivotAnswered } from './pivot';
@@ -39,9 +39,8 @@ function latePivot(plan: Plan, saga: SagaValue, pivot: Operation, event: Complet
 
 /** A saga that goes forward has gone on without it, and one that has completed never needed it. */
 function lateOptional(plan: Plan, saga: SagaValue, action: Operation, event: CompletedEvent): Decision {
-  const goesForward = saga.state === 'started' || saga.state === 'stuck';
-  if (action.state === 'skipped' || !(goesForward || saga.state === 'completed')) return lateOutcome(plan, saga, action, event);
-  if (!goesForward) return ignored('stale');
+  if (action.state === 'skipped' || !(goesForward(saga) || saga.state === 'completed')) return lateOutcome(plan, saga, action, event);
+  if (!goesForward(saga)) return ignored('stale');
   const completed: Operation = { ...heardLate(action, event), state: 'completed', error: null };
   return finish(event, draft(withOperations(saga, [completed]), completed), 'late');
 }

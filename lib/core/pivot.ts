@@ -11,7 +11,7 @@ import { withOperations, type SagaValue } from './saga-value';
  */
 export function pivotAnswered(plan: Plan, saga: SagaValue, pivot: Operation): Draft {
   if (!saga.whole) return NEED_ALL;
-  const ready = [...saga.operations.values()].filter(({ state }) => state === 'started' || state === 'retrying');
+  const ready = [...saga.operations.values()].filter(({ state, verifying }) => (state === 'started' || state === 'retrying') && !verifying);
   const woken = ready.map((operation): Operation => ({ ...operation, state: 'started' }));
   const going: SagaValue = { ...withOperations(saga, woken), state: 'started', cause: null, openActions: saga.openActions + 1 };
   const made = settleAction(plan, going, pivot);

@@ -2,7 +2,7 @@ import { mayComeToItsEffect } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { finish, policyOf, type Draft } from './draft';
 import type { ReportedEvent } from './event';
-import { isOpenPivot, isPersistent } from './kinds';
+import { goesForward, isOpenPivot, isPersistent } from './kinds';
 import { isSettled, type Operation } from './operation';
 import { pivotAnswered } from './pivot';
 import type { Plan } from './plan';
@@ -24,8 +24,7 @@ export function reported(plan: Plan, saga: SagaValue, event: ReportedEvent): Dec
   const isNews = !isSettled(operation) || (waitsForSomebody(saga) && isGivenUp(operation) && event.result.kind === 'completed');
   if (operation.state === 'pending' || !isNews) return ignored('not-claimable');
   if (isUndo ? !isStillWanted(saga, operation) : isTerminal(saga.state)) return ignored('wrong-direction');
-  const goesForward = saga.state === 'started' || saga.state === 'stuck';
-  if (event.result.kind === 'failed' && goesForward && isPersistent(plan, operation)) return ignored('retriable');
+  if (event.result.kind === 'failed' && goesForward(saga) && isPersistent(plan, operation)) return ignored('retriable');
   return finish(event, toldBy(event, saga, settle(plan, saga, settledAs(plan, saga, operation, event))));
 }
 

@@ -30,7 +30,7 @@ import { calledBack, waitOver, woken } from './wait';
 export function transition(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
   if (!isTerminal(saga.state)) return withAttention(plan, saga, decide(plan, saga, event));
   const decision = isHeardAfterTheEnd(saga, event) ? decide(plan, saga, event) : ignored('terminal');
-  return decision.kind === 'ignored' ? ignored('terminal') : decision;
+  return decision.kind === 'ignored' && decision.reason !== 'not-undone' ? ignored('terminal') : decision;
 }
 
 function decide(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {

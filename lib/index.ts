@@ -52,6 +52,7 @@ export { contextRef, ref, Reference } from './core/reference';
 export type { ReferenceSource } from './core/reference';
 export type { Json, JsonObject } from './core/json';
 export type { StepFailure } from './core/operation';
+export type { StepKind } from './core/plan';
 export type { RetryOptions, RetryPolicy } from './core/retry-policy';
 export type { SagaState, TurnCause } from './core/saga-value';
 export type { StepList, StepSpec } from './core/step-spec';

@@ -150,9 +150,11 @@ export class SagaService {
 
   /**
    * Undoes what a running saga has done, or tries the undo of a stuck one again. Returns as soon as that is stored; a saga that is
-   * compensating already is left alone.
+   * compensating already is left alone. While its pivot runs the wish is remembered, and the pivot's outcome decides.
    *
    * @throws SagaNotFoundError, SagaTerminalError
+   * @throws SagaPastPivotError when the pivot has completed
+   * @throws SagaStepRefusedError when nobody knows whether the pivot took effect
    */
   async compensate(sagaId: string, options: OrderOptions = {}): Promise<Saga> {
     return (await this.runtime.engine()).orders.orderSaga('compensate', sagaIdOf(sagaId), options);

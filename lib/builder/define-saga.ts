@@ -1,4 +1,5 @@
 import { SagaPlanError } from '../errors';
+import type { StepKind } from '../core/plan';
 import type { RetryOptions } from '../core/retry-policy';
 import type { StepList, PlainStep } from '../core/step-spec';
 import { Recorder } from './recorder';
@@ -22,6 +23,11 @@ export interface StepOptions<Context, Outputs, Key extends string> {
   readonly retry?: RetryOptions;
   readonly compensateOnFailure?: boolean;
   readonly onThrow?: 'failed' | 'unknown';
+  /**
+   * `pivot` (no way back once it has completed), `retriable` (tried until it completes) or `optional` (the saga goes on when it fails).
+   * Default: it can be undone, and its failure turns the saga back.
+   */
+  readonly kind?: StepKind;
 }
 
 export interface DefineSagaOptions {

@@ -1,4 +1,4 @@
-import { retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
+import { giveUp, retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { draft, finish, policyOf, type Draft } from './draft';
 import type {
@@ -12,12 +12,13 @@ import type {
   SuspendedEvent,
   VerifiedEvent,
 } from './event';
-import { lateOutcome } from './late';
+import { finishEarly } from './early-end';
+import { lateSuccess } from './late-kinds';
 import type { Operation } from './operation';
 import type { Plan } from './plan';
 import { lossDelayMs } from './retry-policy';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
-import { settle, settleUnknown } from './settle';
+import { settle } from './settle';
 import { isBeingAskedAfter } from './verify';
 import { suspended } from './wait';
 
@@ -39,7 +40,7 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
   const isItsWorker = operation.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
   if (isItsWorker) return finish(event, withContext(event, next(plan, saga, operation, event)));
   if (event.type !== 'completed' || operation.direction !== 'action') return ignored('stale');
-  return isBeingAskedAfter(operation) ? answered(plan, saga, operation, event) : lateOutcome(plan, saga, operation, event);
+  return isBeingAskedAfter(operation) ? answered(plan, saga, operation, event) : lateSuccess(plan, saga, operation, event);
 }
 
 /**
@@ -50,7 +51,7 @@ function answered(plan: Plan, saga: SagaValue, operation: Operation, event: Comp
   if (event.fence >= operation.fence) return ignored('stale');
   const { fence, output } = event;
   const completed: Operation = { ...operation, state: 'completed', fence: operation.fence + 1, lateFence: fence, output, error: null };
-  return finish(event, settle(plan, saga, completed), 'late');
+  return finish(event, ended(plan, saga, completed, event), 'late');
 }
 
 function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptEnd): Draft {
@@ -84,14 +85,19 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
 
 function completed(plan: Plan, saga: SagaValue, operation: Operation, event: CompletedEvent): Draft {
   // Two words that cannot both be true: somebody outside said that it had failed.
-  if (operation.heard !== null) return settleUnknown(plan, saga, { ...operation, hadUnknown: true, error: operation.heard });
-  if (event.takes === undefined) return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null });
+  if (operation.heard !== null) return giveUp(plan, saga, { ...operation, hadUnknown: true, error: operation.heard });
+  if (event.takes === undefined) return ended(plan, saga, { ...operation, state: 'completed', output: event.output, error: null }, event);
   if (!saga.whole) return NEED_ALL;
   const { name, signalId } = event.takes;
   const isTaken = [...saga.operations.values()].some(({ wait }) => wait?.kind === 'signal' && wait.taken === signalId);
   if (isTaken) return startAgain(plan, saga, { ...operation, claims: operation.claims - 1 }, 0);
   const wait = { kind: 'signal', name, taken: signalId } as const;
   return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null, wait });
+}
+
+/** A step may end its saga with it. */
+function ended(plan: Plan, saga: SagaValue, completed: Operation, { finishes }: CompletedEvent): Draft {
+  return finishes === true ? finishEarly(plan, saga, completed) : settle(plan, saga, completed);
 }
 
 /** What later handlers see, when there was something new in this attempt and it counts. */

@@ -17,7 +17,7 @@ export function turnBack(plan: Plan, saga: SagaValue, cause: TurnCause): Draft {
   const actions = actionsOf(saga);
   const idle = actions.filter((action) => isIdle(action) && !action.verifying);
   const settled = idle.map((action) => withdrawn(plan, action));
-  const turned: SagaValue = { ...withOperations(saga, settled), state: 'compensating', cause };
+  const turned: SagaValue = { ...withOperations(saga, settled), state: 'compensating', cause, turning: null, finishedBy: null };
   const open = actionsOf(turned).filter((action) => action.state === 'running' || isIdle(action));
   if (open.length === 0) return beginUndo(plan, { ...turned, openActions: 0 });
   const told = open.filter((action) => action.state === 'running' && !action.verifying);
@@ -52,9 +52,12 @@ export function mayComeToItsEffect({ state, wait }: Operation): boolean {
   return state === 'waiting' && (wait?.kind === 'callback' || wait?.kind === 'saga');
 }
 
-/** Whether there may be another attempt: of an action only while its saga goes forward, unless it is only asked after. */
+/**
+ * Whether there may be another attempt: of an action only while its saga goes forward, unless it is only asked after. In a stuck saga an
+ * action that has not settled stands beside its pivot, and a person may yet say that it goes forward.
+ */
 export function mayStillRun(operation: Operation, saga: SagaValue): boolean {
-  return operation.direction === 'undo' || operation.verifying || saga.state === 'started';
+  return operation.direction === 'undo' || operation.verifying || saga.state === 'started' || saga.state === 'stuck';
 }
 
 /** Everything has settled: one undo after the other, the last step started first. */
@@ -77,7 +80,7 @@ function outcomeOf({ state }: Operation): ActionOutcome {
 
 /** The rules of the way back: the next undo, the end, or a person who must act. */
 export function settleUndo(plan: Plan, saga: SagaValue, undo: Operation): Draft {
-  if (isTerminal(saga.state)) return settleLateRound(saga, undo);
+  if (isTerminal(saga.state)) return settleLateRound(plan, saga, undo);
   const isDone = undo.state === 'completed';
   const settled = { ...withOperations(saga, [undo]), openUndos: isDone ? saga.openUndos - 1 : saga.openUndos };
   if (settled.openUndos === 0) return ended({ ...settled, state: 'compensated' }, undo);

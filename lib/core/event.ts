@@ -158,9 +158,9 @@ export interface DeadlineEvent {
 export interface SagaOrder {
   /**
    * `compensate`: undo what was done; on a stuck saga, try the undo again. `cancel`: the same, but only for one that goes forward.
-   * `terminate`: end it as it is. `pause`: claim nothing more; `resume`: go on.
+   * `terminate`: end it as it is. `pause`: claim nothing more; `resume`: go on. `acknowledge`: somebody has seen what raised attention.
    */
-  readonly type: 'compensate' | 'cancel' | 'terminate' | 'pause' | 'resume';
+  readonly type: 'compensate' | 'cancel' | 'terminate' | 'pause' | 'resume' | 'acknowledge';
   readonly reason: string | null;
   readonly actor: string | null;
 }

@@ -1,3 +1,4 @@
+import { hasReason } from './attention';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, type Draft } from './draft';
 import type { CompletedEvent } from './event';
@@ -33,7 +34,7 @@ export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, even
 }
 
 /** It ended without the effect, and one attempt of it may still come to it. */
-function isDoubted({ state, hadUnknown }: Operation): boolean {
+export function isDoubted({ state, hadUnknown }: Operation): boolean {
   return state === 'unknown' || ((state === 'failed' || state === 'skipped') && hadUnknown);
 }
 
@@ -45,14 +46,17 @@ function anotherRound(plan: Plan, saga: SagaValue, action: Operation, round: num
   const atOnce = isTerminal(saga.state);
   const ref = { step: action.step, direction: 'undo', round } as const;
   const undo = newOperation(ref, { order, actionOutcome: 'completed', waits: atOnce ? 0 : 1, state: atOnce ? 'started' : 'pending' });
-  const asked: SagaValue = { ...withOperations(saga, [action, undo]), openUndos: saga.openUndos + 1, attention: atOnce };
+  const asked: SagaValue = { ...withOperations(saga, [action, undo]), openUndos: saga.openUndos + 1, attention: atOnce || saga.attention };
   return draft(asked, action, atOnce ? [dispatch(plan, undo), { type: 'attention', raised: true }] : []);
 }
 
 /** A round that an ended saga asked for is over: the last one that completes clears the attention, one that is given up keeps it. */
-export function settleLateRound(saga: SagaValue, undo: Operation): Draft {
+export function settleLateRound(plan: Plan, saga: SagaValue, undo: Operation): Draft {
   const settled = withOperations(saga, [undo]);
   if (undo.state !== 'completed') return draft(settled, undo);
-  const openUndos = saga.openUndos - 1;
-  return draft({ ...settled, openUndos, attention: openUndos > 0 }, undo, openUndos > 0 ? [] : [{ type: 'attention', raised: false }]);
+  const undone: SagaValue = { ...settled, openUndos: saga.openUndos - 1 };
+  if (undone.openUndos > 0) return draft(undone, undo);
+  if (!saga.whole && plan.steps.some(({ kind }) => kind === 'pivot')) return NEED_ALL;
+  if (hasReason(plan, undone)) return draft(undone, undo);
+  return draft({ ...undone, attention: false }, undo, [{ type: 'attention', raised: false }]);
 }

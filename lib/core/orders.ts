@@ -1,12 +1,15 @@
-import { ended, givenUpUndos, mayComeToItsEffect, settledBetweenAttempts, tryAgain, turnBack } from './backward';
+import { ended, givenUpUndos, mayComeToItsEffect, settledBetweenAttempts, tryAgain } from './backward';
+import { goesTheWayOf } from './claim';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, policyOf, type Draft } from './draft';
 import type { SagaEffect } from './effect';
 import type { SagaOrder, StepOrder } from './event';
 import { settleAction } from './forward';
+import { isOpenPivot, pivotOf } from './kinds';
 import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, operationOf, withOperations, type SagaValue } from './saga-value';
+import { turn } from './turn';
 import { isGivenUp, isStillWanted, undoInQuestion } from './undo-order';
 
 /** What a person may ask of a whole saga. */
@@ -23,15 +26,31 @@ export function sagaOrdered(plan: Plan, saga: SagaValue, order: SagaOrder): Deci
     case 'resume':
       if (isTerminal(saga.state)) return ignored('terminal');
       return saga.paused ? finish(order, resumed(plan, saga)) : ignored('not-paused');
+    case 'acknowledge':
+      return acknowledged(saga, order);
   }
+}
+
+/** What a late effect asks for is not over because somebody has seen it. */
+function acknowledged(saga: SagaValue, order: SagaOrder): Decision {
+  if (!saga.attention) return ignored(isTerminal(saga.state) ? 'terminal' : 'not-claimable');
+  if (isTerminal(saga.state) && saga.openUndos > 0) return ignored('not-undone');
+  return finish(order, draft({ ...saga, attention: false }, null, [{ type: 'attention', raised: false }]));
 }
 
 function undoOrdered(plan: Plan, saga: SagaValue, { type, reason, actor }: SagaOrder): Decision {
   const order = { type, reason, actor };
-  if (saga.state === 'started') return finish(order, turnBack(plan, saga, { kind: 'asked', reason, actor }));
-  if (type === 'cancel' || saga.state === 'compensating') return ignored(isTerminal(saga.state) ? 'terminal' : 'already-compensating');
+  if (saga.state === 'started') {
+    if (saga.pastPivot) return ignored('past-pivot');
+    if (saga.turning !== null) return ignored('already-compensating');
+    return finish(order, turn(plan, saga, { kind: 'asked', reason, actor }));
+  }
+  if ((type === 'cancel' && saga.state !== 'stuck') || saga.state === 'compensating')
+    return ignored(isTerminal(saga.state) ? 'terminal' : 'already-compensating');
   if (!saga.whole) return NEED_ALL;
-  const undos = givenUpUndos(saga);
+  const pivot = pivotOf(plan, saga);
+  if (pivot !== undefined && isOpenPivot(plan, saga, pivot)) return ignored('open-pivot');
+  const undos = type === 'cancel' ? [] : givenUpUndos(saga);
   return undos.length === 0 ? ignored('already-compensating') : finish(order, tryAgain(plan, saga, undos));
 }
 
@@ -48,14 +67,14 @@ function terminated(plan: Plan, saga: SagaValue, { reason, actor }: SagaOrder): 
   const told = open.filter(({ state }) => state === 'running');
   const aborts = told.map(({ step, direction, round }): SagaEffect => ({ type: 'abort', operation: { step, direction, round } }));
   const cause = { kind: 'terminated', reason, actor } as const;
-  const end = ended({ ...withOperations(saga, settled), state: 'failed', cause, openActions: 0, openUndos: 0 });
+  const end = ended({ ...withOperations(saga, settled), state: 'failed', cause, finishedBy: null, openActions: 0, openUndos: 0 });
   return end.kind === 'need' ? end : { ...end, effects: [...aborts, ...end.effects] };
 }
 
 /** What is due is sent at once; whatever waits for its time is found by a sweep, which a resumed saga gets at once too. */
 function resumed(plan: Plan, saga: SagaValue): Draft {
   if (!saga.whole) return NEED_ALL;
-  const due = [...saga.operations.values()].filter(({ state }) => state === 'started');
+  const due = [...saga.operations.values()].filter((operation) => operation.state === 'started' && goesTheWayOf(operation, saga));
   return draft(
     { ...saga, paused: false },
     null,
@@ -83,7 +102,7 @@ function skipped(plan: Plan, saga: SagaValue, action: Operation, order: StepOrde
 
 function retried(plan: Plan, saga: SagaValue, action: Operation, order: StepOrder): Decision {
   const undo = undoInQuestion(saga, action.step);
-  const waiting = [undo, action].find((operation) => operation?.state === 'retrying');
+  const waiting = [undo, action].find((operation) => operation?.state === 'retrying' && goesTheWayOf(operation, saga));
   if (waiting !== undefined) {
     const now: Operation = { ...waiting, state: 'started' };
     return finish(order, draft(withOperations(saga, [now]), now, [dispatch(plan, now)]));

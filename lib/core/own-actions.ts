@@ -6,4 +6,7 @@ export const OWN_PREFIX = 'nest-saga.';
 /** Waits for a time: `{ ms }`. */
 export const SLEEP = `${OWN_PREFIX}sleep`;
 
+/** They fail only when processes die, so past a pivot they are retriable without saying so. */
+export const CANNOT_FAIL: readonly string[] = [SLEEP];
+
 export const OWN_ACTIONS: readonly HandlerDeclaration[] = [{ direction: 'action', key: SLEEP, undoes: null, policy: {} }];

@@ -1,6 +1,7 @@
 import { SagaPlanError } from '../errors';
 import type { HandlerCatalog, HandlerPolicy } from './handler-declaration';
 import type { JsonLimits } from './json';
+import { isKind, kindProblems, withKinds } from './kind-rules';
 import { isValidName, NAME_RULE, quoted } from './names';
 import { PLAN_FORMAT, type OperationPolicy, type Plan, type PlanStep } from './plan';
 import { cycleProblems } from './plan-graph';
@@ -45,11 +46,14 @@ export function compilePlan(
   if (shape.length > 0) throw new SagaPlanError(name, problems); // what is no step cannot be looked at further
   const compiler = new StepCompiler(placesByName(placed, problems), catalog, defaults, problems);
   const steps = placed.map((step) => compiler.compile(step));
-  problems.push(...cycleProblems(steps));
+  const cycles = cycleProblems(steps);
+  problems.push(...cycles);
+  const specs = placed.map(({ spec }) => spec);
+  const kept = cycles.length > 0 ? steps : withKinds(steps, specs, problems);
   const inputCompiler = new InputCompiler(steps, defaults.limits, problems);
   const inputs = placed.map(({ spec }, place) => inputCompiler.compile(spec, place));
   if (problems.length > 0) throw new SagaPlanError(name, problems);
-  return { plan: { format: PLAN_FORMAT, name, ...(onStuck === 'continue' && { onStuck }), steps }, inputs };
+  return { plan: { format: PLAN_FORMAT, name, ...(onStuck === 'continue' && { onStuck }), steps: kept }, inputs };
 }
 
 function placesByName(placed: readonly PlacedStep[], problems: string[]): ReadonlyMap<string, number> {
@@ -81,6 +85,7 @@ class StepCompiler {
       action: spec.action,
       compensation,
       dependsOn,
+      ...(isKind(spec.kind) && { kind: spec.kind }),
       ...((spec.compensateOnFailure ?? ofAction.compensateOnFailure) === true && { compensateOnFailure: true as const }),
       actionPolicy: mergePolicies(action, ofAction, spec),
       undoPolicy: mergePolicies(undo, compensation === null ? {} : this.handlerPolicy(spec, 'undo', compensation), {}),
@@ -90,6 +95,8 @@ class StepCompiler {
 
   private compensationOf(spec: PlainStep): string | null {
     if (spec.compensation !== undefined) return spec.compensation;
+    // What cannot be taken back, or does not give up, has no undo by accident.
+    if (spec.kind === 'pivot' || spec.kind === 'retriable') return null;
     const [only, ...others] = this.catalog.undosOf(spec.action);
     if (others.length > 0) this.refuse(spec, `${others.length + 1} compensations are declared for "${spec.action}"; name one`);
     return only ?? null;
@@ -121,7 +128,7 @@ class StepCompiler {
     if (spec.compensateOnFailure !== undefined && typeof spec.compensateOnFailure !== 'boolean')
       problems.push('compensateOnFailure must be true or false');
     if (spec.onThrow !== undefined && !['failed', 'unknown'].includes(spec.onThrow)) problems.push("onThrow must be 'failed' or 'unknown'");
-    for (const problem of problems) this.refuse(spec, problem);
+    for (const problem of [...problems, ...kindProblems(spec)]) this.refuse(spec, problem);
   }
 
   private refuse(spec: PlainStep, problem: string): void {

@@ -15,6 +15,26 @@ export function cycleProblems(steps: readonly PlanStep[]): readonly string[] {
   return waiting.length === 0 ? [] : [`these steps wait for each other: ${waiting.join(', ')}`];
 }
 
+/** Everything that starts only when the step at `place` has settled. */
+export function descendantsOf(steps: readonly PlanStep[], place: number): ReadonlySet<number> {
+  const dependents = new Map<number, number[]>();
+  steps.forEach(({ dependsOn }, at) => {
+    for (const other of dependsOn) {
+      const known = dependents.get(other);
+      if (known === undefined) dependents.set(other, [at]);
+      else known.push(at);
+    }
+  });
+  const descendants = new Set<number>();
+  const queue = [...(dependents.get(place) ?? [])];
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    if (descendants.has(next)) continue;
+    descendants.add(next);
+    queue.push(...(dependents.get(next) ?? []));
+  }
+  return descendants;
+}
+
 /** Everything that has settled when the step at `place` starts. */
 export function ancestorsOf(steps: readonly PlanStep[], place: number): ReadonlySet<number> {
   const ancestors = new Set<number>();

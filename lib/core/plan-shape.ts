@@ -46,6 +46,7 @@ const STEP_FIELDS: readonly string[] = [
   'retry',
   'compensateOnFailure',
   'onThrow',
+  'kind',
 ];
 
 function isStep(spec: unknown, place: number, problems: string[]): spec is StepSpec {

@@ -2,7 +2,9 @@ import { mayComeToItsEffect } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { finish, policyOf, type Draft } from './draft';
 import type { ReportedEvent } from './event';
+import { goesForward, isOpenPivot, isPersistent } from './kinds';
 import { isSettled, type Operation } from './operation';
+import { pivotAnswered } from './pivot';
 import type { Plan } from './plan';
 import { isTerminal, operationOf, type SagaValue } from './saga-value';
 import { settle } from './settle';
@@ -17,9 +19,12 @@ export function reported(plan: Plan, saga: SagaValue, event: ReportedEvent): Dec
   if (isUndo && !saga.whole) return NEED_ALL;
   const operation = isUndo ? undoInQuestion(saga, event.operation.step) : operationOf(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
+  if (isOpenPivot(plan, saga, operation))
+    return finish(event, toldBy(event, { ...saga, cause: null }, pivotAnswered(plan, saga, settledAs(plan, saga, operation, event))));
   const isNews = !isSettled(operation) || (waitsForSomebody(saga) && isGivenUp(operation) && event.result.kind === 'completed');
   if (operation.state === 'pending' || !isNews) return ignored('not-claimable');
   if (isUndo ? !isStillWanted(saga, operation) : isTerminal(saga.state)) return ignored('wrong-direction');
+  if (event.result.kind === 'failed' && goesForward(saga) && isPersistent(plan, operation)) return ignored('retriable');
   return finish(event, toldBy(event, saga, settle(plan, saga, settledAs(plan, saga, operation, event))));
 }
 

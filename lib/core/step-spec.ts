@@ -1,3 +1,4 @@
+import type { StepKind } from './plan';
 import type { RetryOptions } from './retry-policy';
 
 /** One step of `start(name, steps)`, as plain data. */
@@ -39,6 +40,12 @@ export interface PlainStep extends AnyStep {
    * Default: the handler's, then the module's (`failed`).
    */
   readonly onThrow?: 'failed' | 'unknown';
+  /**
+   * `pivot`: when it has completed there is no way back; one in a saga at most, and only `retriable` and `optional` steps beside and after
+   * it. `retriable`: it is tried until it completes; when the attempts of its `retry` are used up (default: 10, from 1 s to 60 s) a person
+   * is told. `optional`: the saga goes on when it fails. Default: it can be undone, and its failure turns the saga back.
+   */
+  readonly kind?: StepKind;
 }
 
 /** Steps in order; a nested array is a group that runs in parallel. */

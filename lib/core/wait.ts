@@ -2,7 +2,7 @@ import { mayStillRun } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, type Draft } from './draft';
 import type { CalledBackEvent, SuspendedEvent, WaitOverEvent, WokenEvent } from './event';
-import { lateOutcome } from './late';
+import { lateSuccess } from './late-kinds';
 import { isSettled, type Operation, type StepFailure } from './operation';
 import type { Plan } from './plan';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
@@ -51,7 +51,7 @@ function comesLate(plan: Plan, saga: SagaValue, operation: Operation, { result, 
   if (result.kind === 'failed' || operation.direction === 'undo') return ignored('not-waiting');
   const { claimId, fence } = operation;
   const completed = { type: 'completed', operation: ref, claimId: claimId ?? '', fence: fence - 1, output: result.output } as const;
-  return lateOutcome(plan, saga, operation, completed);
+  return lateSuccess(plan, saga, operation, completed);
 }
 
 /** A wait has lasted as long as it may. */

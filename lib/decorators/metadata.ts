@@ -1,4 +1,4 @@
-import type { Isolation } from '../core/plan';
+import type { Isolation, StepKind } from '../core/plan';
 import type { RetryOptions } from '../core/retry-policy';
 
 /** Symbols of the global registry, so that two copies of this package in one application agree. */
@@ -39,6 +39,11 @@ export interface SagaStepOptions extends HandlerOptions, EffectOptions {
   readonly after?: string | readonly string[];
   /** In a `@SagaDefinition` class: the step's input, with `ref()` for outputs of earlier steps. Default: the saga's input. */
   readonly input?: unknown;
+  /**
+   * In a `@SagaDefinition` class: `pivot` (no way back once it has completed), `retriable` (tried until it completes) or `optional` (the
+   * saga goes on when it fails). Default: it can be undone, and its failure turns the saga back.
+   */
+  readonly kind?: StepKind;
   /** In a `@SagaDefinition` class: key of a handler elsewhere that runs this step in place of the method. */
   readonly use?: string;
 }
@@ -77,7 +82,7 @@ const COMMON_FIELDS = ['key', 'timeoutMs', 'retry', 'instance'];
 const HANDLER_FIELDS = [...COMMON_FIELDS, 'transactional', 'isolation'];
 
 /** Everything that the metadata of a decorator may hold. Anything else was misspelt. */
-export const STEP_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'onThrow', 'compensateOnFailure', 'after', 'input', 'use'];
+export const STEP_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'onThrow', 'compensateOnFailure', 'after', 'input', 'use', 'kind'];
 export const COMPENSATE_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'onThrow', 'for'];
 export const VERIFY_FIELDS: readonly string[] = COMMON_FIELDS;
 export const DEFINITION_FIELDS: readonly string[] = ['name', 'deadlineMs', 'onStuck', 'instance'];

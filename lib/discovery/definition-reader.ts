@@ -55,6 +55,7 @@ function specOf(saga: string, step: StepMetadata, dependsOn: readonly string[], 
   const policy = {
     ...(step.timeoutMs === undefined ? {} : { timeoutMs: step.timeoutMs }),
     ...(step.retry === undefined ? {} : { retry: step.retry }),
+    ...(step.kind === undefined ? {} : { kind: step.kind }),
     ...(step.onThrow === undefined ? {} : { onThrow: step.onThrow }),
     ...(step.compensateOnFailure === undefined ? {} : { compensateOnFailure: step.compensateOnFailure }),
   };

@@ -73,7 +73,7 @@ function readHandlers(
     const at: HostMethod = { host, className, method: name };
     if (verify !== undefined && isFor(instance, verify)) found.addVerify(at, verify.key, verify);
     if (step !== undefined && isFor(instance, step)) {
-      for (const field of ['after', 'input', 'use'] as const) {
+      for (const field of ['after', 'input', 'use', 'kind'] as const) {
         if (step[field] !== undefined) found.refuse('action', at, `"${field}" belongs to a step of a @SagaDefinition class`);
       }
       found.addAction(at, step.key, step);

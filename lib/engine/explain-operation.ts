@@ -1,5 +1,6 @@
 import { keyOf, policyOf } from '../core/draft';
 import type { HandlerKind } from '../core/handler-declaration';
+import { isOpenPivot, isPersistent, limitsOf } from '../core/kinds';
 import { attemptsOf, isSettled, operationKey, type Operation, type OperationKey } from '../core/operation';
 import { mayStillRun } from '../core/backward';
 import { attemptLimit } from '../core/retry-policy';
@@ -20,7 +21,7 @@ export interface Surroundings {
 
 /** What one operation waits for. `kind` decides what a person may do about it. */
 export interface Situation {
-  readonly kind: 'running' | 'retrying' | 'due' | 'paused' | 'action-paused' | 'no-handler' | 'given-up';
+  readonly kind: 'running' | 'retrying' | 'due' | 'paused' | 'action-paused' | 'no-handler' | 'given-up' | 'open-pivot';
   readonly operation: Operation;
   readonly step: string;
   /** Key of the handler. */
@@ -38,7 +39,9 @@ export function situationsOf(inspected: InspectedSaga, around: Surroundings): re
   const isOpen = (operation: Operation): boolean => !isSettled(operation) && operation.state !== 'pending';
   // The undo that was given up of a saga that a person has terminated is nobody's business any more.
   const isWaitedFor = (operation: Operation): boolean => isGivenUp(operation) && isStillWanted(saga, operation);
-  const operations = [...saga.operations.values()].filter((operation) => isOpen(operation) || isWaitedFor(operation));
+  const { plan } = inspected.stored;
+  const isSpecial = (operation: Operation): boolean => isWaitedFor(operation) || isOpenPivot(plan, saga, operation);
+  const operations = [...saga.operations.values()].filter((operation) => isOpen(operation) || isSpecial(operation));
   const rank = ({ state }: Operation): number => ['running', 'started', 'retrying'].indexOf(state);
   return operations
     .sort((a, b) => rank(a) - rank(b) || a.step - b.step)
@@ -67,6 +70,10 @@ class Teller {
 
   tell(): Situation {
     if (this.operation.state === 'running') return this.running();
+    if (isOpenPivot(this.inspected.stored.plan, this.saga, this.operation)) {
+      const where = `nobody knows whether the pivot "${this.step}" took effect after ${this.attempts}${this.error}`;
+      return this.situation('open-pivot', where, null, 'a person');
+    }
     if (isGivenUp(this.operation)) {
       return this.situation('given-up', `${this.what} was given up after ${this.attempts}${this.error}`, null, 'a person');
     }
@@ -100,8 +107,16 @@ class Teller {
       const where = `${this.what} waits because ${pause.actor ?? 'somebody'} paused "${this.key}"${reason}`;
       return this.situation('action-paused', where, null, `"${this.key}" to be resumed`);
     }
+    if (this.saga.state === 'stuck' && this.operation.direction === 'action' && !this.operation.verifying)
+      return this.situation('due', `${this.what} waits until it is known how the pivot ended`, null, 'a person');
     const { deadlineInMs } = this.inspected;
-    const isTooLate = this.saga.state === 'started' && !this.operation.verifying && deadlineInMs !== null && deadlineInMs <= 0;
+    const isTooLate =
+      this.saga.state === 'started' &&
+      !this.saga.pastPivot &&
+      this.saga.turning === null &&
+      !this.operation.verifying &&
+      deadlineInMs !== null &&
+      deadlineInMs <= 0;
     if (isTooLate) {
       const where = `${this.what} is not begun any more, because the deadline has passed`;
       return this.situation('due', where, null, 'its turning back, because its deadline has passed');
@@ -115,7 +130,9 @@ class Teller {
   private retrying(inMs: number): Situation {
     const next = { what: `${this.what} is tried again`, inMs };
     const { operation } = this;
-    const soFar = `${attemptsOf(operation)} of ${this.counted(this.limit)} so far`;
+    const soFar = this.isPersistent
+      ? `${this.attempts} so far, and on until it completes`
+      : `${attemptsOf(operation)} of ${this.counted(this.limit)} so far`;
     const waitsFor = operation.verifying ? this.end : `the next attempt of ${this.what}`;
     return this.situation('retrying', `${this.what} is tried again in ${spoken(inMs)} (${soFar})${this.error}`, next, waitsFor);
   }
@@ -142,7 +159,8 @@ class Teller {
   private get afterLoss(): string {
     const { operation, saga } = this;
     const blamed = operation.blamed + (operation.alone ? 1 : 0);
-    if (!mayStillRun(operation, saga) || blamed >= policyOf(this.inspected.stored.plan, operation).losses) return 'given up';
+    const { plan } = this.inspected.stored;
+    if (!mayStillRun(operation, saga) || blamed >= limitsOf(plan, operation, policyOf(plan, operation)).losses) return 'given up';
     return saga.paused ? 'tried again when the saga is resumed' : 'tried again';
   }
 
@@ -165,7 +183,8 @@ class Teller {
   }
 
   private get attempt(): string {
-    return `attempt ${attemptsOf(this.operation)} of ${this.limit}`;
+    const attempt = `attempt ${attemptsOf(this.operation)}`;
+    return this.isPersistent ? `${attempt}, tried until it completes` : `${attempt} of ${this.limit}`;
   }
 
   /** Without a policy there is one attempt, unless the handler itself has asked for another. */
@@ -173,6 +192,10 @@ class Teller {
     const { retry } = policyOf(this.inspected.stored.plan, this.operation);
     const ended = attemptsOf(this.operation) - (this.operation.state === 'running' ? 1 : 0);
     return retry === null && ended === 0 ? 1 : attemptLimit(retry);
+  }
+
+  private get isPersistent(): boolean {
+    return isPersistent(this.inspected.stored.plan, this.operation);
   }
 
   private get attempts(): string {

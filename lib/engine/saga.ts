@@ -35,8 +35,17 @@ export class Saga {
   readonly businessKey: string | null;
   /** Why it turned back, if it did. */
   readonly cause: TurnCause | null;
-  /** An effect came after the end and is not undone yet, or its undo was given up: a person should look. */
+  /**
+   * A person should look: an effect came after the end and is not undone yet; a wish to turn back came when there was no way back; or a
+   * retriable step has used up its attempts. `SagaOperator.explain()` says which.
+   */
   readonly attention: boolean;
+  /** Its pivot has completed: it goes forward only. */
+  readonly pastPivot: boolean;
+  /** It is to turn back, and the outcome of its pivot decides whether it can. Past the pivot: it could not. */
+  readonly turning: TurnCause | null;
+  /** What it came to: what `ctx.finish()` was given, else the output of the last step of the plan. null unless it has completed. */
+  readonly output: Json;
   /** Nothing of it is begun until it is resumed. */
   readonly paused: boolean;
   readonly createdAt: Date;
@@ -56,12 +65,15 @@ export class Saga {
     this.cause = saga.cause;
     this.attention = saga.attention;
     this.paused = saga.paused;
+    this.pastPivot = saga.pastPivot;
+    this.turning = saga.turning;
+    this.output = saga.state === 'completed' ? (stored.steps[saga.finishedBy ?? stored.steps.length - 1]?.output ?? null) : null;
     this.createdAt = stored.createdAt;
     this.updatedAt = stored.updatedAt;
     this.completedAt = stored.completedAt;
   }
 
-  /** Every step took effect. */
+  /** It went forward to its end: every step took effect, was skipped, or was optional. */
   get isCompleted(): boolean {
     return this.state === 'completed';
   }
@@ -76,7 +88,7 @@ export class Saga {
     return this.state === 'compensated';
   }
 
-  /** An undo was given up: a person must act. */
+  /** An undo was given up, or nobody knows whether its pivot took effect: a person must act. */
   get isStuck(): boolean {
     return this.state === 'stuck';
   }

@@ -8,6 +8,7 @@ export * from './saga-failed.error';
 export * from './saga-input.error';
 export * from './saga-invariant.error';
 export * from './saga-not-found.error';
+export * from './saga-past-pivot.error';
 export * from './saga-plan.error';
 export * from './saga-schema.error';
 export * from './saga-step-refused.error';

@@ -10,12 +10,14 @@ import { action, comparable, ONCE, plan, Scenario, SECOND, step, undo } from './
 
 /** What may stand in the way of a claim besides the states of the saga and of the operation. */
 interface Obstacles {
-  readonly state: 'started' | 'compensating';
+  readonly state: 'started' | 'compensating' | 'stuck';
   readonly direction: 'action' | 'undo';
   readonly verifying: boolean;
   readonly paused: boolean;
   readonly actionPaused: boolean;
   readonly pastDeadline: boolean;
+  readonly pastPivot: boolean;
+  readonly turning: boolean;
   readonly canVerify: boolean;
   readonly losses: number;
   readonly maxLosses: number;
@@ -24,7 +26,7 @@ interface Obstacles {
 
 export const guardCases: readonly StoreCase[] = [
   promise(
-    'pauses, deadlines, questions and suspects stand in the way of a claim exactly as transition says',
+    'pauses, deadlines, pivots, questions and suspects stand in the way of a claim exactly as transition says',
     async ({ store, advance }) => {
       const scenario = new Scenario(store);
       await store.pauseAction('do.paused', { reason: null, actor: null });
@@ -60,8 +62,18 @@ export const guardCases: readonly StoreCase[] = [
 const BOTH = [false, true];
 
 function situations(): readonly Obstacles[] {
-  const calm = { paused: false, actionPaused: false, pastDeadline: false, canVerify: true, losses: 0, maxLosses: 0, alone: false };
-  const ways = (['started', 'compensating'] as const).flatMap((state) => [
+  const calm = {
+    paused: false,
+    actionPaused: false,
+    pastDeadline: false,
+    pastPivot: false,
+    turning: false,
+    canVerify: true,
+    losses: 0,
+    maxLosses: 0,
+    alone: false,
+  };
+  const ways = (['started', 'compensating', 'stuck'] as const).flatMap((state) => [
     { state, direction: 'action' as const, verifying: false },
     { state, direction: 'action' as const, verifying: true },
     { state, direction: 'undo' as const, verifying: false },
@@ -71,15 +83,19 @@ function situations(): readonly Obstacles[] {
       BOTH.flatMap((pastDeadline) => BOTH.map((canVerify) => ({ ...calm, paused, actionPaused, pastDeadline, canVerify }))),
     ),
   );
+  const pivots = BOTH.flatMap((pastDeadline) =>
+    BOTH.flatMap((pastPivot) => BOTH.map((turning) => ({ ...calm, pastDeadline, pastPivot, turning }))),
+  );
   const suspects = [0, 1, 2, 3].flatMap((losses) =>
     [0, 1, Infinity].flatMap((maxLosses) => BOTH.map((alone) => ({ ...calm, losses, maxLosses, alone }))),
   );
-  return ways.flatMap((way) => [...blocked, ...suspects].map((rest) => ({ ...way, ...rest })));
+  return ways.flatMap((way) => [...blocked, ...pivots, ...suspects].map((rest) => ({ ...way, ...rest })));
 }
 
 /** Brings a new saga there, by a decision of our own. */
 async function arrange(scenario: Scenario, obstacles: Obstacles): Promise<string> {
-  const { state, direction, verifying, paused, actionPaused, pastDeadline, losses } = obstacles;
+  const { state, direction, verifying, paused, actionPaused, pastDeadline, pastPivot, losses } = obstacles;
+  const turning = obstacles.turning ? ({ kind: 'deadline' } as const) : null;
   const key = actionPaused ? 'do.paused' : 'do.a';
   const of: Plan = plan([step('a', { action: key, verifyPolicy: ONCE }), step('b', { dependsOn: [0] })]);
   const sagaId = await scenario.start(of, { deadlineMs: (pastDeadline ? 1 : 1_000) * SECOND });
@@ -92,7 +108,7 @@ async function arrange(scenario: Scenario, obstacles: Obstacles): Promise<string
   };
   const decide: Decide = (_plan, saga, event) => ({
     kind: 'moved',
-    saga: { ...withOperations(saga, [operation]), state, paused, rev: saga.rev + 1 },
+    saga: { ...withOperations(saga, [operation]), state, paused, pastPivot, turning, rev: saga.rev + 1 },
     effects: [
       { type: 'dispatch', operation: ref, key: direction === 'action' ? key : 'undo.a', inMs: 0 },
       {

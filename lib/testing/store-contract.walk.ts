@@ -135,7 +135,12 @@ function randomEvent(model: SagaValue, claim: Claim | null, random: Random): Sag
     const outcome = random.chance(0.5) ? 'failed' : 'unknown';
     return { type: 'failed', ...of, error, outcome, retryable: random.oneOf([undefined, true, false]), retryAfterMs: 0, seed };
   }
-  return { type: 'completed', ...of, output: { seed } };
+  return {
+    type: 'completed',
+    ...of,
+    output: { seed },
+    ...(claim.operation.direction === 'action' && random.chance(0.1) && { finishes: true }),
+  };
 }
 
 function refOf({ step: place, direction, round }: Operation): OperationRef {
@@ -154,7 +159,20 @@ function randomPlan(random: Random): Plan {
     const compensation = random.chance(0.8) ? `undo.s${place}` : null;
     steps.push(step(`s${place}`, { dependsOn, compensation, actionPolicy: policy(), undoPolicy: policy() }));
   }
-  return plan(steps, 'walk');
+  return plan(withKinds(steps, random), 'walk');
+}
+
+/** Some steps are tried until they complete and some may fail; sometimes a pivot comes last but one. */
+function withKinds(steps: readonly PlanStep[], random: Random): readonly PlanStep[] {
+  const patient: OperationPolicy = { timeoutMs: 1_000, losses: 1, retry: { attempts: 2, backoff: 'fixed', baseMs: 0, maxMs: 0 } };
+  const some = steps.map((one): PlanStep => {
+    if (random.chance(0.8)) return one;
+    return random.chance(0.5) ? { ...one, kind: 'optional' } : { ...one, kind: 'retriable', actionPolicy: patient };
+  });
+  if (random.chance(0.5)) return some;
+  const pivot = step('pivot', { dependsOn: some.map((_, place) => place), kind: 'pivot', compensation: null });
+  const last = step('last', { dependsOn: [some.length], kind: 'retriable', compensation: null, actionPolicy: patient });
+  return [...some, pivot, last];
 }
 
 interface Random {

@@ -8,6 +8,7 @@ import {
   type StepContext,
   StepError,
   type StepSpec,
+  UnknownOutcomeError,
 } from 'nest-saga';
 import { bootSagaApp, type SagaApp } from './saga-app';
 
@@ -23,7 +24,8 @@ class Actor implements OnModuleDestroy {
   private readonly late = new Map<string, () => void>();
 
   @SagaStep('act') async act(_input: unknown, { saga, step }: StepContext): Promise<string> {
-    if (step.name === 'running') await this.untilTheEnd;
+    if (step.name === 'running' || step.name === 'pending') await this.untilTheEnd;
+    if (step.name === 'unknown') throw new UnknownOutcomeError('nobody answered');
     if (step.name === 'waiting') throw new StepError({ message: 'not yet', retryable: true, retryAfterMs: HOUR_MS });
     if (step.name === 'failed') throw new StepError({ message: 'no', retryable: false });
     if (step.name === 'late') await new Promise<void>((resolve) => this.late.set(saga.id, resolve));
@@ -54,6 +56,15 @@ export async function bootTableApp(options: Partial<SagaModuleOptions>): Promise
 }
 
 const act = (name: string, more: Partial<StepSpec> = {}): StepSpec => ({ name, action: 'act', dependsOn: [], ...more });
+
+const PIVOT = { kind: 'pivot', compensation: null } as const;
+const FORWARD = { kind: 'retriable', compensation: null } as const;
+const LAST = act('pending', { ...FORWARD, dependsOn: ['running'] });
+
+/** The undo of such a saga does not end before the test does. */
+async function hanging(app: SagaApp, steps: readonly StepSpec[]): Promise<string> {
+  return (await app.sagas.start('hanging', steps)).id;
+}
 
 /** The columns: each makes a saga, waits until it is there and answers its id. */
 export const STATES: Readonly<Record<string, (app: SagaApp, situation: string) => Promise<string>>> = {
@@ -91,6 +102,24 @@ export const STATES: Readonly<Record<string, (app: SagaApp, situation: string) =
   completed: async (app) => ended(app, [act('completed')]),
   compensated: async (app) => ended(app, [act('completed'), act('failed', { dependsOn: ['completed'] })]),
   failed: async (app) => ended(app, [act('completed', { compensation: null }), act('failed', { dependsOn: ['completed'] })]),
+  'pivot runs': async (app) => {
+    const id = await hanging(app, [act('completed'), act('running', { ...PIVOT, dependsOn: ['completed'] }), LAST]);
+    await app.signal('operation.claimed', ({ sagaId, operation }) => sagaId === id && operation.step === 1);
+    return id;
+  },
+  'past pivot': async (app) => {
+    const waiting = act('waiting', { ...FORWARD, dependsOn: ['completed'], retry: { attempts: 9 } });
+    const id = await hanging(app, [act('completed', PIVOT), waiting, act('running', { ...FORWARD, dependsOn: ['completed'] }), LAST]);
+    await app.signal('operation.failed', ({ sagaId, operation }) => sagaId === id && operation.step === 1);
+    await app.signal('operation.claimed', ({ sagaId, operation }) => sagaId === id && operation.step === 2);
+    return id;
+  },
+  'pivot unknown': async (app) => {
+    const pivot = act('unknown', { ...PIVOT, dependsOn: ['completed'] });
+    const id = await hanging(app, [act('completed'), pivot, act('pending', { ...FORWARD, dependsOn: ['unknown'] })]);
+    await app.sagas.waitFor(id);
+    return id;
+  },
   attention: async (app) => {
     const id = await ended(app, [act('completed'), act('late', { dependsOn: ['completed'], timeoutMs: SHORT_MS })]);
     app.context.get(Actor).hearLate(id);
@@ -119,6 +148,8 @@ export function stepIn(state: string, situation: string): string {
       return state === 'attention' ? 'late' : 'given-up';
     case 'that completed':
       return 'completed';
+    case 'whose outcome nobody knows':
+      return 'unknown';
     case 'whose turn has not come':
       return 'pending';
     default:

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import type { SagaEffect } from '../../lib/core/effect';
 import type { SagaEvent } from '../../lib/core/event';
 import { attemptsOf, isSettled, operationKey, type Operation, type OperationKey, type OperationRef } from '../../lib/core/operation';
-import type { Plan } from '../../lib/core/plan';
+import type { Plan, PlanStep } from '../../lib/core/plan';
 import { isTerminal, type SagaState, type SagaValue } from '../../lib/core/saga-value';
 import { transition } from '../../lib/core/transition';
-import { isWaitingForClaim, mayBeClaimed, mostAttempts, policyFor } from './claim-oracle';
+import { isTriedForEver, isWaitingForClaim, mayBeClaimed, mostAttempts, policyFor } from './claim-oracle';
 import { partialView } from './partial-view';
 import { isReady, isRunning, refOf, type Pace, type Walk } from './random-walk';
 
@@ -22,9 +22,32 @@ const firstRounds = (saga: SagaValue): readonly Operation[] => undos(saga).filte
 const isActive = (operation: Operation): boolean => isReady(operation) || isRunning(operation);
 const isGivenUp = ({ state }: Operation): boolean => state === 'failed' || state === 'unknown';
 const isTerminated = (saga: SagaValue): boolean => saga.cause?.kind === 'terminated';
+const goesForward = (state: SagaState): boolean => state === 'started' || state === 'stuck';
+const stepOf = (plan: Plan, operation: Operation): PlanStep['kind'] =>
+  operation.direction === 'action' ? plan.steps[operation.step]?.kind : undefined;
 /** It has settled, and those that wait for it may start. A step that was skipped before its turn has its turn first. */
-const isPassed = (action: Operation | undefined): boolean =>
-  action?.state === 'completed' || (action?.state === 'skipped' && action.waits === 0);
+const isPassed = (plan: Plan, action: Operation | undefined): boolean =>
+  action?.state === 'completed' ||
+  (action?.state === 'skipped' && action.waits === 0) ||
+  (action !== undefined && isGivenUp(action) && stepOf(plan, action) === 'optional');
+const pivotOf = (plan: Plan, saga: SagaValue): Operation | undefined => actions(saga).find((action) => stepOf(plan, action) === 'pivot');
+/** Nobody knows whether there is a way back. */
+const isOpenPivot = (plan: Plan, saga: SagaValue): boolean => saga.state === 'stuck' && pivotOf(plan, saga)?.state === 'unknown';
+
+/** What a person should know of, each by a name of its own. */
+function reasons(plan: Plan, saga: SagaValue): ReadonlySet<string> {
+  const overdue = actions(saga).filter((action) => {
+    if (!isTriedForEver(plan, action) || isSettled(action)) return false;
+    const policy = policyFor(plan, action);
+    return attemptsOf(action) - (isRunning(action) ? 1 : 0) >= mostAttempts(policy) || action.blamed >= policy.losses;
+  });
+  const pivot = pivotOf(plan, saga);
+  return new Set([
+    ...overdue.map(({ step }) => `overdue ${step}`),
+    ...(saga.pastPivot && saga.turning !== null ? ['wish'] : []),
+    ...(pivot?.state === 'failed' && pivot.lateFence > 0 ? ['pivot'] : []),
+  ]);
+}
 
 /** What its undo is told, if it needs one. */
 function owed(plan: Plan, action: Operation): 'completed' | 'unknown' | 'failed' | null {
@@ -71,10 +94,11 @@ function inside(pace: Pace, place: number, check: () => void): void {
 }
 
 const EDGES: Readonly<Record<SagaState, readonly SagaState[]>> = {
-  started: ['started', 'completed', 'compensating', 'failed'],
+  // Stuck when nobody knows how the pivot ended.
+  started: ['started', 'completed', 'compensating', 'failed', 'stuck'],
   compensating: ['compensating', 'compensated', 'failed', 'stuck'],
-  // Compensated at once when a person says that the last undo is done.
-  stuck: ['stuck', 'compensating', 'compensated'],
+  // Compensated at once when a person says that the last undo is done; started, completed and failed when somebody says how the pivot ended.
+  stuck: ['stuck', 'compensating', 'compensated', 'started', 'completed', 'failed'],
   completed: [],
   compensated: [],
   failed: [],
@@ -94,19 +118,23 @@ export const laws: readonly Law[] = [
   }),
 
   {
-    name: 'attention is raised exactly while a late effect of an ended saga is not undone',
-    check: ({ paces }) => {
+    name: 'attention is raised while a late effect is not undone, and by a wish that came too late or a step that does not complete, once each',
+    check: ({ plan, paces }) => {
       let left: ReadonlySet<OperationKey> = new Set();
       paces.forEach((pace, place) => {
-        const { before, after } = pace;
+        const { before, after, event } = pace;
         // What a person ended as it was stays as it was.
         if (isTerminated(after) && !isTerminal(before.state)) left = new Set(undos(after).map(operationKey));
         for (const key of isTerminal(before.state) ? left : []) {
           inside(pace, place, () => assert.equal(after.operations.get(key), before.operations.get(key), `${key} was left as it was`));
         }
         const open = undos(after).filter((undo) => undo.state !== 'completed' && !left.has(operationKey(undo)));
+        const [known, now] = [reasons(plan, before), reasons(plan, after)];
+        const isNews = [...now].some((reason) => !known.has(reason));
+        const isLate = isTerminal(after.state) && open.length > 0;
+        const isSeen = pace.decision.kind === 'moved' && event.type === 'acknowledge';
         inside(pace, place, () => {
-          assert.equal(after.attention, isTerminal(after.state) && open.length > 0);
+          assert.equal(after.attention, isLate || isNews || (!isSeen && now.size > 0 && before.attention));
           assert.equal(after.openUndos, open.length, 'openUndos');
         });
       });
@@ -161,11 +189,12 @@ export const laws: readonly Law[] = [
   }),
 
   always('the join counters are what a recount gives', (saga, plan) => {
-    const waitsForTurn = (action: Operation): boolean => saga.state === 'started' && action.state === 'skipped' && action.waits > 0;
+    const waitsForTurn = (action: Operation): boolean =>
+      (saga.state === 'started' || isOpenPivot(plan, saga)) && action.state === 'skipped' && action.waits > 0;
     const open = actions(saga).filter((action) => !isSettled(action) || waitsForTurn(action));
     assert.equal(saga.openActions, open.length, 'openActions');
     for (const action of open) {
-      const others = plan.steps[action.step]?.dependsOn.filter((other) => !isPassed(saga.operations.get(`action:${other}:1`)));
+      const others = plan.steps[action.step]?.dependsOn.filter((other) => !isPassed(plan, saga.operations.get(`action:${other}:1`)));
       assert.equal(action.waits, others?.length, `waits of action ${action.step}`);
       if (action.state !== 'skipped') assert.equal(action.state === 'pending', action.waits > 0, `action ${action.step} waits`);
     }
@@ -182,7 +211,7 @@ export const laws: readonly Law[] = [
     for (const action of actions(saga)) {
       if (action.claims === 0 && !isActive(action)) continue;
       for (const other of plan.steps[action.step]?.dependsOn ?? [])
-        assert.ok(isPassed(saga.operations.get(`action:${other}:1`)), `action ${action.step} waits for ${other}`);
+        assert.ok(isPassed(plan, saga.operations.get(`action:${other}:1`)), `action ${action.step} waits for ${other}`);
     }
   }),
 
@@ -294,10 +323,12 @@ export const laws: readonly Law[] = [
     const owing = actions(saga).filter((action) => owed(plan, action) !== null);
     const undone = owing.filter((action) => saga.operations.get(`undo:${action.step}:1`)?.state === 'completed');
     const givenUp = undos(saga).filter(isGivenUp);
-    const allPassed = actions(saga).every(isPassed);
+    const allPassed = actions(saga).every((action) => isPassed(plan, action));
     assert.equal(saga.state === 'completed', allPassed && saga.cause === null, 'completed means that every action completed');
     assert.equal(saga.cause === null, saga.state === 'started' || saga.state === 'completed', 'a saga that turned back says why');
-    if (saga.state === 'stuck') assert.ok(givenUp.length > 0 && !undos(saga).some(isActive), 'stuck means that an undo was given up');
+    if (saga.state === 'stuck' && !isOpenPivot(plan, saga))
+      assert.ok(givenUp.length > 0 && !undos(saga).some(isActive), 'stuck means that an undo was given up, or that the pivot is unknown');
+    if (pivotOf(plan, saga)?.state === 'unknown' && !isTerminated(saga)) assert.equal(saga.state, 'stuck', 'an unknown pivot');
     if (saga.state === 'compensating' && undos(saga).length > 0) assert.ok(undos(saga).some(isActive), 'an undo is under way');
     if (saga.state === 'compensated') assert.ok(owing.length > 0 && undone.length === owing.length, 'compensated means that all is undone');
     if (saga.state === 'failed' && !isTerminated(saga)) assert.deepEqual(owing, [], 'failed means that nothing needed an undo');
@@ -389,7 +420,7 @@ export const laws: readonly Law[] = [
     (pace, effects) => {
       const { before, after, event } = pace;
       const told = effects.flatMap((effect) => (effect.type === 'abort' ? [operationKey(effect.operation)] : []));
-      const turned = before.state === 'started' && after.state === 'compensating';
+      const turned = goesForward(before.state) && undos(before).length === 0 && after.state === 'compensating';
       const running = actions(after).filter((action) => isRunning(action) && !action.verifying);
       const cutOff = [...before.operations.values()].filter(isRunning);
       const expected = event.type === 'terminate' ? cutOff : turned ? running : [];
@@ -407,6 +438,7 @@ export const laws: readonly Law[] = [
 
   always('nothing is claimed more often than its policy allows', (saga, plan) => {
     for (const operation of saga.operations.values()) {
+      if (isTriedForEver(plan, operation)) continue;
       const policy = policyFor(plan, operation);
       assert.ok(attemptsOf(operation) >= 0 && attemptsOf(operation) <= mostAttempts(policy), `attempts of ${operationKey(operation)}`);
       assert.ok(operation.blamed <= policy.losses, `losses of ${operationKey(operation)}`);
@@ -421,12 +453,15 @@ export const laws: readonly Law[] = [
       const was = before.operations.get(operationKey(event.operation));
       const now = after.operations.get(operationKey(event.operation));
       if (was === undefined || now === undefined) return;
-      const isOver = was.direction === 'action' && !was.verifying && before.state !== 'started';
+      const isOfAction = was.direction === 'action' && !was.verifying;
+      const isWaitedFor = before.turning !== null && stepOf(plan, was) === 'pivot';
+      const isOver = isOfAction && (!goesForward(before.state) || isWaitedFor);
       const wish = event.type === 'failed' ? event.retryable : undefined;
       const { retry } = policyFor(plan, was);
       const most = retry?.attempts ?? (wish === true ? 3 : 1);
       const isLate = (event.elapsedMs ?? 0) > (retry?.maxElapsedMs ?? Infinity);
       const again = was.verifying === now.verifying && isReady(now);
+      if (isTriedForEver(plan, was)) return assert.equal(again, !isOver, 'a retriable step');
       if (wish === false || isOver || isLate || attemptsOf(was) >= most) assert.ok(!again, 'one too many');
       else if ((event.elapsedMs ?? 0) + 60_000 <= (retry?.maxElapsedMs ?? Infinity)) assert.ok(again, 'one too few');
     },
@@ -454,7 +489,8 @@ export const laws: readonly Law[] = [
   }),
 
   everyPace('a deadline waits while the saga is paused', ({ before, event, decision }) => {
-    if (event.type === 'deadline') assert.equal(decision.kind === 'moved', before.state === 'started' && !before.paused);
+    if (event.type === 'deadline')
+      assert.equal(decision.kind === 'moved', before.state === 'started' && !before.paused && before.turning === null);
   }),
 
   everyStep('a step is skipped only on the way forward, while nobody runs it', ({ before, after, event }) => {
@@ -462,6 +498,73 @@ export const laws: readonly Law[] = [
     const was = before.operations.get(`action:${event.step}:1`);
     assert.ok(before.state === 'started' && was !== undefined && (was.state === 'pending' || isReady(was)));
     assert.equal(after.operations.get(`action:${event.step}:1`)?.state, 'skipped');
+  }),
+
+  everyStep('once the pivot has completed a saga can only complete, unless a person ends it as it is', ({ before, after, event }) => {
+    if (!before.pastPivot) return;
+    assert.ok(after.pastPivot);
+    assert.ok(['started', 'completed'].includes(after.state) || event.type === 'terminate' || isTerminated(after), after.state);
+  }),
+
+  always('nothing is undone after a pivot that has completed, but what came after the end', (saga, plan) => {
+    if (pivotOf(plan, saga)?.state !== 'completed' || !saga.pastPivot) return;
+    assert.deepEqual(firstRounds(saga), []);
+  }),
+
+  always('a saga is past its pivot exactly when that has had its turn and the saga goes forward', (saga, plan) => {
+    const pivot = pivotOf(plan, saga);
+    if (saga.pastPivot) assert.ok(pivot !== undefined && isPassed(plan, pivot));
+    if (pivot?.state === 'completed' && goesForward(saga.state)) assert.ok(saga.pastPivot);
+  }),
+
+  everyStep(
+    'a wish to turn back waits for the pivot as long as that may take effect, and for nothing else',
+    ({ before, after, event }, _effects, { plan }) => {
+      const isWish = event.type === 'deadline' || (['cancel', 'compensate'].includes(event.type) && before.state === 'started');
+      if (isWish) {
+        const pivot = pivotOf(plan, before);
+        const mayTakeEffect = pivot !== undefined && !isSettled(pivot) && (isRunning(pivot) || pivot.verifying || pivot.hadUnknown);
+        assert.equal(after.turning !== null, mayTakeEffect || before.pastPivot);
+        if (!mayTakeEffect && !before.pastPivot) assert.ok(['compensating', 'failed'].includes(after.state));
+      } else if (after.turning !== before.turning) assert.equal(after.turning, null, 'a wish comes from nowhere');
+      if (before.turning !== null && after.turning === null) assert.deepEqual(after.cause, before.turning);
+      if (after.turning !== null && after.state === 'started' && !after.pastPivot) {
+        const pivot = pivotOf(plan, after);
+        assert.ok(pivot !== undefined && (isRunning(pivot) || pivot.verifying), 'nobody will decide');
+      }
+    },
+  ),
+
+  everyStep('an optional step never turns a saga back', ({ before, after, event }, _effects, { plan }) => {
+    if (!('operation' in event) || event.operation.direction !== 'action' || !goesForward(before.state)) return;
+    if (plan.steps[event.operation.step]?.kind === 'optional') assert.ok(['started', 'completed', before.state].includes(after.state));
+  }),
+
+  everyStep(
+    'a retriable step settles as nothing but completed or skipped while its saga goes forward',
+    ({ before, after }, _effects, { plan }) => {
+      const isOnItsWay = after.state === 'started' || after.state === 'completed' || isOpenPivot(plan, after);
+      if (!goesForward(before.state) || !isOnItsWay) return;
+      for (const action of actions(after))
+        if (stepOf(plan, action) === 'retriable') assert.ok(!isGivenUp(action), `retriable ${action.step} is ${action.state}`);
+    },
+  ),
+
+  everyStep('a step that finishes its saga skips what has not begun, and nothing begins after it', ({ before, after, event }) => {
+    if (after.finishedBy === null) return;
+    if (before.finishedBy === null) {
+      assert.ok(event.type === 'completed' && event.finishes === true && event.operation.step === after.finishedBy);
+      for (const action of actions(before)) {
+        const hasBegun = isRunning(action) || action.claims > 0 || action.hadUnknown || action.verifying;
+        const now = after.operations.get(operationKey(action));
+        if (action.step !== after.finishedBy && !isSettled(action)) assert.equal(now?.state === 'skipped', !hasBegun, operationKey(action));
+      }
+    } else assert.equal(after.finishedBy, before.finishedBy);
+    const claimed = event.type === 'claim' ? before.operations.get(operationKey(event.operation)) : undefined;
+    if (claimed?.direction === 'action') assert.ok(claimed.claims > 0 || claimed.hadUnknown, 'a new start');
+    const open = actions(after).filter((action) => !isSettled(action));
+    if (after.state === 'started') assert.ok(open.length > 0, 'nothing is left to wait for');
+    if (after.state === 'completed') assert.equal(after.operations.get(`action:${after.finishedBy}:1`)?.state, 'completed');
   }),
 
   {
@@ -595,8 +698,12 @@ function mayNeedAll({ before, after, decision, event }: Pace, plan: Plan): boole
   const settlesUndo = isOfUndo && decision.kind === 'moved' && event.type !== 'claim' && event.type !== 'released';
   const own = 'operation' in event ? before.operations.get(operationKey(event.operation)) : undefined;
   const mayBeLate = event.type === 'completed' && own !== undefined && own.hadUnknown && isSettled(own);
-  const isOrder = ['compensate', 'terminate', 'resume', 'skip-step', 'retry-step'].includes(event.type);
+  const isOrder = ['compensate', 'cancel', 'deadline', 'terminate', 'resume', 'skip-step', 'retry-step'].includes(event.type);
   // A step that was skipped before its turn lets others move up, and they are not at hand.
+  const finishes = event.type === 'completed' && event.finishes === true;
+  // What is over may not be all that a person should know of.
+  const endsAttention = before.attention && own !== undefined && (isTriedForEver(plan, own) || own.round > 1);
+  const answersPivot = own !== undefined && isOpenPivot(plan, before) && stepOf(plan, own) === 'pivot';
   const passesOver = actions(before).some((action) => action.state === 'skipped' && action.waits > 0);
   return (
     turns ||
@@ -607,6 +714,9 @@ function mayNeedAll({ before, after, decision, event }: Pace, plan: Plan): boole
     (own?.state === 'unknown' && event.type === 'completed') ||
     isOrder ||
     passesOver ||
+    finishes ||
+    endsAttention ||
+    answersPivot ||
     (decision.kind === 'ignored' && decision.reason === 'unknown-operation')
   );
 }
@@ -646,5 +756,9 @@ function nextGoodEvent(plan: Plan, saga: SagaValue): SagaEvent | undefined {
   }
   const ready = operations.find((operation) => isWaitingForClaim(plan, saga, operation));
   if (ready !== undefined) return { type: 'claim', operation: refOf(ready), claimId: `driven-${saga.rev}`, due: true };
+  const pivot = pivotOf(plan, saga);
+  if (pivot !== undefined && isOpenPivot(plan, saga))
+    return { type: 'reported', operation: refOf(pivot), result: { kind: 'completed', output: null }, actor: 'ann' };
+  if (saga.attention && saga.openUndos === 0) return { type: 'acknowledge', reason: null, actor: null };
   return saga.state === 'stuck' || saga.attention ? { type: 'compensate', reason: null, actor: null } : undefined;
 }

@@ -110,7 +110,8 @@ class World {
   move(move: Move, claimId: string): void {
     const dice = new Dice(move);
     // What comes after the end is rare, and the most delicate.
-    const kind = this.saga.attention && dice.is(6) ? 'step-order' : dice.of(KINDS);
+    const isOpenQuestion = this.saga.state === 'stuck' && this.saga.openUndos === 0;
+    const kind = this.saga.attention && dice.is(6) ? 'step-order' : isOpenQuestion && dice.is(4) ? 'report' : dice.of(KINDS);
     if (kind === undefined) return;
     const operations = [...this.saga.operations.values()];
     switch (kind) {
@@ -131,7 +132,10 @@ class World {
         const running = dice.of(operations.filter(isRunning));
         if (running === undefined) return;
         if (dice.is(5)) this.saga = withOperations(this.saga, [{ ...running, timedOut: true }]);
-        const word = this.wordOf(running, kind === 'complete' ? 'completed' : dice.of(ENDS), dice);
+        // Whether there is a way back hangs on the pivot: it ends without a word more often than others.
+        const isPivot = running.direction === 'action' && this.plan.steps[running.step]?.kind === 'pivot';
+        const end = isPivot && dice.is(3) ? 'unknown' : kind === 'complete' ? 'completed' : dice.of(ENDS);
+        const word = this.wordOf(running, end, dice);
         // Nobody says two things of one attempt.
         if (word.type === 'lease-expired' || this.held.has(running.claimId ?? '')) this.happens(word, true);
         return;
@@ -178,7 +182,9 @@ class World {
         return;
       }
       case 'report': {
-        const operation = dice.of(operations);
+        // Of a stuck saga with nothing to undo somebody is asked about the pivot.
+        const inQuestion = operations.filter(({ state }) => isOpenQuestion && state === 'unknown');
+        const operation = dice.of(inQuestion.length > 0 && !dice.is(4) ? inQuestion : operations);
         if (operation === undefined) return;
         const result = dice.is(2)
           ? ({ kind: 'completed', output: 'by hand' } as const)
@@ -187,7 +193,9 @@ class World {
         return;
       }
       case 'order': {
-        const type = dice.of(['compensate', 'compensate', 'pause', 'pause', 'resume', 'resume', 'resume', 'cancel', 'terminate'] as const);
+        const type = dice.of([
+          ...(['compensate', 'compensate', 'pause', 'pause', 'resume', 'resume', 'resume', 'cancel', 'terminate', 'acknowledge'] as const),
+        ]);
         this.happens({ type: type ?? 'compensate', reason: 'asked', actor: 'ann' });
         return;
       }
@@ -247,7 +255,8 @@ function wordOf(running: Operation, how: (typeof ENDS)[number] | undefined, dice
     case 'lease-expired':
       return { type: 'lease-expired', ...of, elapsedMs, seed };
     default: {
-      if (!running.verifying) return { type: 'completed', ...of, output: { done: running.step } };
+      const isLastWord = running.direction === 'action' && dice.is(12);
+      if (!running.verifying) return { type: 'completed', ...of, output: { done: running.step }, ...(isLastWord && { finishes: true }) };
       const found = dice.of([{ kind: 'done', output: 'found' }, { kind: 'not-done' }, { kind: 'not-done' }, { kind: 'unknown' }] as const);
       return { type: 'verified', ...of, found: found ?? { kind: 'unknown' }, elapsedMs, seed };
     }

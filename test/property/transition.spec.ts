@@ -104,13 +104,34 @@ describe('the random walks', () => {
     expect(rounds).toEqual(expect.arrayContaining(['compensating pending', 'ended started', 'ended failed', 'ended completed']));
   });
 
+  it('come to all that kinds of steps bring', () => {
+    const reached = (what: (saga: SagaValue, plan: Plan) => boolean): number =>
+      sample.filter(({ plan, paces: all }) => all.some(({ after }) => what(after, plan))).length;
+    const isOpen = (saga: SagaValue): boolean => saga.state === 'stuck' && saga.openUndos === 0;
+    const counts = {
+      pastPivot: reached(({ pastPivot }) => pastPivot),
+      wish: reached(({ turning, pastPivot }) => turning !== null && !pastPivot),
+      tooLate: reached(({ turning, pastPivot }) => turning !== null && pastPivot),
+      openPivot: reached(isOpen),
+      openBesideOthers: reached((saga) => isOpen(saga) && saga.openActions > 0),
+      finished: reached(({ finishedBy, state }) => finishedBy !== null && state === 'completed'),
+      finishing: reached(({ finishedBy, state }) => finishedBy !== null && state === 'started'),
+      overdue: reached(({ attention, state }) => attention && state === 'started'),
+      undoneAfterQuestion: sample.filter(({ paces: all }) =>
+        all.some(({ before, after }) => isOpen(before) && after.state === 'compensating'),
+      ).length,
+      forwardAfterQuestion: sample.filter(({ paces: all }) => all.some(({ before, after }) => isOpen(before) && after.pastPivot)).length,
+    };
+    for (const [what, times] of Object.entries(counts)) expect([what, times >= 5]).toEqual([what, true]);
+  });
+
   it('are moved by every kind of event', () => {
     const moved = new Set(paces.filter(({ decision }) => decision.kind === 'moved').map(({ event }) => event.type));
     const types: Readonly<
       Record<Exclude<SagaEvent['type'], 'skipped' | 'suspended' | 'admitted' | 'called-back' | 'wait-over' | 'woken'>, true>
     > = {
       ...{ claim: true, released: true, completed: true, failed: true, verified: true, lost: true, 'lease-expired': true },
-      ...{ deadline: true, compensate: true, cancel: true, terminate: true, pause: true, resume: true },
+      ...{ deadline: true, compensate: true, cancel: true, terminate: true, pause: true, resume: true, acknowledge: true },
       ...{ 'retry-step': true, 'skip-step': true, reported: true },
     };
     expect(moved).toEqual(new Set(Object.keys(types)));

@@ -20,8 +20,10 @@ export class NestLogObserver implements SagaObserver {
         return;
       case 'saga.attention':
         if (signal.raised)
-          this.logger.error(`an effect of saga ${signal.sagaId} (${signal.name}) came after the saga had ended; it is being undone`);
-        else this.logger.log(`the late effect of saga ${signal.sagaId} (${signal.name}) is undone`);
+          this.logger.error(
+            `saga ${signal.sagaId} (${signal.name}) needs attention: a late effect, a wish to turn back that came too late, or a step that does not complete; explain() says which`,
+          );
+        else this.logger.log(`saga ${signal.sagaId} (${signal.name}) needs no attention any more`);
         return;
       case 'operation.failed': {
         const next = signal.willRetry ? 'will be tried again' : 'was the last attempt';

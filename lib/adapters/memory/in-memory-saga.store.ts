@@ -1,4 +1,4 @@
-import { goesTheWayOf } from '../../core/claim';
+import { mayGoOn } from '../../core/claim';
 import type { SagaEffect } from '../../core/effect';
 import type { SagaEvent } from '../../core/event';
 import type { HandlerDeclaration } from '../../core/handler-declaration';
@@ -181,7 +181,7 @@ export class InMemorySagaStore implements SagaStore {
       record.saga = { ...record.saga, operations };
     }
     setTimes(record, operation, { leaseUntil: beat.timedOut ? now : now + beat.leaseMs });
-    return { held: true, wanted: goesTheWayOf(operation, record.saga) };
+    return { held: true, wanted: mayGoOn(operation, record.saga) };
   }
 
   async sweep(request: SweepRequest): Promise<SweepResult> {

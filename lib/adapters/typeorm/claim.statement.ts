@@ -24,7 +24,7 @@ export function claimStatement(schema: string, request: ClaimRequest): Statement
            AND ${goesTheWayOf('s', 'o')}
            AND (o.state = 'started' OR (o.state = 'retrying' AND o.due_at <= clock_timestamp()))
            AND NOT s.paused AND (${NO_ACTION} OR NOT ${isPaused(s, 'o')})
-           AND (${NO_ACTION} OR NOT ${PAST_DEADLINE})
+           AND (${NO_ACTION} OR ${DEADLINE_DEALT_WITH} OR NOT ${PAST_DEADLINE})
            AND (NOT o.verifying OR $9)
            AND o.losses <= $10
            AND o.claims - o.losses < o.attempt_limit AND o.blamed < o.loss_limit
@@ -101,6 +101,8 @@ export interface RefusedRow extends SagaRow {
 
 const NO_ACTION = `(o.direction <> 'action' OR o.verifying)`;
 const PAST_DEADLINE = `coalesce(s.deadline_at <= clock_timestamp(), false)`;
+/** The rule of the same name in the core. */
+const DEADLINE_DEALT_WITH = `(s.past_pivot OR s.turning IS NOT NULL)`;
 const MOST_LOSSES = 2_147_483_647;
 
 function suspectValues({ canVerify = true, maxLosses = MOST_LOSSES, alone = false }: ClaimRequest): readonly unknown[] {

@@ -1,8 +1,8 @@
 import { keyOf, policyOf } from '../../core/draft';
 import type { SagaEffect } from '../../core/effect';
+import { limitsOf } from '../../core/kinds';
 import { isSettled, operationKey, type Operation, type OperationKey } from '../../core/operation';
 import { dependentsOf, type Plan } from '../../core/plan';
-import { attemptLimit } from '../../core/retry-policy';
 import { delayMs } from './sql';
 
 /** An operation as a statement gets it: one element of a JSON array, whose fields are the columns below. */
@@ -43,7 +43,7 @@ export function changedRecords(
   const delays = delaysOf(effects, resendMs);
   return changed.map((operation) => {
     const due = delays.get(operationKey(operation));
-    const policy = policyOf(plan, operation);
+    const limits = limitsOf(plan, operation, policyOf(plan, operation));
     return {
       direction: operation.direction,
       step: operation.step,
@@ -57,8 +57,8 @@ export function changedRecords(
       claims: operation.claims,
       losses: operation.losses,
       blamed: operation.blamed,
-      attempt_limit: attemptLimit(policy.retry),
-      loss_limit: policy.losses,
+      attempt_limit: limits.attempts,
+      loss_limit: limits.losses,
       had_unknown: operation.hadUnknown,
       timed_out: operation.timedOut,
       alone: operation.alone,

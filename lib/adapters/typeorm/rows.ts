@@ -133,6 +133,11 @@ export function toSaga(row: SagaRow, operations: readonly OperationRow[], whole:
 
 /** The rule of the same name in the core: whether a saga still wants an operation. */
 export function goesTheWayOf(saga: string, operation: string): string {
-  return `CASE ${operation}.direction WHEN 'action' THEN ${saga}.state = 'started' OR (${operation}.verifying AND ${saga}.state = 'compensating')
+  return `CASE ${operation}.direction WHEN 'action' THEN ${saga}.state = 'started' OR (${operation}.verifying AND ${saga}.state IN ('compensating', 'stuck'))
     ELSE ${saga}.state = 'compensating' OR (${operation}.round > 1 AND ${saga}.state IN ('completed', 'compensated', 'failed')) END`;
+}
+
+/** The rule of the same name in the core: whether a worker that has an operation may go on with it. */
+export function mayGoOn(saga: string, operation: string): string {
+  return `(${goesTheWayOf(saga, operation)} OR (${operation}.direction = 'action' AND ${saga}.state = 'stuck'))`;
 }

@@ -6,4 +6,7 @@ export const OWN_PREFIX = 'nest-saga.';
 /** Waits for a time: `{ ms }`. */
 export const SLEEP = `${OWN_PREFIX}sleep`;
 
+/** Waits for a signal: `{ name, timeoutMs }`. */
+export const SIGNAL = `${OWN_PREFIX}signal`;
+
 export const OWN_ACTIONS: readonly HandlerDeclaration[] = [{ direction: 'action', key: SLEEP, undoes: null, policy: {} }];

@@ -1,3 +1,4 @@
+import { afterEach, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { Compensate, SagaStep, type CompensationContext, type StepContext } from 'nest-saga';
 import { bootSagaApp, closeApps } from './saga-app';

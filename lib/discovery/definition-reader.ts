@@ -41,7 +41,7 @@ export function readDefinition({ className, options, steps, compensations }: Def
       if (!names.includes(name))
         problems.push(`${where}: step "${step.key}" is to run after ${quoted(name)}, which is not a step of it${didYouMean(name, names)}`);
     }
-    if (![undefined, null].includes(step.compensation as never))
+    if (![undefined, null].includes(step.compensation))
       problems.push(`${where}: step "${step.key}": compensation can only be null; name the undo with @Compensate('${step.key}')`);
     if (step.compensation === null && undone.has(step.key))
       problems.push(`${where}: step "${step.key}" says compensation: null and has a @Compensate method; remove one of them`);

@@ -48,6 +48,12 @@ export { defineSaga, SagaBuilder } from './builder/define-saga';
 export type { DefinedSaga, DefineSagaOptions, InputSources, ParallelBuilder, StepOptions } from './builder/define-saga';
 export type { ActionInput, ActionKey, ActionOutput, SagaActions } from './core/saga-actions';
 
+export { lintPlan, toMermaid, undoTable, undoTableText } from './plans';
+export type { PlanSource, PlanSourceOptions, UndoneStep, UndoRow } from './plans';
+export { spokenFinding } from './core/lint';
+export type { LintFinding, LintLevel, LintOptions } from './core/lint';
+export type { LintCode } from './core/lint-rules';
+
 export { contextRef, ref, Reference } from './core/reference';
 export type { ReferenceSource } from './core/reference';
 export type { Json, JsonObject } from './core/json';

@@ -12,6 +12,8 @@ import { MethodCaller } from './discovery/method-caller';
 import { SagaExplorer, type Discovered } from './discovery/saga.explorer';
 import { catalogOf } from './core/handler-declaration';
 import { isValidName } from './core/names';
+import { lintSteps, spokenFinding, type LintFinding } from './core/lint';
+import { OWN_ACTIONS } from './core/own-actions';
 import { compilePlan, type PlanDefaults } from './core/plan-compiler';
 import { ObserverFan } from './engine/observer-fan';
 import { SagaEngine } from './engine/saga-engine';
@@ -54,6 +56,7 @@ export class SagaAssembler {
       observer.notify({ type: 'engine.trouble', where: 'transport', error }),
     );
     const { store = typeOrmStore(), transport = rabbitMqTransport() } = (this.options as SagaModuleOptions | null) ?? {};
+    const findings = findingsIn(discovered, resolved.engine);
     const problems = [
       ...twins(this.instance, instances),
       ...resolved.problems,
@@ -61,6 +64,7 @@ export class SagaAssembler {
       ...definitionProblems('transport', transport, environment),
       ...discovered.problems,
       ...planProblems(discovered, resolved.engine.plan),
+      ...findings.filter(({ level }) => level === 'error').map(spokenFinding),
     ];
     if (problems.length > 0) throw new SagaConfigurationError(problems);
 
@@ -78,6 +82,7 @@ export class SagaAssembler {
     this.autoStart = resolved.autoStart;
     this.runtime.assemble(new SagaEngine(parts, resolved.engine), discovered.definitions);
     this.report(discovered, resolved.engine, parts);
+    for (const finding of findings) this.logger.warn(spokenFinding(finding));
   }
 
   private report(
@@ -108,6 +113,20 @@ export class SagaAssembler {
       },
     };
   }
+}
+
+/** What the linter says of plans that are classes. Which handlers other processes have is not known yet. */
+function findingsIn({ definitions, handlers }: Discovered, { lint, plan }: EngineOptions): readonly LintFinding[] {
+  const catalog = catalogOf([...handlers.map(({ declaration }) => declaration), ...OWN_ACTIONS]);
+  const options = { ...lint, rules: { ...lint.rules, 'unknown-key': 'off' as const } };
+  return [...definitions.values()].flatMap(({ name, steps }) => {
+    try {
+      return lintSteps(name, steps, catalog, plan.limits, options);
+    } catch (error) {
+      if (error instanceof SagaPlanError) return []; // what is wrong with its form has been said
+      throw error;
+    }
+  });
 }
 
 /** Plans that are classes are known at boot, all but the handlers that other processes have. */

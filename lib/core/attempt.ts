@@ -102,8 +102,9 @@ function ended(plan: Plan, saga: SagaValue, completed: Operation, { finishes }: 
 
 /** What later handlers see, when there was something new in this attempt and it counts. */
 function withContext(event: AttemptEnd, made: Draft): Draft {
-  if (made.kind === 'need' || !('contextPatch' in event) || event.contextPatch === undefined) return made;
-  return { ...made, effects: [...made.effects, { type: 'context', patch: event.contextPatch }] };
+  const patch = 'contextPatch' in event ? event.contextPatch : undefined;
+  if (made.kind === 'need' || patch === undefined) return made;
+  return { ...made, effects: [...made.effects, { type: 'context', patch }] };
 }
 
 function released(plan: Plan, saga: SagaValue, operation: Operation, interrupted: boolean): Draft {

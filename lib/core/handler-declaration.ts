@@ -29,6 +29,8 @@ export interface HandlerPolicy {
   readonly onThrow?: 'failed' | 'unknown';
   /** Actions only. */
   readonly compensateOnFailure?: boolean;
+  /** Actions only: the names of the context that it may set, and no others. Left out: any. */
+  readonly sets?: readonly string[];
 }
 
 /** The handlers that plans may name: those of this process, and those that others have written into the store. */

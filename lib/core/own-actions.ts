@@ -8,5 +8,7 @@ export const SLEEP = `${OWN_PREFIX}sleep`;
 
 /** They fail only when processes die, so past a pivot they are retriable without saying so. */
 export const CANNOT_FAIL: readonly string[] = [SLEEP];
+/** Waits for a signal: `{ name, timeoutMs }`. */
+export const SIGNAL = `${OWN_PREFIX}signal`;
 
 export const OWN_ACTIONS: readonly HandlerDeclaration[] = [{ direction: 'action', key: SLEEP, undoes: null, policy: {} }];

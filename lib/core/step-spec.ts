@@ -27,6 +27,7 @@ export interface PlainStep extends AnyStep {
    * there is none, the step is never undone.
    */
   readonly compensation?: string | null;
+  readonly when?: unknown;
   /** Anything that JSON can hold, with `ref()` where a value comes from an earlier step. Default null. */
   readonly input?: unknown;
   /** One attempt may take this many milliseconds. Default: the handler's, then the module's (60,000). */

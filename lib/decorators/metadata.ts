@@ -35,6 +35,10 @@ interface EffectOptions {
 export interface SagaStepOptions extends HandlerOptions, EffectOptions {
   /** True: the step is undone also when it failed by its own word; the compensation sees `ctx.outcome === 'failed'`. Default: false. */
   readonly compensateOnFailure?: boolean;
+  /** The names of the context that it may set with `ctx.setContext()`, and no others; the linter finds steps that may set one at the same time. Default: any. */
+  readonly sets?: readonly string[];
+  /** In a `@SagaDefinition` class: null says that nothing undoes this step, on purpose. Default: its `@Compensate` method, if there is one. */
+  readonly compensation?: null;
   /** In a `@SagaDefinition` class: the steps that this one waits for. Default: the step written before it. */
   readonly after?: string | readonly string[];
   /** In a `@SagaDefinition` class: the step's input, with `ref()` for outputs of earlier steps. Default: the saga's input. */
@@ -82,7 +86,17 @@ const COMMON_FIELDS = ['key', 'timeoutMs', 'retry', 'instance'];
 const HANDLER_FIELDS = [...COMMON_FIELDS, 'transactional', 'isolation'];
 
 /** Everything that the metadata of a decorator may hold. Anything else was misspelt. */
-export const STEP_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'onThrow', 'compensateOnFailure', 'after', 'input', 'use', 'kind'];
+export const STEP_FIELDS: readonly string[] = [
+  ...HANDLER_FIELDS,
+  'onThrow',
+  'compensateOnFailure',
+  'sets',
+  'compensation',
+  'after',
+  'input',
+  'use',
+  'kind',
+];
 export const COMPENSATE_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'onThrow', 'for'];
 export const VERIFY_FIELDS: readonly string[] = COMMON_FIELDS;
 export const DEFINITION_FIELDS: readonly string[] = ['name', 'deadlineMs', 'onStuck', 'instance'];

@@ -41,6 +41,10 @@ export function readDefinition({ className, options, steps, compensations }: Def
       if (!names.includes(name))
         problems.push(`${where}: step "${step.key}" is to run after ${quoted(name)}, which is not a step of it${didYouMean(name, names)}`);
     }
+    if (![undefined, null].includes(step.compensation))
+      problems.push(`${where}: step "${step.key}": compensation can only be null; name the undo with @Compensate('${step.key}')`);
+    if (step.compensation === null && undone.has(step.key))
+      problems.push(`${where}: step "${step.key}" says compensation: null and has a @Compensate method; remove one of them`);
     if (step.use !== undefined && undone.has(step.key))
       problems.push(`${where}: step "${step.key}" borrows "${step.use}", so its compensation is borrowed too; remove @Compensate`);
     if (step.use !== undefined && (step.transactional !== undefined || step.isolation !== undefined))
@@ -61,5 +65,6 @@ function specOf(saga: string, step: StepMetadata, dependsOn: readonly string[], 
   };
   if (step.use !== undefined) return { ...common, ...policy, action: step.use };
   const key = definitionKey(saga, step.key);
-  return { ...common, ...policy, action: key, compensation: undone ? key : null };
+  // Left out, and not null: whoever wants nothing undone on purpose says so, and the linter asks all others.
+  return { ...common, ...policy, action: key, ...(undone ? { compensation: key } : step.compensation === null && { compensation: null }) };
 }

@@ -24,7 +24,7 @@ export interface HostMethod {
   readonly method: string;
 }
 
-type Options = Pick<SagaStepOptions, 'timeoutMs' | 'retry' | 'transactional' | 'isolation' | 'onThrow' | 'compensateOnFailure'>;
+type Options = Pick<SagaStepOptions, 'timeoutMs' | 'retry' | 'transactional' | 'isolation' | 'onThrow' | 'compensateOnFailure' | 'sets'>;
 
 const DECORATORS: Readonly<Record<HandlerKind, string>> = { action: '@SagaStep', undo: '@Compensate', verify: '@Verify' };
 const FIELDS: Readonly<Record<HandlerKind, readonly string[]>> = {
@@ -94,7 +94,7 @@ export class HandlerCollector {
   }
 }
 
-function policyOf({ timeoutMs, retry, onThrow, compensateOnFailure, transactional, isolation }: Options): HandlerPolicy {
+function policyOf({ timeoutMs, retry, onThrow, compensateOnFailure, transactional, isolation, sets }: Options): HandlerPolicy {
   return {
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(retry !== undefined && { retry: retryPolicyOf(retry) }),
@@ -102,11 +102,12 @@ function policyOf({ timeoutMs, retry, onThrow, compensateOnFailure, transactiona
     ...(isolation !== undefined && { isolation }),
     ...(onThrow !== undefined && { onThrow }),
     ...(compensateOnFailure !== undefined && { compensateOnFailure }),
+    ...(sets !== undefined && { sets }),
   };
 }
 
 function problemsOf(key: string, undoes: string | null, options: Options): readonly string[] {
-  const { retry, timeoutMs, onThrow, compensateOnFailure } = options;
+  const { retry, timeoutMs, onThrow, compensateOnFailure, sets } = options;
   const problems = retry === undefined ? [] : retryPolicyProblems(retry);
   const keyProblem = nameProblem('the key', key);
   if (keyProblem !== null) problems.push(keyProblem);
@@ -115,6 +116,8 @@ function problemsOf(key: string, undoes: string | null, options: Options): reado
   if (onThrow !== undefined && !['failed', 'unknown'].includes(onThrow)) problems.push("onThrow must be 'failed' or 'unknown'");
   if (compensateOnFailure !== undefined && typeof compensateOnFailure !== 'boolean')
     problems.push('compensateOnFailure must be true or false');
+  if (sets !== undefined && !(Array.isArray(sets) && sets.every((name) => typeof name === 'string')))
+    problems.push('sets must be an array of names');
   return [...problems, ...transactionProblems(options)];
 }
 

@@ -62,7 +62,8 @@ function hostOf(wrapper: Wrapper, found: HandlerCollector): object | null {
   return typeof host === 'object' ? host : null;
 }
 
-function readHandlers(
+/** Adds the handlers of one provider that is no saga itself. */
+export function readHandlers(
   host: object,
   className: string,
   instance: string,
@@ -73,7 +74,7 @@ function readHandlers(
     const at: HostMethod = { host, className, method: name };
     if (verify !== undefined && isFor(instance, verify)) found.addVerify(at, verify.key, verify);
     if (step !== undefined && isFor(instance, step)) {
-      for (const field of ['after', 'input', 'use', 'kind'] as const) {
+      for (const field of ['after', 'input', 'use', 'kind', 'compensation'] as const) {
         if (step[field] !== undefined) found.refuse('action', at, `"${field}" belongs to a step of a @SagaDefinition class`);
       }
       found.addAction(at, step.key, step);
@@ -82,7 +83,8 @@ function readHandlers(
   }
 }
 
-function readSaga(
+/** Adds the handlers of a `@SagaDefinition` class, and answers its plan. */
+export function readSaga(
   host: object,
   className: string,
   options: SagaDefinitionOptions,

@@ -15,11 +15,11 @@ export interface Call {
 }
 
 /** The call of one attempt, or the reference that names nothing. */
-export function callOf(claim: Claim, signal: AbortSignal, limits: JsonLimits): Call | Unresolved {
+export function callOf(claim: Claim, signal: AbortSignal, limits: JsonLimits, sets?: readonly string[]): Call | Unresolved {
   const resolved = resolveReferences(claim.input, claim.references, claim);
   if (resolved.kind === 'unresolved') return resolved;
   const notes: ContextNotes = { patch: null };
-  const context = contextOf(claim, signal, contextVerbs(notes, limits));
+  const context = contextOf(claim, signal, contextVerbs(notes, limits, sets));
   if (claim.operation.verifying) {
     const question: VerifyContext = { ...context, actionIdempotencyKey: idempotencyKey(claim, 'action') };
     return { notes, payload: resolved.input, context: question };

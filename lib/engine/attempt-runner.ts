@@ -48,7 +48,7 @@ export class AttemptRunner {
   async run(claim: Claim, slots: Slots, claimSentAt: number): Promise<void> {
     if (this.draining) return this.reporter.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
-    const call = callOf(claim, attempt.abort.signal, this.limits);
+    const call = callOf(claim, attempt.abort.signal, this.limits, this.setsOf(claim));
     const elapsed = stopwatch(claim);
     if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call));
     if (this.transactional.isFor(claim)) return this.transactional.run(attempt, call, slots, elapsed);
@@ -63,6 +63,13 @@ export class AttemptRunner {
     } finally {
       this.heartbeats.remove(claim.claimId);
     }
+  }
+
+  /** The names of the context that this process's handler says it sets. */
+  private setsOf({ operation, basis }: Claim): readonly string[] | undefined {
+    if (operation.direction === 'undo') return undefined;
+    const key = keyOf(basis.plan, operation);
+    return this.invoker.declarations.find((declaration) => declaration.direction === 'action' && declaration.key === key)?.policy.sets;
   }
 
   private async invoke(claim: Claim, call: Call): Promise<Ended> {

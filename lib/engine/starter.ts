@@ -1,6 +1,8 @@
 import { SagaConflictError } from '../errors';
 import { startSaga } from '../core/forward';
 import { canonicalJson, toJson, type Json } from '../core/json';
+import type { HandlerCatalog } from '../core/handler-declaration';
+import type { LintOptions } from '../core/lint';
 import { compilePlan, type CompiledPlan, type PlanDefaults } from '../core/plan-compiler';
 import type { SagaState } from '../core/saga-value';
 import type { StepList, PlainStep } from '../core/step-spec';
@@ -9,6 +11,7 @@ import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, StartRequest } from '../ports/saga-store';
 import type { Committer } from './committer';
 import type { HandlerBook } from './handler-book';
+import { PlanCritic } from './plan-critic';
 import { checkStartOptions, type StartOptions } from './start-options';
 
 export interface StartedSaga {
@@ -25,27 +28,33 @@ const MOST_LOOKED_AT = 10_000;
 
 /** Everything that happens before a saga exists: nothing is stored until all of it is known to be right. */
 export class Starter {
+  private readonly critic: PlanCritic;
+
   constructor(
     private readonly store: SagaStore,
     private readonly book: HandlerBook,
     private readonly committer: Committer,
     private readonly observer: SagaObserver,
     private readonly identity: Identity,
-    private readonly options: { readonly plan: PlanDefaults; readonly resendMs: number },
-  ) {}
+    private readonly options: { readonly plan: PlanDefaults; readonly lint: LintOptions; readonly resendMs: number },
+  ) {
+    this.critic = new PlanCritic(observer, options);
+  }
 
   async start(name: string, steps: StepList, context: unknown, options: StartOptions): Promise<StartedSaga> {
     checkStartOptions(options);
     const { limits } = this.options.plan;
     const given = toJson(context ?? {}, 'context', limits);
     const metadata = toJson(options.metadata ?? {}, 'options.metadata', limits);
-    const compiled = await this.compile(name, steps, options.onStuck);
+    const { compiled, catalog } = await this.compile(name, steps, options.onStuck);
+    const planHash = this.identity.digest(canonicalJson(compiled.plan as unknown as Json));
+    this.critic.look(planHash, name, steps, catalog);
     const sagaId = this.identity.newId();
     const { saga, effects } = startSaga(compiled.plan, sagaId);
     const request: StartRequest = {
       sagaId,
       plan: compiled.plan,
-      planHash: this.identity.digest(canonicalJson(compiled.plan as unknown as Json)),
+      planHash,
       saga,
       effects,
       steps: compiled.inputs.map((input) => ({ stepId: this.identity.newId(), ...input })),
@@ -79,7 +88,11 @@ export class Starter {
     }
   }
 
-  private async compile(name: string, steps: StepList, onStuck: StartOptions['onStuck']): Promise<CompiledPlan> {
+  private async compile(
+    name: string,
+    steps: StepList,
+    onStuck: StartOptions['onStuck'],
+  ): Promise<{ readonly compiled: CompiledPlan; readonly catalog: HandlerCatalog }> {
     // No further than a plan may reach: an array can claim a length of four thousand million.
     const some = (list: unknown): readonly unknown[] => (Array.isArray(list) ? (list.slice(0, MOST_LOOKED_AT) as unknown[]) : [list]);
     const specs = (Array.isArray(steps) ? some(steps).flatMap(some) : []) as readonly (Partial<PlainStep> | null | undefined)[];
@@ -89,7 +102,7 @@ export class Starter {
       keys((spec) => spec.action),
       keys((spec) => spec.compensation),
     );
-    return compilePlan(name, steps, catalog, this.options.plan, onStuck);
+    return { compiled: compilePlan(name, steps, catalog, this.options.plan, onStuck), catalog };
   }
 
   /** What makes two starts equal: inputs and context. Not the plan, or a deploy would turn a repeated start into a conflict. */

@@ -1,3 +1,4 @@
+import type { LintOptions } from '../core/lint';
 import type { PlanDefaults } from '../core/plan-compiler';
 
 /** Everything the engine is told; made by `resolveSagaOptions`, so complete and checked. Times in milliseconds. */
@@ -17,6 +18,8 @@ export interface EngineOptions {
   readonly sweepMs: number;
   /** When a wake-up that nobody claimed is sent again the first time. */
   readonly resendMs: number;
+  /** What the linter says of plans that are started. */
+  readonly lint: LintOptions;
   /** How long finished sagas and quarantined messages are kept; null: for ever. */
   readonly retention: { readonly finishedMs: number | null; readonly quarantinedMs: number | null };
   /** A delivery without a free slot for this long is acknowledged unclaimed; its row is still due. */

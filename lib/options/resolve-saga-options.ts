@@ -1,3 +1,5 @@
+import type { LintOptions } from '../core/lint';
+import { LINT_RULES } from '../core/lint-rules';
 import type { OperationPolicy } from '../core/plan';
 import type { PlanDefaults } from '../core/plan-compiler';
 import { isValidName, NAME_RULE, quoted } from '../core/names';
@@ -15,6 +17,7 @@ const FIELDS = {
   autoStart: true,
   unknownActions: true,
   defaults: true,
+  lint: true,
   maxPayloadBytes: true,
   leaseMs: true,
   heartbeatMs: true,
@@ -29,6 +32,7 @@ const FIELDS = {
 const WORKER_FIELDS = ['steps', 'compensations'];
 const DEFAULT_FIELDS = ['timeoutMs', 'retry', 'compensation', 'infrastructureBudget', 'onThrow', 'onStuck'];
 const RETENTION_FIELDS = ['finishedMs', 'quarantinedMs'];
+const LINT_FIELDS = ['rules', 'maxSteps'];
 const POLICY_FIELDS = ['timeoutMs', 'retry'];
 
 const MOST_WORKERS = 10_000;
@@ -65,6 +69,7 @@ function resolveEngine(options: Partial<SagaModuleOptions>, check: OptionChecker
     },
     group: groupOf(options.group, check),
     plan: resolvePlan(options, check),
+    lint: resolveLint(options.lint, check),
     leaseMs,
     heartbeatMs,
     graceMs: check.time(options.graceMs, 10_000, 'graceMs', 0),
@@ -102,6 +107,16 @@ function resolvePlan(options: Partial<SagaModuleOptions>, check: OptionChecker):
     unknownKeys: unknownActions,
     limits: { maxBytes: check.number(options.maxPayloadBytes, 262_144, 'maxPayloadBytes', 1) },
   };
+}
+
+function resolveLint(given: unknown, check: OptionChecker): LintOptions {
+  const { rules, maxSteps } = check.fields<LintOptions>(given as LintOptions, LINT_FIELDS, 'lint');
+  const codes = LINT_RULES.map(({ code }) => code);
+  const levels = check.fields<NonNullable<LintOptions['rules']>>(rules, codes, 'lint.rules');
+  for (const [code, level] of Object.entries(levels)) {
+    if (!['off', 'warn', 'error'].includes(level)) check.refuse(`lint.rules.${code}`, "must be 'off', 'warn' or 'error'");
+  }
+  return { rules: levels, maxSteps: check.count(maxSteps, 10, 'lint.maxSteps', 10_000) };
 }
 
 function groupOf(group: string | undefined, check: OptionChecker): string {

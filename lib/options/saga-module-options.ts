@@ -1,3 +1,4 @@
+import type { LintOptions } from '../core/lint';
 import type { RetryOptions } from '../core/retry-policy';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { StoreDefinition } from '../ports/store-definition';
@@ -35,6 +36,11 @@ export interface SagaModuleOptions {
      */
     readonly onStuck?: 'halt' | 'continue';
   };
+  /**
+   * What the linter says of plans, at boot of classes and at the first start of any other: `off`, `warn` in the log, `error` refuses the boot or
+   * the start. `maxSteps` is where `too-many-steps` begins. Default: docs/plans.md, and 10.
+   */
+  readonly lint?: LintOptions;
   /** Largest input, context, metadata and output, encoded. Default: 262,144 bytes. */
   readonly maxPayloadBytes?: number;
   /** How long a claim is trusted without a sign of life. Default: 30,000. */

@@ -1,3 +1,4 @@
+import type { LintFinding } from '../core/lint';
 import type { OperationRef } from '../core/operation';
 import type { SagaState } from '../core/saga-value';
 
@@ -71,6 +72,7 @@ export type SagaSignal =
   | { readonly type: 'sweep.done'; readonly wakeUps: number; readonly expired: number; readonly deadlines: number }
   | { readonly type: 'purge.done'; readonly sagas: number; readonly messages: number }
   | { readonly type: 'event.published'; readonly eventId: string; readonly eventType: string }
+  | { readonly type: 'plan.questioned'; readonly name: string; readonly findings: readonly LintFinding[] }
   | { readonly type: 'message.quarantined'; readonly source: string; readonly reason: string }
   | { readonly type: 'engine.trouble'; readonly where: string; readonly error: Error };
 

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { spokenFinding } from '../../core/lint';
 import type { OperationRef } from '../../core/operation';
 import type { SagaObserver, SagaSignal } from '../../ports/saga-observer';
 
@@ -32,6 +33,9 @@ export class NestLogObserver implements SagaObserver {
       }
       case 'operation.lost':
         this.logger.warn(`${whatOf(signal)} in saga ${signal.sagaId} ended without a report that counts (${signal.why})`);
+        return;
+      case 'plan.questioned':
+        for (const finding of signal.findings) this.logger.warn(spokenFinding(finding));
         return;
       case 'message.quarantined':
         this.logger.warn(`a message from ${signal.source} is no wake-up and was quarantined: ${oneLine(signal.reason)}`);

@@ -1,10 +1,11 @@
-import { beginUndo, turnBack } from './backward';
+import { turnBack } from './backward';
 import { NEED_ALL } from './decision';
 import { about, dispatch, draft, type Draft } from './draft';
 import type { SagaEffect } from './effect';
 import { newOperation, type Operation } from './operation';
 import { dependentsOf, type Plan } from './plan';
 import { operationOf, withOperations, type SagaParent, type SagaValue } from './saga-value';
+import { beginUndo } from './undoing';
 
 /** The rules of the way forward: what starts when an action settles, and when the saga is complete. */
 export function settleAction(plan: Plan, saga: SagaValue, action: Operation): Draft {

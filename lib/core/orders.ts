@@ -1,13 +1,14 @@
-import { ended, givenUpUndos, mayComeToItsEffect, settledBetweenAttempts, tryAgain, turnBack } from './backward';
+import { mayComeToItsEffect, settledBetweenAttempts, turnBack } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { dispatch, draft, finish, policyOf, type Draft } from './draft';
+import { dispatch, draft, ended, finish, policyOf, type Draft } from './draft';
 import type { SagaEffect } from './effect';
 import type { SagaOrder, StepOrder } from './event';
 import { settleAction } from './forward';
 import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, operationOf, withOperations, type SagaValue } from './saga-value';
-import { isGivenUp, isStillWanted, undoInQuestion } from './undo-order';
+import { givenUpUndos, isGivenUp, isStillWanted, undoInQuestion } from './undo-order';
+import { tryAgain } from './undoing';
 
 /** What a person may ask of a whole saga. */
 export function sagaOrdered(plan: Plan, saga: SagaValue, order: SagaOrder): Decision {

@@ -4,6 +4,10 @@ import type { RetryPolicy } from './retry-policy';
 /** The format this version writes. A process that does not know a plan's format leaves its operations to others. */
 export const PLAN_FORMAT = 1;
 
+/** Undos of one saga that run beside each other, unless the plan says otherwise. */
+export const UNDOS_AT_ONCE = 10;
+export const MOST_UNDOS_AT_ONCE = 1_000;
+
 /** The steps of one saga as plain data. Structure only: inputs live in rows of their own, so equal plans are stored once. */
 export interface Plan {
   readonly format: number;
@@ -66,6 +70,19 @@ export function dependentsOf(plan: Plan, step: number): readonly number[] {
   const dependents: number[] = [];
   plan.steps.forEach((candidate, place) => {
     if (candidate.dependsOn.includes(step)) dependents.push(place);
+  });
+  return dependents;
+}
+
+/** The same for all steps at once: asking for each again would make ten thousand steps a hundred million looks. */
+export function dependentsByStep(plan: Plan): ReadonlyMap<number, readonly number[]> {
+  const dependents = new Map<number, number[]>();
+  plan.steps.forEach((step, place) => {
+    for (const other of step.dependsOn) {
+      const known = dependents.get(other);
+      if (known === undefined) dependents.set(other, [place]);
+      else known.push(place);
+    }
   });
   return dependents;
 }

@@ -59,7 +59,7 @@ export interface SagaValue {
   readonly pastPivot: boolean;
   /** It was to turn back while its pivot ran; decided when the pivot's outcome is known. */
   readonly turning: TurnCause | null;
-  /** Undos that were given up. */
+  /** How often an undo was given up on the way back. From the first time on each undo is decided from the whole saga. */
   readonly givenUp: number;
   /** Place of the step that ended it early and well. */
   readonly finishedBy: number | null;

@@ -117,7 +117,8 @@ function identity(sagaId: string, { direction, step, round }: OperationRef): rea
 }
 
 /**
- * What a worker needs, and what its report will be decided from: of an action its direct dependents, of an undo the one after it.
+ * What a worker needs, and what its report will be decided from: of an action its direct dependents, of an undo those
+ * that it releases and the next round of its own.
  */
 function claimed(s: string): string {
   return `SELECT ${sagaColumns('saga')}, ${operationJson('op')} AS operation,
@@ -132,7 +133,8 @@ function claimed(s: string): string {
           WHEN 'action' THEN (SELECT json_agg(${operationJson('d')}) FROM ${s}.operations d
             WHERE d.saga_id = op.saga_id AND d.direction = 'action' AND d.step = ANY (op.dependents) AND d.round = 1)
           ELSE (SELECT json_agg(${operationJson('d')}) FROM ${s}.operations d
-            WHERE d.saga_id = op.saga_id AND d.direction = 'undo' AND d.ord = op.ord + 1) END AS neighbours
+            WHERE d.saga_id = op.saga_id AND d.direction = 'undo' AND d.step = ANY (op.dependents || op.step)
+              AND d.round = CASE WHEN d.step = op.step THEN op.round + 1 ELSE 1 END) END AS neighbours
       FROM saga
       JOIN op ON op.saga_id = saga.id
       JOIN ${s}.inputs i ON i.saga_id = op.saga_id AND i.step = op.step

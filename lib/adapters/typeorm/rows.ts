@@ -25,6 +25,7 @@ type OperationRow = readonly [
   wait: Wait | null,
   heard: StepFailure | null,
   condition: string | null,
+  releases: readonly number[] | null,
 ];
 
 const COLUMNS: readonly string[] = [
@@ -34,7 +35,9 @@ const COLUMNS: readonly string[] = [
 
 /** What a decision needs of an operation, as one JSON array: a saga and its operations are read by one statement, at one instant. */
 export function operationJson(alias: string): string {
-  return `json_build_array(${COLUMNS.map((column) => `${alias}.${column}`).join(', ')})`;
+  // Of an action its plan says who depends on it.
+  const releases = `CASE ${alias}.direction WHEN 'undo' THEN ${alias}.dependents END`;
+  return `json_build_array(${[...COLUMNS.map((column) => `${alias}.${column}`), releases].join(', ')})`;
 }
 
 export type { OperationRow };
@@ -62,10 +65,11 @@ export function toOperation(row: OperationRow): Operation {
     wait,
     heard,
     condition,
+    releases,
   ] = row;
   return {
     ...{ step, direction, round, state, waits, order, fence, claimId, claims, losses, blamed },
-    ...{ hadUnknown, timedOut, actionOutcome, error, lateFence, alone, verifying, wait, heard, condition },
+    ...{ hadUnknown, timedOut, actionOutcome, error, lateFence, alone, verifying, wait, heard, condition, releases: releases ?? [] },
   };
 }
 

@@ -31,7 +31,10 @@ export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, even
   if (last !== undefined && last.actionOutcome !== 'failed' && isUntried(last)) return ignored('stale');
   // The undos of a saga that has ended wait for nobody: they have no place in the order.
   const order = isTerminal(saga.state) ? 0 : Math.max(0, ...undos.map((undo) => undo.order)) + 1;
-  const round = newOperation({ step: action.step, direction: 'undo', round: (last?.round ?? 1) + 1 }, { order, actionOutcome: 'completed' });
+  const round = newOperation(
+    { step: action.step, direction: 'undo', round: (last?.round ?? 1) + 1 },
+    { order, actionOutcome: 'completed' },
+  );
   return finish(event, anotherRound(plan, saga, heard, round, last), 'late');
 }
 

@@ -53,6 +53,7 @@ describe('the order of undo', () => {
   it('holds no branch back for another', () => {
     const shape = { a1: [], b1: [], a2: ['a1'], b2: ['b1'], a3: ['a2'], b3: ['b2'] };
     expect(arranged(planOf(shape))).toEqual({ b3: '1', a3: '1', b2: '2 b3', a2: '2 a3', b1: '3 b2', a1: '3 a2' });
+    expect(arranged(planOf(shape, 3))).toEqual(arranged(planOf(shape)));
     expect(arranged(planOf(shape, 2))).toEqual(arranged(planOf(shape)));
   });
 

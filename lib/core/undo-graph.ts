@@ -42,7 +42,8 @@ class Arrangement {
   /** Steps that are built on by the same ones need the same. */
   private readonly merged = new Map<string, Reach>();
   private readonly least = new Map<Reach, readonly number[]>();
-  private readonly placed: { readonly step: number; readonly needs: Reach; readonly own: Reach; readonly waitsFor: readonly number[] }[] = [];
+  private readonly placed: { readonly step: number; readonly needs: Reach; readonly own: Reach; readonly waitsFor: readonly number[] }[] =
+    [];
   /** By lane: its last place. */
   private readonly last: number[] = [];
 

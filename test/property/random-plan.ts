@@ -69,8 +69,9 @@ export const randomPlan: fc.Arbitrary<Plan> = fc
     places: fc.option(fc.array(fc.nat(), { minLength: 9, maxLength: 9 }), { freq: 2 }),
     kinds: fc.array(policies, { minLength: 9, maxLength: 9 }),
     goesOn: fc.boolean(),
+    undosAtOnce: fc.option(fc.integer({ min: 1, max: 3 }), { freq: 2, nil: undefined }),
   })
-  .map(({ shape, places, kinds, goesOn }) => {
+  .map(({ shape, places, kinds, goesOn, undosAtOnce }) => {
     const waiting = places === null ? shape : shuffled(shape, places);
     const steps = waiting.map((dependsOn, place): PlanStep => {
       const kind = kinds[place];
@@ -83,5 +84,6 @@ export const randomPlan: fc.Arbitrary<Plan> = fc
         ...(verifyPolicy !== null && { verifyPolicy }),
       };
     });
-    return { format: PLAN_FORMAT, name: 'random', ...(goesOn && { onStuck: 'continue' as const }), steps };
+    const undoing = { ...(goesOn && { onStuck: 'continue' as const }), ...(undosAtOnce !== undefined && { undosAtOnce }) };
+    return { format: PLAN_FORMAT, name: 'random', ...undoing, steps };
   });

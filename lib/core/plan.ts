@@ -6,7 +6,13 @@ export const PLAN_FORMAT = 1;
 
 /** Undos of one saga that run beside each other, unless the plan says otherwise. */
 export const UNDOS_AT_ONCE = 10;
-export const MOST_UNDOS_AT_ONCE = 1_000;
+const MOST_UNDOS_AT_ONCE = 1_000;
+
+/** What is wrong with a number of undos at once, or null. */
+export function undosAtOnceProblem(given: unknown): string | null {
+  const isRight = typeof given === 'number' && Number.isInteger(given) && given >= 1 && given <= MOST_UNDOS_AT_ONCE;
+  return given === undefined || isRight ? null : `must be a whole number from 1 to ${MOST_UNDOS_AT_ONCE.toLocaleString('en')}`;
+}
 
 /** The steps of one saga as plain data. Structure only: inputs live in rows of their own, so equal plans are stored once. */
 export interface Plan {

@@ -39,7 +39,7 @@ export class Starter {
     const { limits } = this.options.plan;
     const given = toJson(context ?? {}, 'context', limits);
     const metadata = toJson(options.metadata ?? {}, 'options.metadata', limits);
-    const compiled = await this.compile(name, steps, options.onStuck);
+    const compiled = await this.compile(name, steps, options);
     const sagaId = this.identity.newId();
     const { saga, effects } = startSaga(compiled.plan, sagaId);
     const request: StartRequest = {
@@ -79,7 +79,7 @@ export class Starter {
     }
   }
 
-  private async compile(name: string, steps: StepList, onStuck: StartOptions['onStuck']): Promise<CompiledPlan> {
+  private async compile(name: string, steps: StepList, { onStuck, undosAtOnce }: StartOptions): Promise<CompiledPlan> {
     // No further than a plan may reach: an array can claim a length of four thousand million.
     const some = (list: unknown): readonly unknown[] => (Array.isArray(list) ? (list.slice(0, MOST_LOOKED_AT) as unknown[]) : [list]);
     const specs = (Array.isArray(steps) ? some(steps).flatMap(some) : []) as readonly (Partial<PlainStep> | null | undefined)[];
@@ -89,7 +89,7 @@ export class Starter {
       keys((spec) => spec.action),
       keys((spec) => spec.compensation),
     );
-    return compilePlan(name, steps, catalog, this.options.plan, onStuck);
+    return compilePlan(name, steps, catalog, this.options.plan, onStuck, undosAtOnce);
   }
 
   /** What makes two starts equal: inputs and context. Not the plan, or a deploy would turn a repeated start into a conflict. */

@@ -1,4 +1,4 @@
-import type { OperationPolicy } from '../core/plan';
+import { UNDOS_AT_ONCE, undosAtOnceProblem, type OperationPolicy } from '../core/plan';
 import type { PlanDefaults } from '../core/plan-compiler';
 import { isValidName, NAME_RULE, quoted } from '../core/names';
 import type { RetryPolicy } from '../core/retry-policy';
@@ -27,7 +27,7 @@ const FIELDS = {
   observers: true,
 } satisfies Record<keyof SagaModuleOptions, true>;
 const WORKER_FIELDS = ['steps', 'compensations'];
-const DEFAULT_FIELDS = ['timeoutMs', 'retry', 'compensation', 'infrastructureBudget', 'onThrow', 'onStuck'];
+const DEFAULT_FIELDS = ['timeoutMs', 'retry', 'compensation', 'infrastructureBudget', 'onThrow', 'onStuck', 'undosAtOnce'];
 const RETENTION_FIELDS = ['finishedMs', 'quarantinedMs'];
 const POLICY_FIELDS = ['timeoutMs', 'retry'];
 
@@ -99,9 +99,16 @@ function resolvePlan(options: Partial<SagaModuleOptions>, check: OptionChecker):
     undo,
     verify: { timeoutMs, retry: VERIFY_RETRY, losses },
     onStuck: check.oneOf(defaults.onStuck, ['halt', 'continue'], 'defaults.onStuck'),
+    undosAtOnce: undosAtOnceOf(defaults.undosAtOnce, check),
     unknownKeys: unknownActions,
     limits: { maxBytes: check.number(options.maxPayloadBytes, 262_144, 'maxPayloadBytes', 1) },
   };
+}
+
+function undosAtOnceOf(given: number | undefined, check: OptionChecker): number {
+  const problem = undosAtOnceProblem(given);
+  if (problem !== null) check.refuse('defaults.undosAtOnce', problem);
+  return problem !== null || given === undefined ? UNDOS_AT_ONCE : given;
 }
 
 function groupOf(group: string | undefined, check: OptionChecker): string {

@@ -34,6 +34,11 @@ export interface SagaModuleOptions {
      * the stuck one was not built on go on, and then the saga is stuck. Default: `halt`.
      */
     readonly onStuck?: 'halt' | 'continue';
+    /**
+     * At most this many compensations of one saga at a time, in all processes together, 1 to 1,000; 1 is the strict reverse order of
+     * start. Default: 10.
+     */
+    readonly undosAtOnce?: number;
   };
   /** Largest input, context, metadata and output, encoded. Default: 262,144 bytes. */
   readonly maxPayloadBytes?: number;

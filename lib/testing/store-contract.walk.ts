@@ -154,7 +154,7 @@ function randomPlan(random: Random): Plan {
     const compensation = random.chance(0.8) ? `undo.s${place}` : null;
     steps.push(step(`s${place}`, { dependsOn, compensation, actionPolicy: policy(), undoPolicy: policy() }));
   }
-  return plan(steps, 'walk');
+  return { ...plan(steps, 'walk'), ...(random.chance(0.5) && { undosAtOnce: 1 + Math.floor(random.next() * 3) }) };
 }
 
 interface Random {

@@ -18,7 +18,7 @@ export function undosAtOnceProblem(given: unknown): string | null {
 export interface Plan {
   readonly format: number;
   readonly name: string;
-  /** What becomes of the other undos when one is given up: they stay (left out), or those that it was not built on go on. */
+  /** What becomes of the other undos when one is given up: none begins any more (left out), or those that it was not built on go on. */
   readonly onStuck?: 'continue';
   /** At most this many undos at a time. Left out: `UNDOS_AT_ONCE`. */
   readonly undosAtOnce?: number;

@@ -30,7 +30,7 @@ export interface SagaModuleOptions {
     /** What an error means that says nothing about the effect. Default: `failed`. */
     readonly onThrow?: 'failed' | 'unknown';
     /**
-     * What becomes of the other compensations when one is given up. `halt`: they stay, for order is the promise. `continue`: those that
+     * What becomes of the other compensations when one is given up. `halt`: none begins any more, for order is the promise. `continue`: those that
      * the stuck one was not built on go on, and then the saga is stuck. Default: `halt`.
      */
     readonly onStuck?: 'halt' | 'continue';

@@ -135,6 +135,20 @@ export function toSaga(row: SagaRow, operations: readonly OperationRow[], whole:
   };
 }
 
+/**
+ * What the end of an operation is decided from besides itself: of an action its direct dependents, of an undo those that it releases and
+ * the next round of its own. An array, so that the index finds exactly these.
+ */
+export function neighboursOf(s: string, operation: string): string {
+  const op = operation;
+  return `CASE ${op}.direction
+          WHEN 'action' THEN (SELECT json_agg(${operationJson('d')}) FROM ${s}.operations d
+            WHERE d.saga_id = ${op}.saga_id AND d.direction = 'action' AND d.step = ANY (${op}.dependents) AND d.round = 1)
+          ELSE (SELECT json_agg(${operationJson('d')}) FROM ${s}.operations d
+            WHERE d.saga_id = ${op}.saga_id AND d.direction = 'undo' AND d.step = ANY (${op}.dependents || ${op}.step)
+              AND d.round = CASE WHEN d.step = ${op}.step THEN ${op}.round + 1 ELSE 1 END) END`;
+}
+
 /** The rule of the same name in the core: whether a saga still wants an operation. */
 export function goesTheWayOf(saga: string, operation: string): string {
   return `CASE ${operation}.direction WHEN 'action' THEN ${saga}.state = 'started' OR (${operation}.verifying AND ${saga}.state = 'compensating')

@@ -87,8 +87,12 @@ export class SagaService {
       checkContext(third);
       return engine.start(what, second as StepList, third, fourth === undefined ? {} : fourth);
     }
-    const { name, steps, deadlineMs, onStuck } = typeof what === 'function' ? this.runtime.definitionOf(what) : what;
-    const own = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(onStuck === undefined ? {} : { onStuck }) };
+    const { name, steps, deadlineMs, onStuck, undosAtOnce } = typeof what === 'function' ? this.runtime.definitionOf(what) : what;
+    const own = {
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+      ...(onStuck === undefined ? {} : { onStuck }),
+      ...(undosAtOnce === undefined ? {} : { undosAtOnce }),
+    };
     const options = { ...own, ...(third === undefined ? {} : checkStartOptions(third)) };
     return engine.start(name, steps, second, options);
   }

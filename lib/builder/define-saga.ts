@@ -35,6 +35,10 @@ export interface DefineSagaOptions {
   readonly deadlineMs?: number;
   /** `continue`: when an undo is given up, those that it was not built on go on. Default: the module's (`halt`). */
   readonly onStuck?: 'halt' | 'continue';
+  /**
+   * At most this many compensations of the saga at a time, 1 to 1,000; 1 is the strict reverse order of start. Default: the module's (10).
+   */
+  readonly undosAtOnce?: number;
 }
 
 /** A name that is taken already, as a type error that says so. */
@@ -46,6 +50,7 @@ export interface DefinedSaga<Context> {
   readonly steps: StepList;
   readonly deadlineMs: number | undefined;
   readonly onStuck: 'halt' | 'continue' | undefined;
+  readonly undosAtOnce: number | undefined;
   /** Says what the context is; nothing is there when the program runs. */
   readonly $context?: Context;
 }
@@ -59,6 +64,7 @@ export class SagaBuilder<Context, Outputs = unknown> implements DefinedSaga<Cont
     readonly steps: StepList,
     readonly deadlineMs: number | undefined,
     readonly onStuck: 'halt' | 'continue' | undefined,
+    readonly undosAtOnce: number | undefined,
   ) {}
 
   /** A step after everything so far. */
@@ -77,7 +83,7 @@ export class SagaBuilder<Context, Outputs = unknown> implements DefinedSaga<Cont
   }
 
   private with<More>(element: PlainStep | readonly PlainStep[]): SagaBuilder<Context, More> {
-    return new SagaBuilder<Context, More>(this.name, [...this.steps, element], this.deadlineMs, this.onStuck);
+    return new SagaBuilder<Context, More>(this.name, [...this.steps, element], this.deadlineMs, this.onStuck, this.undosAtOnce);
   }
 }
 
@@ -107,7 +113,7 @@ export class ParallelBuilder<Context, Outputs, Branches = unknown> {
  *   .step('charge', { action: 'payment.charge', input: ({ outputs, context }) => ({ orderId: outputs.create.orderId, amount: context.amount }) });
  */
 export function defineSaga<Context = unknown>(name: string, options: DefineSagaOptions = {}): SagaBuilder<Context> {
-  return new SagaBuilder<Context>(name, [], options.deadlineMs, options.onStuck);
+  return new SagaBuilder<Context>(name, [], options.deadlineMs, options.onStuck, options.undosAtOnce);
 }
 
 function specOf<Context, Outputs, Key extends string>(saga: string, name: string, options: StepOptions<Context, Outputs, Key>): PlainStep {

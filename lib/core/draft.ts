@@ -25,6 +25,11 @@ export function about(subject: Operation, made: Draft): Draft {
   return made.kind === 'draft' ? { ...made, subject } : made;
 }
 
+/** The saga reached a state on which waiters return. */
+export function ended(saga: SagaValue, subject: Operation | null = null): Draft {
+  return draft(saga, subject, [{ type: 'ended', state: saga.state }]);
+}
+
 /** @param kind what the history calls it; the event's own name, unless it came too late to be that */
 export function finish(event: SagaEvent, made: Draft, kind: HistoryEntry['kind'] = event.type): Decision {
   if (made.kind === 'need') return made;

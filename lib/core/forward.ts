@@ -1,5 +1,5 @@
 import { raised } from './attention';
-import { beginUndo, turnBack } from './backward';
+import { turnBack } from './backward';
 import { NEED_ALL } from './decision';
 import { about, dispatch, draft, type Draft } from './draft';
 import type { SagaEffect } from './effect';
@@ -7,6 +7,7 @@ import { isPassed, kindOf } from './kinds';
 import { newOperation, type Operation } from './operation';
 import { dependentsOf, type Plan } from './plan';
 import { operationOf, withOperations, type SagaParent, type SagaValue, type StepFailed } from './saga-value';
+import { beginUndo } from './undoing';
 
 /** The rules of the way forward: what starts when an action settles, and when the saga is complete. */
 export function settleAction(plan: Plan, saga: SagaValue, action: Operation): Draft {

@@ -1,10 +1,12 @@
 import { hasReason } from './attention';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, type Draft } from './draft';
+import type { SagaEffect } from './effect';
 import type { CompletedEvent } from './event';
 import { newOperation, type Operation } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, withOperations, type SagaValue } from './saga-value';
+import { givenUpUndos } from './undo-order';
 
 /**
  * An attempt that was given up as unknown reports after all that it took effect. If its undo has not been tried yet,
@@ -30,7 +32,11 @@ export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, even
   if (last !== undefined && last.actionOutcome !== 'failed' && isUntried(last)) return ignored('stale');
   // The undos of a saga that has ended wait for nobody: they have no place in the order.
   const order = isTerminal(saga.state) ? 0 : Math.max(0, ...undos.map((undo) => undo.order)) + 1;
-  return finish(event, anotherRound(plan, saga, heard, (last?.round ?? 1) + 1, order), 'late');
+  const round = newOperation(
+    { step: action.step, direction: 'undo', round: (last?.round ?? 1) + 1 },
+    { order, actionOutcome: 'completed' },
+  );
+  return finish(event, anotherRound(plan, saga, heard, round, last), 'late');
 }
 
 /** It ended without the effect, and one attempt of it may still come to it. */
@@ -42,12 +48,20 @@ function isUntried(undo: Operation): boolean {
   return undo.claims === 0 && undo.state !== 'completed';
 }
 
-function anotherRound(plan: Plan, saga: SagaValue, action: Operation, round: number, order: number): Draft {
-  const atOnce = isTerminal(saga.state);
-  const ref = { step: action.step, direction: 'undo', round } as const;
-  const undo = newOperation(ref, { order, actionOutcome: 'completed', waits: atOnce ? 0 : 1, state: atOnce ? 'started' : 'pending' });
-  const asked: SagaValue = { ...withOperations(saga, [action, undo]), openUndos: saga.openUndos + 1, attention: atOnce || saga.attention };
-  return draft(asked, action, atOnce ? [dispatch(plan, undo), { type: 'attention', raised: true }] : []);
+/** It waits for the round before it and for nothing else. While a person must act nothing begins, and it waits for that person too. */
+function anotherRound(plan: Plan, saga: SagaValue, action: Operation, undo: Operation, last: Operation | undefined): Draft {
+  const hasEnded = isTerminal(saga.state);
+  const waits = hasEnded || last === undefined || last.state === 'completed' ? 0 : 1;
+  const isHalted = !hasEnded && (saga.state === 'stuck' || (plan.onStuck !== 'continue' && givenUpUndos(saga).length > 0));
+  const begins = waits === 0 && !isHalted;
+  const asked: Operation = { ...undo, waits, state: begins ? 'started' : 'pending' };
+  const turned: SagaValue = {
+    ...withOperations(saga, [action, asked]),
+    openUndos: saga.openUndos + 1,
+    attention: hasEnded || saga.attention,
+  };
+  const raised: readonly SagaEffect[] = hasEnded ? [{ type: 'attention', raised: true }] : [];
+  return draft(turned, action, [...(begins ? [dispatch(plan, asked)] : []), ...raised]);
 }
 
 /** A round that an ended saga asked for is over: the last one that completes clears the attention, one that is given up keeps it. */

@@ -24,6 +24,8 @@ export interface Operation {
   readonly state: OperationState;
   /** Join counter: operations that must settle before this one starts. */
   readonly waits: number;
+  /** Undos: steps whose undos wait for this one. Of an action its plan says so. */
+  readonly releases: readonly number[];
   /** Actions: the saga's `rev` at the first claim, 0 before. Undos: the place in the order of undo, from 1; 0 when asked for after the end. */
   readonly order: number;
   /** Rises at each claim and when the operation is taken away from its worker. */
@@ -94,6 +96,7 @@ export function newOperation(of: OperationRef, init: Partial<Operation>): Operat
     round: of.round,
     state: 'pending',
     waits: 0,
+    releases: [],
     order: 0,
     fence: 0,
     claimId: null,

@@ -1,7 +1,7 @@
-import { ended, givenUpUndos, mayComeToItsEffect, settledBetweenAttempts, tryAgain } from './backward';
+import { mayComeToItsEffect, settledBetweenAttempts } from './backward';
 import { goesTheWayOf } from './claim';
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { dispatch, draft, finish, policyOf, type Draft } from './draft';
+import { dispatch, draft, ended, finish, policyOf, type Draft } from './draft';
 import type { SagaEffect } from './effect';
 import type { SagaOrder, StepOrder } from './event';
 import { settleAction } from './forward';
@@ -10,7 +10,8 @@ import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, operationOf, withOperations, type SagaValue } from './saga-value';
 import { turn } from './turn';
-import { isGivenUp, isStillWanted, undoInQuestion } from './undo-order';
+import { givenUpUndos, isGivenUp, isStillWanted, undoInQuestion } from './undo-order';
+import { tryAgain } from './undoing';
 
 /** What a person may ask of a whole saga. */
 export function sagaOrdered(plan: Plan, saga: SagaValue, order: SagaOrder): Decision {

@@ -3,7 +3,7 @@ import type { HandlerCatalog, HandlerPolicy } from './handler-declaration';
 import type { JsonLimits } from './json';
 import { isKind, kindProblems, withKinds } from './kind-rules';
 import { isValidName, NAME_RULE, quoted } from './names';
-import { PLAN_FORMAT, type OperationPolicy, type Plan, type PlanStep } from './plan';
+import { PLAN_FORMAT, UNDOS_AT_ONCE, type OperationPolicy, type Plan, type PlanStep } from './plan';
 import { cycleProblems } from './plan-graph';
 import { InputCompiler, type StepInput } from './plan-inputs';
 import { placeSteps, type PlacedStep } from './plan-shape';
@@ -16,6 +16,7 @@ export interface PlanDefaults {
   readonly undo: OperationPolicy;
   readonly verify: OperationPolicy;
   readonly onStuck: 'halt' | 'continue';
+  readonly undosAtOnce?: number;
   /** `warn`: a step whose handler nobody has yet is accepted and waits for a worker that has it. */
   readonly unknownKeys: 'refuse' | 'warn';
   readonly limits: JsonLimits;
@@ -38,6 +39,7 @@ export function compilePlan(
   catalog: HandlerCatalog,
   defaults: PlanDefaults,
   onStuck: 'halt' | 'continue' = defaults.onStuck,
+  undosAtOnce: number = defaults.undosAtOnce ?? UNDOS_AT_ONCE,
 ): CompiledPlan {
   const shape: string[] = [];
   const problems = isValidName(name) ? [] : [`the saga's name ${quoted(name)} is not ${NAME_RULE}`];
@@ -53,7 +55,8 @@ export function compilePlan(
   const inputCompiler = new InputCompiler(steps, defaults.limits, problems);
   const inputs = placed.map(({ spec }, place) => inputCompiler.compile(spec, place));
   if (problems.length > 0) throw new SagaPlanError(name, problems);
-  return { plan: { format: PLAN_FORMAT, name, ...(onStuck === 'continue' && { onStuck }), steps: kept }, inputs };
+  const undoing = { ...(onStuck === 'continue' && { onStuck }), ...(undosAtOnce !== UNDOS_AT_ONCE && { undosAtOnce }) };
+  return { plan: { format: PLAN_FORMAT, name, ...undoing, steps: kept }, inputs };
 }
 
 function placesByName(placed: readonly PlacedStep[], problems: string[]): ReadonlyMap<string, number> {

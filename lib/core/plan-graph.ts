@@ -37,12 +37,19 @@ export function descendantsOf(steps: readonly PlanStep[], place: number): Readon
 
 /** Everything that has settled when the step at `place` starts. */
 export function ancestorsOf(steps: readonly PlanStep[], place: number): ReadonlySet<number> {
+  return ancestorsOfAll(steps, [place]);
+}
+
+/** Everything that one of these steps was built on. */
+export function ancestorsOfAll(steps: readonly PlanStep[], places: readonly number[]): ReadonlySet<number> {
   const ancestors = new Set<number>();
-  const queue = [...(steps[place]?.dependsOn ?? [])];
+  const queue = [...places];
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-    if (ancestors.has(next)) continue;
-    ancestors.add(next);
-    queue.push(...(steps[next]?.dependsOn ?? []));
+    for (const other of steps[next]?.dependsOn ?? []) {
+      if (ancestors.has(other)) continue;
+      ancestors.add(other);
+      queue.push(other);
+    }
   }
   return ancestors;
 }

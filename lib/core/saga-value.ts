@@ -62,7 +62,7 @@ export interface SagaValue {
   readonly pastPivot: boolean;
   /** It was to turn back while its pivot ran, and the outcome of the pivot decides. Past the pivot: the wish could not be fulfilled. */
   readonly turning: TurnCause | null;
-  /** Undos that were given up. */
+  /** How often an undo was given up on the way back. From the first time on each undo is decided from the whole saga. */
   readonly givenUp: number;
   /** Place of the step that ended it early and well. */
   readonly finishedBy: number | null;

@@ -66,6 +66,10 @@ export interface SagaDefinitionOptions {
   readonly deadlineMs?: number;
   /** What becomes of the other compensations when one is given up. Default: the module's (`halt`). */
   readonly onStuck?: 'halt' | 'continue';
+  /**
+   * At most this many compensations of the saga at a time, 1 to 1,000; 1 is the strict reverse order of start. Default: the module's (10).
+   */
+  readonly undosAtOnce?: number;
   /** Name of the `SagaModule` that this saga belongs to. Default: the unnamed one. */
   readonly instance?: string;
 }
@@ -99,4 +103,4 @@ export const STEP_FIELDS: readonly string[] = [
 ];
 export const COMPENSATE_FIELDS: readonly string[] = [...HANDLER_FIELDS, 'onThrow', 'for'];
 export const VERIFY_FIELDS: readonly string[] = COMMON_FIELDS;
-export const DEFINITION_FIELDS: readonly string[] = ['name', 'deadlineMs', 'onStuck', 'instance'];
+export const DEFINITION_FIELDS: readonly string[] = ['name', 'deadlineMs', 'onStuck', 'undosAtOnce', 'instance'];

@@ -1,5 +1,6 @@
 import { unknownFieldProblems } from '../core/known-fields';
 import { nameProblem, quoted } from '../core/names';
+import { undosAtOnceProblem } from '../core/plan';
 import { contextRef } from '../core/reference';
 import type { PlainStep } from '../core/step-spec';
 import { didYouMean } from '../core/suggestion';
@@ -28,8 +29,10 @@ export function readDefinition({ className, options, steps, compensations }: Def
   if (steps.length === 0) problems.push(`${where}: it has no steps; add @SagaStep('name') to a method`);
   if (options.deadlineMs !== undefined && !(Number.isFinite(options.deadlineMs) && options.deadlineMs > 0))
     problems.push(`${where}: deadlineMs must be above 0`);
-  const { onStuck } = options;
+  const { onStuck, undosAtOnce } = options;
   if (onStuck !== undefined && !['halt', 'continue'].includes(onStuck)) problems.push(`${where}: onStuck must be 'halt' or 'continue'`);
+  const ofUndos = undosAtOnceProblem(undosAtOnce);
+  if (ofUndos !== null) problems.push(`${where}: undosAtOnce ${ofUndos}`);
   const names = steps.map((step) => step.key);
   for (const { key } of compensations) {
     if (!names.includes(key)) problems.push(`${where}: @Compensate(${quoted(key)}) undoes no step of it${didYouMean(key, names)}`);
@@ -51,7 +54,7 @@ export function readDefinition({ className, options, steps, compensations }: Def
       problems.push(`${where}: step "${step.key}" borrows "${step.use}", which says itself whether it is transactional`);
     return specOf(options.name, step, [after].flat(), undone.has(step.key));
   });
-  return { name: options.name, deadlineMs: options.deadlineMs, onStuck, steps: specs };
+  return { name: options.name, deadlineMs: options.deadlineMs, onStuck, undosAtOnce, steps: specs };
 }
 
 function specOf(saga: string, step: StepMetadata, dependsOn: readonly string[], undone: boolean): PlainStep {

@@ -5,6 +5,7 @@ export interface Definition {
   readonly name: string;
   readonly deadlineMs: number | undefined;
   readonly onStuck: 'halt' | 'continue' | undefined;
+  readonly undosAtOnce: number | undefined;
   readonly steps: readonly PlainStep[];
 }
 

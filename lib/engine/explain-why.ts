@@ -1,4 +1,5 @@
 import { actionsOf, isTerminal, type SagaValue } from '../core/saga-value';
+import type { Operation } from '../core/operation';
 import { isGivenUp } from '../core/undo-order';
 import type { InspectedSaga, OrderedBy, StoredSaga } from '../ports/saga-store';
 import { attentionWords, pivotWords } from './explain-kinds';
@@ -40,12 +41,21 @@ function ofState({ plan, saga }: StoredSaga, situations: readonly Situation[]): 
     case 'compensated':
       return `${causeOf(saga.cause)} Everything that needed an undo was undone.`;
     case 'stuck':
-      return `${causeOf(saga.cause)} The undo of ${listed([...saga.operations.values()].filter(isGivenUp).map(nameOf))} was given up.`;
-    case 'compensating':
-      return saga.openActions === 0
-        ? causeOf(saga.cause)
-        : `${causeOf(saga.cause)} Before anything is undone it waits for what still runs.`;
+      return [causeOf(saga.cause), ...givenUp(saga, nameOf)].join(' ');
+    case 'compensating': {
+      if (saga.openActions > 0) return `${causeOf(saga.cause)} Before anything is undone it waits for what still runs.`;
+      const [what] = givenUp(saga, nameOf);
+      return what === undefined ? causeOf(saga.cause) : `${causeOf(saga.cause)} ${what} ${plan.onStuck === 'continue' ? GOES_ON : HALTS}`;
+    }
   }
+}
+
+const HALTS = 'Nothing more begins, and when what is under way has ended a person must act.';
+const GOES_ON = 'What it was built on waits for a person, the rest goes on.';
+
+function givenUp(saga: SagaValue, nameOf: (undo: Operation) => string): readonly string[] {
+  const names = [...saga.operations.values()].filter(isGivenUp).map(nameOf);
+  return names.length === 0 ? [] : [`The undo of ${listed(names)} was given up.`];
 }
 
 function waiting(things: readonly string[]): string {

@@ -46,7 +46,7 @@ export class Starter {
     const { limits } = this.options.plan;
     const given = toJson(context ?? {}, 'context', limits);
     const metadata = toJson(options.metadata ?? {}, 'options.metadata', limits);
-    const { compiled, catalog } = await this.compile(name, steps, options.onStuck);
+    const { compiled, catalog } = await this.compile(name, steps, options);
     const planHash = this.identity.digest(canonicalJson(compiled.plan as unknown as Json));
     this.critic.look(planHash, name, steps, catalog);
     const sagaId = this.identity.newId();
@@ -91,7 +91,7 @@ export class Starter {
   private async compile(
     name: string,
     steps: StepList,
-    onStuck: StartOptions['onStuck'],
+    { onStuck, undosAtOnce }: StartOptions,
   ): Promise<{ readonly compiled: CompiledPlan; readonly catalog: HandlerCatalog }> {
     // No further than a plan may reach: an array can claim a length of four thousand million.
     const some = (list: unknown): readonly unknown[] => (Array.isArray(list) ? (list.slice(0, MOST_LOOKED_AT) as unknown[]) : [list]);
@@ -102,7 +102,7 @@ export class Starter {
       keys((spec) => spec.action),
       keys((spec) => spec.compensation),
     );
-    return { compiled: compilePlan(name, steps, catalog, this.options.plan, onStuck), catalog };
+    return { compiled: compilePlan(name, steps, catalog, this.options.plan, onStuck, undosAtOnce), catalog };
   }
 
   /** What makes two starts equal: inputs and context. Not the plan, or a deploy would turn a repeated start into a conflict. */

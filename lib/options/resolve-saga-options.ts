@@ -1,6 +1,6 @@
 import type { LintOptions } from '../core/lint';
 import { LINT_RULES } from '../core/lint-rules';
-import type { OperationPolicy } from '../core/plan';
+import { UNDOS_AT_ONCE, undosAtOnceProblem, type OperationPolicy } from '../core/plan';
 import type { PlanDefaults } from '../core/plan-compiler';
 import { isValidName, NAME_RULE, quoted } from '../core/names';
 import type { RetryPolicy } from '../core/retry-policy';
@@ -30,7 +30,7 @@ const FIELDS = {
   observers: true,
 } satisfies Record<keyof SagaModuleOptions, true>;
 const WORKER_FIELDS = ['steps', 'compensations'];
-const DEFAULT_FIELDS = ['timeoutMs', 'retry', 'compensation', 'infrastructureBudget', 'onThrow', 'onStuck'];
+const DEFAULT_FIELDS = ['timeoutMs', 'retry', 'compensation', 'infrastructureBudget', 'onThrow', 'onStuck', 'undosAtOnce'];
 const RETENTION_FIELDS = ['finishedMs', 'quarantinedMs'];
 const LINT_FIELDS = ['rules', 'maxSteps'];
 const POLICY_FIELDS = ['timeoutMs', 'retry'];
@@ -104,6 +104,7 @@ function resolvePlan(options: Partial<SagaModuleOptions>, check: OptionChecker):
     undo,
     verify: { timeoutMs, retry: VERIFY_RETRY, losses },
     onStuck: check.oneOf(defaults.onStuck, ['halt', 'continue'], 'defaults.onStuck'),
+    undosAtOnce: undosAtOnceOf(defaults.undosAtOnce, check),
     unknownKeys: unknownActions,
     limits: { maxBytes: check.number(options.maxPayloadBytes, 262_144, 'maxPayloadBytes', 1) },
   };
@@ -117,6 +118,12 @@ function resolveLint(given: unknown, check: OptionChecker): LintOptions {
     if (!['off', 'warn', 'error'].includes(level)) check.refuse(`lint.rules.${code}`, "must be 'off', 'warn' or 'error'");
   }
   return { rules: levels, maxSteps: check.count(maxSteps, 10, 'lint.maxSteps', 10_000) };
+}
+
+function undosAtOnceOf(given: number | undefined, check: OptionChecker): number {
+  const problem = undosAtOnceProblem(given);
+  if (problem !== null) check.refuse('defaults.undosAtOnce', problem);
+  return problem !== null || given === undefined ? UNDOS_AT_ONCE : given;
 }
 
 function groupOf(group: string | undefined, check: OptionChecker): string {

@@ -31,10 +31,15 @@ export interface SagaModuleOptions {
     /** What an error means that says nothing about the effect. Default: `failed`. */
     readonly onThrow?: 'failed' | 'unknown';
     /**
-     * What becomes of the other compensations when one is given up. `halt`: they stay, for order is the promise. `continue`: those that
+     * What becomes of the other compensations when one is given up. `halt`: none begins any more, for order is the promise. `continue`: those that
      * the stuck one was not built on go on, and then the saga is stuck. Default: `halt`.
      */
     readonly onStuck?: 'halt' | 'continue';
+    /**
+     * At most this many compensations of one saga at a time, in all processes together, 1 to 1,000; 1 is the strict reverse order of
+     * start. Default: 10.
+     */
+    readonly undosAtOnce?: number;
   };
   /**
    * What the linter says of plans, at boot of classes and at the first start of any other: `off`, `warn` in the log, `error` refuses the boot or

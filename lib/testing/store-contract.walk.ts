@@ -159,7 +159,7 @@ function randomPlan(random: Random): Plan {
     const compensation = random.chance(0.8) ? `undo.s${place}` : null;
     steps.push(step(`s${place}`, { dependsOn, compensation, actionPolicy: policy(), undoPolicy: policy() }));
   }
-  return plan(withKinds(steps, random), 'walk');
+  return { ...plan(withKinds(steps, random), 'walk'), ...(random.chance(0.5) && { undosAtOnce: 1 + Math.floor(random.next() * 3) }) };
 }
 
 /** Some steps are tried until they complete and some may fail; sometimes a pivot comes last but one. */

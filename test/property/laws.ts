@@ -200,11 +200,26 @@ export const laws: readonly Law[] = [
     }
     if (isTerminal(saga.state)) return; // rounds of an ended saga wait for nobody
     for (const undo of undos(saga)) {
+      if (undo.state !== 'pending') assert.equal(undo.waits, 0, `undo ${undo.step} waits although it has begun`);
+      if (undo.round > 1) {
+        const before = saga.operations.get(`undo:${undo.step}:${undo.round - 1}`);
+        const waits = undo.state === 'pending' && before !== undefined && before.state !== 'completed' ? 1 : 0;
+        assert.equal(undo.waits, waits, `waits of round ${undo.round} of undo ${undo.step}`);
+        continue;
+      }
+      if (saga.givenUp > 0) continue; // from then on the operations themselves are asked
       assert.equal(undo.state === 'pending', undo.waits > 0, `undo ${undo.step} waits exactly as long as its counter says`);
-      if (plan.onStuck === 'continue') continue;
-      const before = undos(saga).filter((other) => other.order === undo.order - 1 && other.state !== 'completed').length;
-      assert.equal(undo.waits, before, `waits of undo ${undo.step}`);
+      const others = firstRounds(saga).filter(({ state, releases }) => state !== 'completed' && releases.includes(undo.step));
+      assert.equal(undo.waits, others.length, `waits of undo ${undo.step}`);
     }
+  }),
+
+  everyStep('what is given up is counted', ({ before, after, event }) => {
+    const news = undos(after).filter((undo) => {
+      const was = before.operations.get(operationKey(undo));
+      return isGivenUp(undo) && !(was !== undefined && isGivenUp(was));
+    });
+    assert.equal(after.givenUp, before.givenUp + (isTerminal(before.state) || event.type === 'terminate' ? 0 : news.length));
   }),
 
   always('an action starts only when everything it depends on has completed, or was skipped by a person', (saga, plan) => {
@@ -247,44 +262,58 @@ export const laws: readonly Law[] = [
       );
   }),
 
-  always('one undo at a time, each only after the one before it has completed, when a stuck one halts the others', (saga, plan) => {
-    if (isTerminal(saga.state) || plan.onStuck === 'continue') return;
-    assert.ok(undos(saga).filter(isActive).length <= 1);
-    const begun = undos(saga).filter((undo) => undo.state !== 'pending');
-    assert.deepEqual(undos(saga).slice(0, begun.length), begun);
-    for (const undo of begun.slice(0, -1)) assert.equal(undo.state, 'completed');
+  always('an undo is asked for only after everything that was built on its step is undone', (saga, plan) => {
+    if (isTerminated(saga)) return;
+    for (const undo of firstRounds(saga))
+      if (undo.state !== 'pending') assert.deepEqual(stillBuiltOn(plan, saga, undo).map(operationKey), [], `undo ${undo.step} has begun`);
+  }),
+
+  everyStep('no more undos run at once than may, unless a person has one tried again', ({ before, after, event }, _effects, { plan }) => {
+    const underWay = (saga: SagaValue): number => firstRounds(saga).filter(isActive).length;
+    const most = Math.max(limitOf(plan), underWay(before) + (event.type === 'retry-step' ? 1 : 0));
+    assert.ok(underWay(after) <= most, `${underWay(after)} are under way, and ${limitOf(plan)} may be`);
+  }),
+
+  always('an undo that may begin has begun: only the limit holds it back, or one that was given up', (saga, plan) => {
+    if (saga.state !== 'compensating') return;
+    const firsts = firstRounds(saga);
+    const isHalted = plan.onStuck !== 'continue' && undos(saga).some(isGivenUp);
+    const isFull = firsts.filter(isActive).length >= limitOf(plan);
+    for (const undo of firsts) {
+      if (undo.state !== 'pending' || isHalted || isFull || stillBuiltOn(plan, saga, undo).length > 0) continue;
+      assert.ok(saga.givenUp === 0 && firsts.length > limitOf(plan), `undo ${undo.step} waits for nothing`);
+      const inItsWay = firsts.filter(({ state, releases }) => state !== 'completed' && releases.includes(undo.step));
+      assert.ok(inItsWay.length > 0, `undo ${undo.step} waits for nobody`);
+    }
+    for (const undo of undos(saga))
+      if (undo.round > 1 && undo.state === 'pending') assert.ok(undo.waits > 0 || isHalted || saga.givenUp > 0);
   }),
 
   everyStep(
-    'no undo begins before the undos of the steps that were built on its own have completed',
-    ({ before, after }, _effects, { plan }) => {
-      for (const [key, undo] of after.operations) {
-        const begins =
-          undo.direction === 'undo' && isActive(undo) && !isActive(before.operations.get(key) ?? { ...undo, state: 'pending' });
-        if (!begins || isTerminal(after.state)) continue;
-        for (const other of undos(after))
-          if (other.order < undo.order && ancestors(plan, other.step).has(undo.step))
-            assert.equal(other.state, 'completed', operationKey(other));
-      }
+    'while one is given up nothing more begins but what a person has tried again, if that is the rule',
+    (pace, _effects, { plan }) => {
+      const { before, after, event } = pace;
+      if (plan.onStuck === 'continue' || isTerminal(after.state) || !undos(after).some(isGivenUp)) return;
+      const begun = undos(after).filter(
+        (undo) => isActive(undo) && !isActive(before.operations.get(operationKey(undo)) ?? { ...undo, state: 'pending' }),
+      );
+      assert.deepEqual(
+        begun.map(({ step }) => step),
+        event.type === 'retry-step' && begun.length > 0 ? [event.step] : [],
+      );
     },
   ),
 
-  everyStep('one undo at a time, the last one started first, also past a stuck one', ({ before, after, event }, _effects, { plan }) => {
-    if (isTerminal(after.state) || event.type === 'compensate' || event.type === 'retry-step') return;
-    const begun = undos(after).filter(
-      (undo) => isActive(undo) && (before.operations.get(operationKey(undo))?.state ?? 'pending') === 'pending',
-    );
-    assert.ok(begun.length <= 1);
-    const [only] = begun;
-    if (only === undefined) return;
-    assert.ok(
-      undos(after).every((other) => other === only || !isActive(other)),
-      'no other one is under way',
-    );
-    for (const other of undos(after)) {
-      if (other.order < only.order && other.state === 'pending')
-        assert.ok(isHeldBack(plan, after, other), `undo ${other.step} was passed over`);
-    }
+  always('no undo waits for that of a step that started earlier', (saga) => {
+    for (const undo of firstRounds(saga))
+      for (const step of undo.releases) assert.ok((saga.operations.get(`undo:${step}:1`)?.order ?? 0) > undo.order);
+  }),
+
+  always('one at a time means the reverse order of start', (saga, plan) => {
+    if (limitOf(plan) > 1 || saga.givenUp > 0 || isTerminated(saga)) return;
+    const begun = firstRounds(saga).filter((undo) => undo.state !== 'pending');
+    assert.deepEqual(firstRounds(saga).slice(0, begun.length), begun);
+    for (const undo of begun.slice(0, -1)) assert.equal(undo.state, 'completed');
   }),
 
   everyStep('undos come in strictly reverse order of the first claims', ({ before, after }, _effects, { paces }, place) => {
@@ -684,6 +713,15 @@ function reportedKey(saga: SagaValue, ref: OperationRef): OperationKey {
   return operationKey({ ...ref, round: meant?.round ?? 1 });
 }
 
+function limitOf(plan: Plan): number {
+  return plan.undosAtOnce ?? 10;
+}
+
+/** Undos that have not completed of steps that were built on this one's. */
+function stillBuiltOn(plan: Plan, saga: SagaValue, { step }: Operation): readonly Operation[] {
+  return firstRounds(saga).filter((other) => other.state !== 'completed' && ancestors(plan, other.step).has(step));
+}
+
 /** Something that was built on it, or an earlier round of its own, was given up. */
 function isHeldBack(plan: Plan, saga: SagaValue, undo: Operation): boolean {
   return undos(saga).some((other) => isGivenUp(other) && (other.step === undo.step || ancestors(plan, other.step).has(undo.step)));
@@ -709,7 +747,7 @@ function mayNeedAll({ before, after, decision, event }: Pace, plan: Plan): boole
     turns ||
     undoBegins ||
     (event.type === 'reported' && isOfUndo) ||
-    (plan.onStuck === 'continue' && settlesUndo) ||
+    (after.givenUp > 0 && settlesUndo) ||
     mayBeLate ||
     (own?.state === 'unknown' && event.type === 'completed') ||
     isOrder ||

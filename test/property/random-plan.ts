@@ -83,8 +83,9 @@ export const randomPlan: fc.Arbitrary<Plan> = fc
     kinds: fc.array(policies, { minLength: 9, maxLength: 9 }),
     goesOn: fc.boolean(),
     pivot: fc.option(fc.nat(), { freq: 2 }),
+    undosAtOnce: fc.option(fc.integer({ min: 1, max: 3 }), { freq: 2, nil: undefined }),
   })
-  .map(({ shape, places, kinds, goesOn, pivot }) => {
+  .map(({ shape, places, kinds, goesOn, pivot, undosAtOnce }) => {
     const waiting = places === null ? shape : shuffled(shape, places);
     const pivotAt = pivot === null ? -1 : pivot % waiting.length;
     const steps = waiting.map((dependsOn, place): PlanStep => {
@@ -102,5 +103,6 @@ export const randomPlan: fc.Arbitrary<Plan> = fc
         ...(verifyPolicy !== null && { verifyPolicy }),
       };
     });
-    return { format: PLAN_FORMAT, name: 'random', ...(goesOn && { onStuck: 'continue' as const }), steps };
+    const undoing = { ...(goesOn && { onStuck: 'continue' as const }), ...(undosAtOnce !== undefined && { undosAtOnce }) };
+    return { format: PLAN_FORMAT, name: 'random', ...undoing, steps };
   });

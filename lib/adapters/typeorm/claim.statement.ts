@@ -3,7 +3,7 @@ import type { OperationRef } from '../../core/operation';
 import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
 import type { Claim, ClaimRequest } from '../../ports/saga-store';
-import { goesTheWayOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
+import { goesTheWayOf, neighboursOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
 import { delayMs, epochMs, inMs, type Statement } from './sql';
 
 /**
@@ -119,7 +119,7 @@ function identity(sagaId: string, { direction, step, round }: OperationRef): rea
 }
 
 /**
- * What a worker needs, and what its report will be decided from: of an action its direct dependents, of an undo the one after it.
+ * What a worker needs, and what its report will be decided from.
  */
 function claimed(s: string): string {
   return `SELECT ${sagaColumns('saga')}, ${operationJson('op')} AS operation,
@@ -130,11 +130,7 @@ function claimed(s: string): string {
         CASE WHEN op.action_outcome = 'completed' THEN
           (SELECT a.output FROM ${s}.operations a
             WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.step = op.step AND a.round = 1) END AS action_output,
-        CASE op.direction
-          WHEN 'action' THEN (SELECT json_agg(${operationJson('d')}) FROM ${s}.operations d
-            WHERE d.saga_id = op.saga_id AND d.direction = 'action' AND d.step = ANY (op.dependents) AND d.round = 1)
-          ELSE (SELECT json_agg(${operationJson('d')}) FROM ${s}.operations d
-            WHERE d.saga_id = op.saga_id AND d.direction = 'undo' AND d.ord = op.ord + 1) END AS neighbours
+        ${neighboursOf(s, 'op')} AS neighbours
       FROM saga
       JOIN op ON op.saga_id = saga.id
       JOIN ${s}.inputs i ON i.saga_id = op.saga_id AND i.step = op.step

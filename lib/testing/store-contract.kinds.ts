@@ -63,7 +63,7 @@ export const kindCases: readonly StoreCase[] = [
       const scenario = new Scenario(store);
       const sagaId = await scenario.start(plan([step('a', { kind: 'retriable', compensation: null, actionPolicy: TWICE })]));
       const told: boolean[] = [];
-      for (let attempt = 1; attempt <= 5; attempt++) {
+      for (let attempt = 1; attempt <= 8; attempt++) {
         const claim = await scenario.claim(sagaId, action(0), { leaseMs: 0, alone: true });
         const isLost = attempt > 3;
         const result = await scenario.apply(sagaId, isLost ? leaseExpired(claim) : failed(claim, { retryable: false }), { graceMs: 0 });

@@ -15,10 +15,12 @@ import {
   type StepContext,
   StepError,
   type StepList,
+  type TransactionalStepContext,
   UnknownOutcomeError,
   Verify,
   type VerifyAnswer,
 } from 'nest-saga';
+import { type EntityManager } from 'typeorm';
 import { bootSagaApp, closeApps, type SagaApp } from './saga-app';
 
 afterEach(closeApps);
@@ -320,6 +322,26 @@ describe('ctx.finish()', () => {
     expect(saga).toMatchObject({ state: 'completed', output: { paid: 'already' }, pastPivot: false });
     expect(statuses(saga)).toEqual({ look: 'completed', charge: 'skipped', tickets: 'skipped' });
     expect([...agency.done, ...agency.undone]).toEqual(['look']);
+  });
+
+  it('commits with what a transactional handler has written', async () => {
+    @Injectable()
+    class Ledger {
+      @SagaStep('book', { transactional: true }) async book(_input: unknown, ctx: TransactionalStepContext<unknown, EntityManager>) {
+        const [row] = await ctx.manager.query<{ one: number }[]>('SELECT 1 AS one');
+        return ctx.finish(row);
+      }
+    }
+    const app = await bootSagaApp({ providers: [Agency, Ledger] });
+    const saga = await app.sagas.execute('booking', [
+      { name: 'book', action: 'book', compensation: null },
+      [
+        { name: 'flight', action: 'reserve' },
+        { name: 'hotel', action: 'reserve' },
+      ],
+    ]);
+    expect(saga).toMatchObject({ state: 'completed', output: { one: 1 } });
+    expect(statuses(saga)).toEqual({ book: 'completed', flight: 'skipped', hotel: 'skipped' });
   });
 
   it('lets what runs end; if that fails, the saga turns back all the same', async () => {

@@ -77,7 +77,7 @@ export class SagaEngine {
     const runHere = (wakeUp: WakeUp): boolean => this.phase === 'running' && this.workers.wake(wakeUp);
     const works = options.workers.action + options.workers.undo > 0;
     this.heartbeats = new Heartbeats(store, observer, options);
-    this.waiters = new Waiters(store, observer);
+    this.waiters = new Waiters(store, transport, observer, options.waitPollMs);
     this.dispatcher = new Dispatcher(transport, observer, options.brokerFallbackMs, runHere);
     this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options, (ms) =>
       this.sweeper.hurry(ms),

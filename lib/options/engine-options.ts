@@ -17,6 +17,8 @@ export interface EngineOptions {
   readonly sweepMs: number;
   /** When a wake-up that nobody claimed is sent again the first time. */
   readonly resendMs: number;
+  /** How often the sagas that this process waits for are looked at, in case a notice is lost. */
+  readonly waitPollMs: number;
   /** How long finished sagas and quarantined messages are kept; null: for ever. */
   readonly retention: { readonly finishedMs: number | null; readonly quarantinedMs: number | null };
   /** A delivery without a free slot for this long is acknowledged unclaimed; its row is still due. */

@@ -23,6 +23,7 @@ const FIELDS = {
   sweepMs: true,
   resendMs: true,
   brokerFallbackMs: true,
+  waitPollMs: true,
   retention: true,
   observers: true,
 } satisfies Record<keyof SagaModuleOptions, true>;
@@ -71,6 +72,7 @@ function resolveEngine(options: Partial<SagaModuleOptions>, check: OptionChecker
     drainMs: check.time(options.drainMs, 25_000, 'drainMs', 0),
     sweepMs: check.time(options.sweepMs, 5_000, 'sweepMs', 10),
     resendMs: check.time(options.resendMs, 5_000, 'resendMs', 10),
+    waitPollMs: check.time(options.waitPollMs, 5_000, 'waitPollMs', 10),
     retention: {
       finishedMs: check.age(retention.finishedMs, null, 'retention.finishedMs'),
       quarantinedMs: check.age(retention.quarantinedMs, WEEK_MS, 'retention.quarantinedMs'),

@@ -51,6 +51,11 @@ export interface SagaModuleOptions {
   readonly resendMs?: number;
   /** After this long without a confirmed wake-up, work is claimed straight from the store. Default: 5,000. */
   readonly brokerFallbackMs?: number;
+  /**
+   * How often this process looks at all the sagas that it waits for, should it have missed that one ended elsewhere. Each second while
+   * the broker is out of reach. Default: 5,000.
+   */
+  readonly waitPollMs?: number;
   /** What is removed, and when. A business key is never removed: it can never start again. */
   readonly retention?: {
     /** How long a saga that has ended is kept, with its history. Default: null, for ever. */

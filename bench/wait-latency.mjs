@@ -41,7 +41,9 @@ async function measure(count) {
   }
   times.sort((a, b) => a - b);
   const quantile = (q) => Math.round(times[Math.floor((times.length - 1) * q)] * 10) / 10;
-  console.log(`node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}; ${count} two-step sagas, one after the other, 2 processes`);
+  console.log(
+    `node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}; ${count} two-step sagas, one after the other, 2 processes`,
+  );
   console.table([{ 'p50 ms': quantile(0.5), 'p95 ms': quantile(0.95), 'p99 ms': quantile(0.99), 'longest ms': quantile(1) }]);
   worker.disconnect();
   await once(worker, 'exit');

@@ -17,6 +17,7 @@ import type { EngineOptions } from '../options/engine-options';
 import { HandlerBook } from './handler-book';
 import { Heartbeats } from './heartbeats';
 import { Janitor } from './janitor';
+import { MissingHandlers } from './missing-handlers';
 import { OutboxRelay } from './outbox-relay';
 import { OwnHandlers } from './own-handlers';
 import type { PublishOptions } from './publish-options';
@@ -91,9 +92,9 @@ export class SagaEngine {
     );
     this.workers = new Workers(store, handlers, this.runner, observer, identity, options);
     this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere);
-    this.book = new HandlerBook(store, invoker.declarations, options.group, works, (message) =>
-      observer.notify({ type: 'engine.trouble', where: 'start', error: new Error(message) }),
-    );
+    const warn = (message: string): void => observer.notify({ type: 'engine.trouble', where: 'start', error: new Error(message) });
+    const missing = new MissingHandlers(store, observer, options.missingHandlers);
+    this.book = new HandlerBook(store, invoker.declarations, options.group, works, warn, missing);
     this.janitor = new Janitor(store, observer, options.retention);
     this.starter = new Starter(store, this.book, this.committer, observer, identity, options);
     this.relay = new OutboxRelay(store, transport, observer, options, `${identity.worker} ${identity.newId()}`);

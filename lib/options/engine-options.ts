@@ -7,6 +7,8 @@ export interface EngineOptions {
   /** Processes with the same handlers share a group. Empty: the default group. */
   readonly group: string;
   readonly plan: PlanDefaults;
+  /** What a boot does about handlers that sagas may still need and nobody has. */
+  readonly missingHandlers: 'warn' | 'refuse' | 'off';
   readonly leaseMs: number;
   readonly heartbeatMs: number;
   /** How long after its lease an operation is left alone. */

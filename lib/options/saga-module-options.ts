@@ -17,6 +17,12 @@ export interface SagaModuleOptions {
   readonly autoStart?: boolean;
   /** `warn`: a plan may name a handler that no process has yet, and waits for it. Default: `refuse`. */
   readonly unknownActions?: 'refuse' | 'warn';
+  /**
+   * What a boot does when sagas that have not ended may still need a handler that neither this process nor any that is there has.
+   * `warn` names each key and how many sagas need it; `refuse` stops the boot with SagaConfigurationError, unless only another `group`
+   * ever had it; `off` does not look. A process without workers, or without handlers, never looks. Default: `warn`.
+   */
+  readonly missingHandlers?: 'warn' | 'refuse' | 'off';
   /** What applies to handlers that say nothing themselves. */
   readonly defaults?: {
     /** Default: 60,000. */

@@ -1,7 +1,7 @@
 import type { Decision, IgnoredReason } from '../core/decision';
 import type { SagaEffect } from '../core/effect';
 import type { ConcludedEvent, SagaEvent } from '../core/event';
-import type { HandlerDeclaration } from '../core/handler-declaration';
+import type { HandlerDeclaration, HandlerKind } from '../core/handler-declaration';
 import type { Json, JsonObject } from '../core/json';
 import type { Operation, OperationKey, OperationRef, Wait } from '../core/operation';
 import type { Isolation, Plan } from '../core/plan';
@@ -64,6 +64,11 @@ export interface SagaStore {
   /** Says that a process of the group has gone. Plans may still name its handlers; others that are still there write them again. */
   leaveHandlers(group: string): Promise<void>;
   readHandlers(): Promise<readonly StoredHandler[]>;
+  /**
+   * What active sagas may still need and is not among these, by kind and key. Costs little as long as nothing is missing, however many
+   * sagas have ended.
+   */
+  missingHandlers(offered: readonly HandlerName[]): Promise<readonly MissingHandler[]>;
 
   /** Keeps a message that nobody could understand. */
   quarantine(message: QuarantinedMessage): Promise<void>;
@@ -365,6 +370,17 @@ export interface StoredHandler {
   readonly unseenMs: number;
   /** The process that last said so has gone since. */
   readonly left: boolean;
+}
+
+export interface HandlerName {
+  /** `condition`: of a `@SagaCondition`. */
+  readonly kind: HandlerKind | 'condition';
+  readonly key: string;
+}
+
+export interface MissingHandler extends HandlerName {
+  /** So many sagas that have not ended may need it. */
+  readonly sagas: number;
 }
 
 export interface QuarantinedMessage {

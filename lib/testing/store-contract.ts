@@ -3,6 +3,7 @@ import { claimCases } from './store-contract.claim';
 import { guardCases } from './store-contract.guard';
 import type { StoreFixture } from './store-contract.fixture';
 import type { ContractCase } from './contract-case';
+import { handlerCases } from './store-contract.handlers';
 import { outboxCases } from './store-contract.outbox';
 import { inspectCases } from './store-contract.inspect';
 import { pauseCases } from './store-contract.pauses';
@@ -29,6 +30,7 @@ export function storeContract(): readonly ContractCase<StoreFixture>[] {
     ...sweepCases,
     ...queryCases,
     ...pauseCases,
+    ...handlerCases,
     ...inspectCases,
     ...verifyCases,
     ...walkCases,

@@ -11,9 +11,11 @@ import type {
   ClaimRequest,
   ClaimResult,
   Decide,
+  HandlerName,
   Heartbeat,
   HeartbeatResult,
   InspectedSaga,
+  MissingHandler,
   OrderedBy,
   PausedAction,
   PurgeRequest,
@@ -32,6 +34,7 @@ import type {
 import { claimOf } from './claim-of';
 import { InMemoryOutbox } from './in-memory.outbox';
 import { inspectedSaga, rouseRecord } from './inspect-record';
+import { neededBy } from './missing-in-record';
 import { recordDecision } from './record-decision';
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
 import { sweepRecords } from './sweep-records';
@@ -263,6 +266,16 @@ export class InMemorySagaStore implements SagaStore {
       unseenMs: now - seenAt,
       left,
     }));
+  }
+
+  async missingHandlers(offered: readonly HandlerName[]): Promise<readonly MissingHandler[]> {
+    const sagasOf = new Map<string, MissingHandler>();
+    for (const record of this.records.values()) {
+      const needed = new Map(neededBy(record).map(({ kind, key }) => [`${kind} ${key}`, { kind, key }]));
+      for (const { kind, key } of offered) needed.delete(`${kind} ${key}`);
+      for (const [name, one] of needed) sagasOf.set(name, { ...one, sagas: (sagasOf.get(name)?.sagas ?? 0) + 1 });
+    }
+    return [...sagasOf].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, missing]) => missing);
   }
 
   async quarantine(message: QuarantinedMessage): Promise<void> {

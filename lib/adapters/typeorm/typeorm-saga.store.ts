@@ -9,9 +9,11 @@ import type {
   ClaimRequest,
   ClaimResult,
   Decide,
+  HandlerName,
   Heartbeat,
   HeartbeatResult,
   InspectedSaga,
+  MissingHandler,
   OrderedBy,
   PausedAction,
   PurgeRequest,
@@ -43,6 +45,7 @@ import {
 } from './handlers.statement';
 import { heartbeatStatement, toHeartbeatResults, wakeStatement, type HeartbeatRow } from './heartbeat.statement';
 import { historyStatement, toHistoryEntry, type HistoryRow } from './history.statement';
+import { missingHandlersStatement } from './missing-handlers.statement';
 import { Outbox } from './outbox';
 import { inspectStatement, toInspectedSaga, type InspectedRow } from './inspect.statement';
 import { pausesStatement, pauseStatement, resumeStatement, toPausedAction, type PauseRow } from './pause.statement';
@@ -193,6 +196,10 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async readHandlers(): Promise<readonly StoredHandler[]> {
     return (await this.query<HandlerRow>(readHandlersStatement(this.schema))).map(toStoredHandler);
+  }
+
+  async missingHandlers(offered: readonly HandlerName[]): Promise<readonly MissingHandler[]> {
+    return this.query<MissingHandler>(missingHandlersStatement(this.schema, offered));
   }
 
   async quarantine(message: QuarantinedMessage): Promise<void> {

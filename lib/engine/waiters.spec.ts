@@ -169,6 +169,17 @@ describe('Waiters', () => {
     waiters.close();
   });
 
+  it('look within a second when the broker goes out of reach while they wait', async () => {
+    const { waiters, store, board } = processWith();
+    const outcome = outcomeOf(waiters.wait(idOf(1), 60_000));
+    await jest.advanceTimersByTimeAsync(1_500);
+    board.isListening = false;
+    store.of.set(idOf(1), 'completed');
+    await jest.advanceTimersByTimeAsync(500);
+    expect(outcome.settled).toBe('ended');
+    waiters.close();
+  });
+
   it('say so when the saga is not there, or has been removed', async () => {
     const { waiters, store } = processWith();
     const outcome = outcomeOf(waiters.wait(idOf(1), 60_000));

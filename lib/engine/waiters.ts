@@ -104,11 +104,14 @@ export class Waiters {
     this.timer = undefined;
   }
 
-  private pollLater(ms = this.notices.areHeard ? this.pollMs : Math.min(BLIND_POLL_MS, this.pollMs)): NodeJS.Timeout {
+  /** Ticks more often than it looks: the way of the notices may be lost at any moment. */
+  private pollLater(waitedMs = 0): NodeJS.Timeout {
+    const tickMs = Math.min(BLIND_POLL_MS, this.pollMs);
     return setTimeout(() => {
-      this.timer = this.pollLater();
-      this.lookAt(this.waiting.keys());
-    }, ms);
+      const isDue = !this.notices.areHeard || waitedMs + tickMs >= this.pollMs;
+      this.timer = this.pollLater(isDue ? 0 : waitedMs + tickMs);
+      if (isDue) this.lookAt(this.waiting.keys());
+    }, tickMs);
   }
 
   /** One query at a time: what is to be looked at meanwhile is in the next one. */
@@ -132,7 +135,7 @@ export class Waiters {
         this.toLook.clear();
         if (this.timer === undefined) return;
         clearTimeout(this.timer);
-        this.timer = this.pollLater(BLIND_POLL_MS);
+        this.timer = this.pollLater(this.pollMs); // at the next tick
       }
     }
   }

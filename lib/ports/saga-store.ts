@@ -52,6 +52,8 @@ export interface SagaStore {
   list(query: SagaQuery): Promise<readonly StoredSaga[]>;
   /** The states of those sagas that exist. */
   states(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaState>>;
+  /** How far those sagas are that exist: little is read of each. */
+  glance(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaGlance>>;
   /** Removes a saga that has ended and needs no attention. Its business key stays. Answers the state that stood in the way, if one did. */
   delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }>;
   /** Removes a batch of what is older than it has to be: sagas as `delete` would, and quarantined messages. */
@@ -322,6 +324,11 @@ export interface SagaQuery {
   readonly limit: number;
   /** Only sagas that started before this one. */
   readonly before?: string;
+}
+
+export interface SagaGlance extends Pick<SagaValue, 'state' | 'rev' | 'openActions' | 'openUndos'> {
+  /** Place in the plan of the step that the last change was about; null: about none. */
+  readonly step: number | null;
 }
 
 export interface StoredSaga {

@@ -21,6 +21,7 @@ import type {
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
+  SagaGlance,
   SagaQuery,
   SagaStore,
   StartRequest,
@@ -212,6 +213,19 @@ export class InMemorySagaStore implements SagaStore {
     const found = sagaIds.flatMap((id): [string, SagaState][] => {
       const record = this.records.get(id);
       return record === undefined ? [] : [[id, record.saga.state]];
+    });
+    return new Map(found);
+  }
+
+  async glance(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaGlance>> {
+    const found = sagaIds.flatMap((id): [string, SagaGlance][] => {
+      const record = this.records.get(id);
+      if (record === undefined) return [];
+      const { state, rev, openActions, openUndos } = record.saga;
+      const name = record.history.at(-1)?.step ?? null;
+      return [
+        [id, { state, rev, openActions, openUndos, step: name === null ? null : record.plan.steps.findIndex((one) => one.name === name) }],
+      ];
     });
     return new Map(found);
   }

@@ -19,6 +19,7 @@ import type {
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
+  SagaGlance,
   SagaQuery,
   SagaStore,
   StartRequest,
@@ -35,7 +36,15 @@ import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from 
 import { CommitWatch } from './commit.subscriber';
 import { deleteStatement, purgeStatement, type DeleteRow, type PurgeRow } from './delete.statement';
 import { EnginePool } from './engine.pool';
-import { findStatement, listStatement, statesStatement, toStoredSaga, type StoredSagaRow } from './find.statement';
+import {
+  findStatement,
+  glanceStatement,
+  listStatement,
+  statesStatement,
+  toStoredSaga,
+  type GlanceRow,
+  type StoredSagaRow,
+} from './find.statement';
 import {
   leaveHandlersStatement,
   readHandlersStatement,
@@ -159,6 +168,11 @@ export class TypeOrmSagaStore implements SagaStore {
   async states(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaState>> {
     const rows = await this.query<{ readonly id: string; readonly state: SagaState }>(statesStatement(this.schema, sagaIds));
     return new Map(rows.map(({ id, state }) => [id, state]));
+  }
+
+  async glance(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaGlance>> {
+    const rows = await this.query<GlanceRow>(glanceStatement(this.schema, sagaIds));
+    return new Map(rows.map(({ id, ...glance }) => [id, glance]));
   }
 
   async delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }> {

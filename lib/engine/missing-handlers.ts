@@ -33,7 +33,10 @@ export class MissingHandlers {
   /** @throws SagaConfigurationError when the boot is to be refused */
   async check(offer: Offer): Promise<void> {
     if (this.mode === 'off') return;
-    if (this.mode === 'refuse') return this.refuse(await this.find(offer), offer);
+    if (this.mode === 'refuse') {
+      this.refuse(await this.find(offer), offer);
+      return;
+    }
     // A warning need not be waited for; and a look that fails must not stop a boot that it could not have stopped.
     void this.find(offer).then(
       (missing) => this.warn(missing),

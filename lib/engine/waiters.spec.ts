@@ -31,7 +31,7 @@ class Board implements NoticeBoard {
 class Store {
   readonly states = jest.fn(async (ids: readonly string[]) => {
     await this.answer;
-    return new Map(ids.filter((id) => !this.gone.has(id)).map((id) => [id, this.of.get(id) ?? ('started' as SagaState)]));
+    return new Map(ids.filter((id) => !this.gone.has(id)).map((id) => [id, this.of.get(id) ?? 'started']));
   });
   readonly of = new Map<string, SagaState>();
   readonly gone = new Set<string>();
@@ -42,15 +42,16 @@ class Store {
   }
 }
 
-function processWith({ board = new Board() as Board | null, pollMs = POLL_MS } = {}) {
+function processWith({ hasBoard = true, pollMs = POLL_MS } = {}) {
+  const board = new Board();
   const store = new Store();
   const signals: SagaSignal[] = [];
   const notices = (ear: NoticeEar): NoticeBoard => {
-    if (board !== null) board.ear = ear;
-    return board as NoticeBoard;
+    board.ear = ear;
+    return board;
   };
-  const waiters = new Waiters(store, board === null ? {} : { notices }, { notify: (signal) => void signals.push(signal) }, pollMs);
-  return { store, board: board as Board, waiters, signals };
+  const waiters = new Waiters(store, hasBoard ? { notices } : {}, { notify: (signal) => void signals.push(signal) }, pollMs);
+  return { store, board, waiters, signals };
 }
 
 /** Everything that is not a matter of time has happened. */
@@ -139,7 +140,7 @@ describe('Waiters', () => {
     await quiet();
     expect(store.asked).toBe(1);
     board.ear?.onFollowed('ended.00');
-    store.states.mockImplementationOnce(async () => new Map([[idOf(1), 'completed' as SagaState]]));
+    store.states.mockImplementationOnce(async () => new Map([[idOf(1), 'completed']]));
     answer();
     await quiet();
     expect(outcome.settled).toBe('ended');
@@ -159,8 +160,8 @@ describe('Waiters', () => {
   });
 
   it.each(['a transport without notices', 'a broker that is out of reach'])('look each second with %s', async (which) => {
-    const { waiters, store, board } = processWith(which === 'a transport without notices' ? { board: null } : {});
-    if (board !== null) board.isListening = false;
+    const { waiters, store, board } = processWith({ hasBoard: which !== 'a transport without notices' });
+    board.isListening = false;
     const outcome = outcomeOf(waiters.wait(idOf(1), 60_000));
     await quiet();
     store.of.set(idOf(1), 'completed');

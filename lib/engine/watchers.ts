@@ -3,7 +3,7 @@ import { isSagaId } from '../core/names';
 import { progressOf, type Progress } from '../core/progress';
 import type { SagaState, SagaValue } from '../core/saga-value';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { SagaGlance, SagaStore, StoredSaga } from '../ports/saga-store';
+import type { SagaGlance, SagaStore } from '../ports/saga-store';
 import type { PushStream } from './push-stream';
 import { toError } from './to-error';
 import { isEnd, type Waiters } from './waiters';
@@ -42,10 +42,12 @@ export class Watchers {
   /** The stream ends when the saga has; it fails when there is no such saga. */
   async watch(sagaId: string, stream: PushStream<SagaWatchEvent>): Promise<void> {
     const stored = isSagaId(sagaId) ? await this.store.find(sagaId) : null;
-    if (stored === null) return stream.fail(new SagaNotFoundError(sagaId));
-    if (stream.isOver) return;
+    if (stored === null) {
+      stream.fail(new SagaNotFoundError(sagaId));
+      return;
+    }
     const watch: Watch = { sagaId, stream, steps: stored.plan.steps.map(({ name }) => name), rev: 0, last: '' };
-    this.show(watch, glanceAt(stored));
+    this.show(watch, { ...stored.saga, step: null });
     if (!stream.isOver) this.follow(watch);
   }
 
@@ -111,8 +113,4 @@ export class Watchers {
     watch.last = seen;
     if (isEnd(glance.state)) watch.stream.end();
   }
-}
-
-function glanceAt({ saga }: StoredSaga): SagaGlance {
-  return { ...saga, step: null };
 }

@@ -39,10 +39,10 @@ export function streamFilterOf(options: unknown): StreamFilter {
   if (typeof buffer !== 'number' || !Number.isInteger(buffer) || buffer < 1 || buffer > LARGEST_BUFFER)
     refuse('/buffer', `must be a whole number from 1 to ${LARGEST_BUFFER.toLocaleString('en')}`);
   return {
-    sagaId: sagaId as string | undefined,
-    name: name as string | undefined,
+    sagaId: sagaId,
+    name: name,
     types: types === undefined ? undefined : new Set((types as readonly unknown[]).map(typeOf)),
-    capacity: buffer as number,
+    capacity: buffer,
     signal: signalOf(signal, 'event options'),
   };
 }

@@ -324,7 +324,7 @@ describe('RabbitMqTransport', () => {
       const heard: string[] = [];
       let followed = 0;
       const peer = peerOf({}, throughProxy());
-      const board = peer.transport.notices?.({ onNotice: (_topic, text) => void heard.push(text), onFollowed: () => void followed++ });
+      const board = peer.transport.notices?.({ onNotice: (_topic, text) => void heard.push(text), onFollowed: () => (followed += 1) });
       const teller = peerOf({});
       const others = teller.transport.notices?.({ onNotice: () => undefined, onFollowed: () => undefined });
       await Promise.all([peer.join(), teller.join()]);

@@ -3,7 +3,7 @@ export { SagaModule } from './saga.module';
 export type { SagaModuleExtras } from './saga.module-definition';
 export type { SagaModuleOptions } from './options/saga-module-options';
 export { SagaService } from './saga.service';
-export type { InputOf, ListOptions, SagaDefinitionType, WaitOptions } from './saga.service';
+export type { EventStreamOptions, InputOf, ListOptions, SagaDefinitionType, WaitOptions, WatchOptions } from './saga.service';
 export { SagaEvents } from './saga.events';
 export { SagaOperator } from './saga.operator';
 export {
@@ -43,6 +43,8 @@ export type { Explanation } from './engine/explain';
 export type { Option as ExplainedOption } from './engine/explain-options';
 export type { StartOptions } from './engine/start-options';
 export type { StartedSaga } from './engine/starter';
+export type { SagaStreamEvent, SagaStreamEventType } from './engine/stream-event';
+export type { SagaWatchEvent } from './engine/watchers';
 
 export { defineSaga, SagaBuilder } from './builder/define-saga';
 export type { DefinedSaga, DefineSagaOptions, InputSources, ParallelBuilder, StepOptions } from './builder/define-saga';
@@ -57,6 +59,7 @@ export type { LintCode } from './core/lint-rules';
 export { contextRef, ref, Reference } from './core/reference';
 export type { ReferenceSource } from './core/reference';
 export type { Json, JsonObject } from './core/json';
+export type { Progress as SagaProgress } from './core/progress';
 export type { StepFailure } from './core/operation';
 export type { StepKind } from './core/plan';
 export type { RetryOptions, RetryPolicy } from './core/retry-policy';
@@ -78,6 +81,7 @@ export { inProcessTransport } from './adapters/memory/in-process-transport.defin
 export type { InProcessTransportOptions } from './adapters/memory/in-process-transport.definition';
 
 export type * from './ports/message-transport';
+export type * from './ports/notice-board';
 export type * from './ports/outbox-event';
 export type * from './ports/saga-observer';
 export type * from './ports/saga-store';

@@ -9,11 +9,16 @@ import type { Saga } from './engine/saga';
 import { completed, executeOptionsOf, type ExecuteOptions } from './engine/execution';
 import { insideHandler } from './engine/handler-scope';
 import type { OrderOptions } from './engine/ordered-by';
+import { PushStream } from './engine/push-stream';
 import { sagaIdOf } from './engine/saga-id';
 import type { SagaQueries } from './engine/saga-queries';
 import { checkContext, checkStartOptions } from './engine/start-options';
 import type { StartOptions } from './engine/start-options';
 import type { StartedSaga } from './engine/starter';
+import type { SagaStreamEvent, SagaStreamEventType } from './engine/stream-event';
+import { toError } from './engine/to-error';
+import type { SagaWatchEvent } from './engine/watchers';
+import { signalOf, streamFilterOf } from './options/event-stream-options';
 import { listQueryOf } from './options/list-query';
 import { waitTimeoutOf } from './options/wait-timeout';
 import type { StoredHistoryEntry } from './ports/saga-store';
@@ -46,6 +51,24 @@ export interface ListOptions {
   readonly limit?: number;
   /** Id of a saga: only those that started before it. For the next page, the last id of this one. */
   readonly before?: string;
+}
+
+export interface EventStreamOptions<T extends SagaStreamEventType = SagaStreamEventType> {
+  /** Only events of this saga. Default: of all. */
+  readonly sagaId?: string;
+  /** Only events of sagas with this name. Default: of all. */
+  readonly name?: string;
+  /** Only these. Default: all. */
+  readonly types?: readonly Exclude<T, 'events.dropped'>[];
+  /** So many events wait for a slow reader, 1 to 100,000. Default: 1,000. */
+  readonly buffer?: number;
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
+}
+
+export interface WatchOptions {
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
 }
 
 export interface WaitOptions {
@@ -150,6 +173,39 @@ export class SagaService {
    */
   async waitFor(sagaId: string, options: WaitOptions = {}): Promise<Saga> {
     return (await this.queries()).waitFor(sagaIdOf(sagaId), waitTimeoutOf(options));
+  }
+
+  /**
+   * What happens to sagas in this process from now on, one event after the other; see `SagaStreamEvent`. Slow reading slows nothing: what
+   * does not fit into the buffer is dropped, and an event `events.dropped` says how much. It ends when the loop is left, with `signal`,
+   * or with the application. For a saga that runs elsewhere use `watch`.
+   *
+   * @throws SagaInputError
+   * @example
+   * for await (const event of sagas.events({ types: ['step.failed'] })) console.log(event.step, event.message);
+   */
+  events<T extends SagaStreamEventType = SagaStreamEventType>(
+    options: EventStreamOptions<T> = {},
+  ): AsyncIterableIterator<Extract<SagaStreamEvent, { readonly type: T | 'events.dropped' }>> {
+    const stream: AsyncIterableIterator<SagaStreamEvent> = this.runtime.assembledEngine().streams.open(streamFilterOf(options));
+    return stream as AsyncIterableIterator<Extract<SagaStreamEvent, { readonly type: T | 'events.dropped' }>>;
+  }
+
+  /**
+   * How far a saga is, now and whenever that changes, in whichever process it runs, until it has ended or is stuck. What happens in this
+   * process is seen at once, what happens elsewhere within a second, its end at once. A slow reader gets the newest. The stream ends by
+   * itself, when the loop is left, or with `signal`.
+   *
+   * @throws SagaInputError; while reading SagaNotFoundError, SagaClosedError
+   * @example
+   * for await (const { state, done, of } of sagas.watch(id)) console.log(`${state}: ${done} of ${of}`);
+   */
+  watch(sagaId: string, options: WatchOptions = {}): AsyncIterableIterator<SagaWatchEvent> {
+    const signal = signalOf(knownFields(options, 'watch options', ['signal'])['signal'], 'watch options');
+    const stream = new PushStream<SagaWatchEvent>({ capacity: 1, signal });
+    const begin = async (): Promise<void> => (await this.runtime.engine()).watch(sagaIdOf(sagaId), stream);
+    begin().catch((error: unknown) => stream.fail(toError(error)));
+    return stream;
   }
 
   /**

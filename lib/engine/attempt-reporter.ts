@@ -31,7 +31,7 @@ export class AttemptReporter {
   /** What the store has applied by other means. */
   applied(claim: Claim, event: Report, applied: Applied): void {
     this.announce(claim, event, applied); // first what happened, then what follows from it
-    this.committer.perform(claim.sagaId, applied.saga.name, applied.effects);
+    this.committer.perform(applied.plan, applied.saga, applied.effects);
   }
 
   lost(claim: Claim, why: 'stale' | 'timeout'): void {

@@ -47,6 +47,7 @@ export class AttemptRunner {
   /** Resolves when the attempt is over and its slot may be used again. */
   async run(claim: Claim, slots: Slots, claimSentAt: number): Promise<void> {
     if (this.draining) return this.reporter.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
+    this.committer.begun(claim);
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
     const call = callOf(claim, attempt.abort.signal, this.limits, this.setsOf(claim));
     const elapsed = stopwatch(claim);

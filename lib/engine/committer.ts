@@ -1,10 +1,13 @@
 import type { SagaEffect } from '../core/effect';
 import type { SagaEvent } from '../core/event';
+import type { Plan } from '../core/plan';
+import type { SagaValue } from '../core/saga-value';
 import { transition } from '../core/transition';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { ApplyRequest, ApplyResult, Basis, SagaStore } from '../ports/saga-store';
+import type { ApplyRequest, ApplyResult, Basis, Claim, SagaStore } from '../ports/saga-store';
 import type { Dispatcher } from './dispatcher';
 import type { Heartbeats } from './heartbeats';
+import type { Onlookers } from './onlookers';
 import { toError } from './to-error';
 import type { Waiters } from './waiters';
 
@@ -32,6 +35,7 @@ export class Committer {
     private readonly times: CommitTimes,
     /** Asks the sweeper to look when a wait will be over. */
     private readonly lookIn: (ms: number) => void,
+    private readonly onlookers: Pick<Onlookers, 'happened' | 'begun'>,
   ) {}
 
   /** One try. The result says what became of the event; errors of the store are a result too. */
@@ -40,7 +44,7 @@ export class Committer {
     const result = await this.apply(request);
     if (result.kind !== 'applied') return result;
     announce?.(result); // first what happened, then what follows from it
-    this.perform(sagaId, result.saga.name, result.effects);
+    this.perform(result.plan, result.saga, result.effects);
     return result;
   }
 
@@ -62,7 +66,9 @@ export class Committer {
   }
 
   /** What follows from something that is stored. */
-  perform(sagaId: string, name: string, effects: readonly SagaEffect[]): void {
+  perform(plan: Plan, saga: SagaValue, effects: readonly SagaEffect[]): void {
+    const { id: sagaId, name } = saga;
+    this.onlookers.happened(plan, saga, effects);
     this.dispatcher.perform(sagaId, effects);
     for (const effect of effects) {
       if (effect.type === 'wait' && effect.endsInMs !== null) this.lookIn(effect.endsInMs);
@@ -72,6 +78,11 @@ export class Committer {
       this.waiters.ended(sagaId);
       this.observer.notify({ type: 'saga.ended', sagaId, name, state: effect.state });
     }
+  }
+
+  /** A worker begins with what it has claimed. */
+  begun(claim: Claim): void {
+    this.onlookers.begun(claim);
   }
 
   /** From now on nothing is tried twice: the process is going away. */

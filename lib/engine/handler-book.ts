@@ -1,6 +1,7 @@
 import { SagaConfigurationError } from '../errors';
 import { catalogOf, type HandlerCatalog, type HandlerDeclaration, type HandlerKind } from '../core/handler-declaration';
 import { OWN_ACTIONS } from '../core/own-actions';
+import type { MissingHandlers } from './missing-handlers';
 import type { SagaStore, StoredHandler } from '../ports/saga-store';
 
 /** A process says this often that it is there. */
@@ -28,6 +29,7 @@ export class HandlerBook {
     /** A process without workers has nothing to offer. */
     private readonly works: boolean,
     private readonly warn: (message: string) => void = () => undefined,
+    private readonly missing?: Pick<MissingHandlers, 'check'>,
   ) {
     this.catalog = catalogOf([...own, ...OWN_ACTIONS]);
   }
@@ -37,6 +39,7 @@ export class HandlerBook {
     const stored = await this.store.readHandlers();
     if (this.works && this.own.length > 0) {
       this.refuseStrangers(stored);
+      await this.missing?.check({ group: this.group, own: this.own, stored, isThere });
       await this.store.writeHandlers(this.group, this.own);
       void this.store.rouse(this.missedIn(stored)).catch(() => undefined); // then it only takes longer; and a boot need not wait for it
       this.timer = setInterval(() => void this.confirm(), CONFIRM_EVERY_MS).unref();

@@ -12,14 +12,18 @@ import { AttemptReporter } from './attempt-reporter';
 import { AttemptRunner } from './attempt-runner';
 import { Committer } from './committer';
 import { Dispatcher } from './dispatcher';
+import { EventStreams } from './event-streams';
 import { EventWriter, type PublishedEvent } from './event-writer';
 import type { EngineOptions } from '../options/engine-options';
 import { HandlerBook } from './handler-book';
 import { Heartbeats } from './heartbeats';
 import { Janitor } from './janitor';
+import { MissingHandlers } from './missing-handlers';
+import { Onlookers } from './onlookers';
 import { OutboxRelay } from './outbox-relay';
 import { OwnHandlers } from './own-handlers';
 import type { PublishOptions } from './publish-options';
+import type { PushStream } from './push-stream';
 import { SagaOrders } from './saga-orders';
 import { SagaQueries } from './saga-queries';
 import type { StartOptions } from './start-options';
@@ -27,6 +31,7 @@ import { Starter, type StartedSaga } from './starter';
 import { Sweeper } from './sweeper';
 import { TransactionalRunner } from './transactional-runner';
 import { Waiters } from './waiters';
+import { Watchers, type SagaWatchEvent } from './watchers';
 import { Workers } from './workers';
 
 export interface EngineParts {
@@ -48,6 +53,8 @@ type Phase = 'new' | 'open' | 'running' | 'stopped' | 'closed';
 
 /** The engine of one process: wires its parts together and owns their life. */
 export class SagaEngine {
+  readonly streams = new EventStreams();
+  private readonly watchers: Watchers;
   readonly queries: SagaQueries;
   readonly orders: SagaOrders;
   readonly actionPauses: ActionPauses;
@@ -77,11 +84,12 @@ export class SagaEngine {
     const runHere = (wakeUp: WakeUp): boolean => this.phase === 'running' && this.workers.wake(wakeUp);
     const works = options.workers.action + options.workers.undo > 0;
     this.heartbeats = new Heartbeats(store, observer, options);
-    this.waiters = new Waiters(store, observer);
+    this.waiters = new Waiters(store, transport, observer, options.waitPollMs);
     this.dispatcher = new Dispatcher(transport, observer, options.brokerFallbackMs, runHere);
-    this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options, (ms) =>
-      this.sweeper.hurry(ms),
-    );
+    this.watchers = new Watchers(store, this.waiters, observer);
+    const onlookers = new Onlookers(this.streams, this.watchers);
+    const lookIn = (ms: number): void => this.sweeper.hurry(ms);
+    this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options, lookIn, onlookers);
     const { limits } = options.plan;
     const handlers = withOwn(invoker, this.own);
     const reporter = new AttemptReporter(this.committer, observer, options);
@@ -91,9 +99,9 @@ export class SagaEngine {
     );
     this.workers = new Workers(store, handlers, this.runner, observer, identity, options);
     this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere);
-    this.book = new HandlerBook(store, invoker.declarations, options.group, works, (message) =>
-      observer.notify({ type: 'engine.trouble', where: 'start', error: new Error(message) }),
-    );
+    const warn = (message: string): void => observer.notify({ type: 'engine.trouble', where: 'start', error: new Error(message) });
+    const missing = new MissingHandlers(store, observer, options.missingHandlers);
+    this.book = new HandlerBook(store, invoker.declarations, options.group, works, warn, missing);
     this.janitor = new Janitor(store, observer, options.retention);
     this.starter = new Starter(store, this.book, this.committer, observer, identity, options);
     this.relay = new OutboxRelay(store, transport, observer, options, `${identity.worker} ${identity.newId()}`);
@@ -193,6 +201,7 @@ export class SagaEngine {
     this.phase = 'closed';
     this.dispatcher.stop();
     this.waiters.close();
+    this.streams.close();
     if (!wasOpen) return;
     await settledWithin(this.book.close(), CLOSE_MS);
     await settledWithin(this.parts.transport.close(), CLOSE_MS);
@@ -204,6 +213,12 @@ export class SagaEngine {
     const started = await this.starter.start(name, steps, context, options);
     if (options.deadlineMs !== undefined && started.created) this.sweeper.hurry(options.deadlineMs);
     return started;
+  }
+
+  /** @throws SagaClosedError */
+  async watch(sagaId: string, stream: PushStream<SagaWatchEvent>): Promise<void> {
+    this.refuseWhenClosed('watch a saga');
+    await this.watchers.watch(sagaId, stream);
   }
 
   /** @throws SagaInputError, SagaManagerError */

@@ -1,4 +1,4 @@
-import { SagaActiveError, SagaAttentionError, SagaNotFoundError, SagaWaitInHandlerError } from '../errors';
+import { SagaActiveError, SagaAttentionError, SagaNotFoundError, SagaWaitInHandlerError, SagaWaitTimeoutError } from '../errors';
 import { isSagaId } from '../core/names';
 import type { SagaState } from '../core/saga-value';
 import type { SagaQuery, SagaStore, StoredHistoryEntry, StoredSaga } from '../ports/saga-store';
@@ -6,7 +6,8 @@ import { explain, type Explanation } from './explain';
 import { offeredIn } from './handler-book';
 import { insideHandler } from './handler-scope';
 import { Saga } from './saga';
-import type { Waiters } from './waiters';
+import { toError } from './to-error';
+import { isEnd, type Waiters } from './waiters';
 
 /** What can be asked about sagas without changing them, and their removal. */
 export class SagaQueries {
@@ -55,10 +56,15 @@ export class SagaQueries {
   async waitFor(sagaId: string, timeoutMs: number): Promise<Saga> {
     if (insideHandler()) throw new SagaWaitInHandlerError(`saga ${sagaId}`);
     this.refuseWhenClosed('wait for a saga');
-    const saga = await this.get(sagaId);
-    if (saga.isTerminal || saga.isStuck) return saga;
-    await this.waiters.wait(sagaId, timeoutMs);
-    return this.get(sagaId);
+    if (!isSagaId(sagaId)) throw new SagaNotFoundError(sagaId);
+    const until = performance.now() + timeoutMs;
+    for (;;) {
+      const given = await this.waiters.wait(sagaId, Math.max(0, until - performance.now()), timeoutMs).catch(toError);
+      if (given !== undefined && !(given instanceof SagaWaitTimeoutError)) throw given;
+      const saga = await this.get(sagaId); // a notice is a rumour; and a time that is over ends with a look
+      if (isEnd(saga.state)) return saga;
+      if (given !== undefined) throw given;
+    }
   }
 
   /** @throws SagaNotFoundError, SagaActiveError, SagaAttentionError */

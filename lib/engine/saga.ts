@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../core/json';
 import type { Operation, OperationState, StepFailure } from '../core/operation';
+import { progressOf, type Progress } from '../core/progress';
 import { isTerminal, type SagaState, type TurnCause } from '../core/saga-value';
 import type { StoredSaga } from '../ports/saga-store';
 
@@ -29,6 +30,8 @@ export class Saga {
   readonly name: string;
   readonly state: SagaState;
   readonly steps: readonly SagaStepView[];
+  /** How far it is: steps done, or, once it has turned back, undos still to be made. */
+  readonly progress: Progress;
   /** The context given to `start()`, and what handlers have set since. */
   readonly context: Json;
   readonly metadata: Json;
@@ -59,6 +62,7 @@ export class Saga {
     this.name = saga.name;
     this.state = saga.state;
     this.steps = stepsOf(stored);
+    this.progress = progressOf(stored.plan.steps.length, saga);
     this.context = stored.laidOver === null ? stored.context : { ...(stored.context as JsonObject | null), ...stored.laidOver };
     this.metadata = stored.metadata;
     this.businessKey = stored.businessKey;

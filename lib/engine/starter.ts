@@ -69,7 +69,7 @@ export class Starter {
   }
 
   private async keep(request: StartRequest): Promise<StartedSaga> {
-    const { sagaId, plan, effects } = request;
+    const { sagaId, plan, saga, effects } = request;
     const result = await this.store.start(request);
     switch (result.kind) {
       case 'conflict':
@@ -79,7 +79,7 @@ export class Starter {
       case 'started': {
         const begin = (): void => {
           this.observer.notify({ type: 'saga.started', sagaId, name: plan.name });
-          this.committer.perform(sagaId, plan.name, effects);
+          this.committer.perform(plan, saga, effects);
         };
         if (result.committed === null) begin();
         else void result.committed.then(begin);

@@ -18,6 +18,12 @@ export interface SagaModuleOptions {
   readonly autoStart?: boolean;
   /** `warn`: a plan may name a handler that no process has yet, and waits for it. Default: `refuse`. */
   readonly unknownActions?: 'refuse' | 'warn';
+  /**
+   * What a boot does when sagas that have not ended may still need a handler that neither this process nor any that is there has.
+   * `warn` names each key and how many sagas need it; `refuse` stops the boot with SagaConfigurationError, unless only another `group`
+   * ever had it; `off` does not look. A process without workers, or without handlers, never looks. Default: `warn`.
+   */
+  readonly missingHandlers?: 'warn' | 'refuse' | 'off';
   /** What applies to handlers that say nothing themselves. */
   readonly defaults?: {
     /** Default: 60,000. */
@@ -62,6 +68,11 @@ export interface SagaModuleOptions {
   readonly resendMs?: number;
   /** After this long without a confirmed wake-up, work is claimed straight from the store. Default: 5,000. */
   readonly brokerFallbackMs?: number;
+  /**
+   * How often this process looks at all the sagas that it waits for, should it have missed that one ended elsewhere. Each second while
+   * the broker is out of reach. Default: 5,000.
+   */
+  readonly waitPollMs?: number;
   /** What is removed, and when. A business key is never removed: it can never start again. */
   readonly retention?: {
     /** How long a saga that has ended is kept, with its history. Default: null, for ever. */

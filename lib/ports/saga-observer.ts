@@ -1,6 +1,7 @@
 import type { LintFinding } from '../core/lint';
 import type { OperationRef } from '../core/operation';
 import type { SagaState } from '../core/saga-value';
+import type { MissingHandler } from './saga-store';
 
 /** Told of everything that happens in this process; must not throw. Logs, metrics and tests are observers. */
 export interface SagaObserver {
@@ -74,6 +75,8 @@ export type SagaSignal =
   | { readonly type: 'event.published'; readonly eventId: string; readonly eventType: string }
   | { readonly type: 'plan.questioned'; readonly name: string; readonly findings: readonly LintFinding[] }
   | { readonly type: 'message.quarantined'; readonly source: string; readonly reason: string }
+  /** At boot: sagas that have not ended may need these, and no process that is there has them. */
+  | { readonly type: 'handlers.missing'; readonly handlers: readonly MissingHandler[] }
   | { readonly type: 'engine.trouble'; readonly where: string; readonly error: Error };
 
 export type SagaSignalType = SagaSignal['type'];

@@ -1,7 +1,7 @@
 import type { Decision, IgnoredReason } from '../core/decision';
 import type { SagaEffect } from '../core/effect';
 import type { ConcludedEvent, SagaEvent } from '../core/event';
-import type { HandlerDeclaration } from '../core/handler-declaration';
+import type { HandlerDeclaration, HandlerKind } from '../core/handler-declaration';
 import type { Json, JsonObject } from '../core/json';
 import type { Operation, OperationKey, OperationRef, Wait } from '../core/operation';
 import type { Isolation, Plan } from '../core/plan';
@@ -52,6 +52,8 @@ export interface SagaStore {
   list(query: SagaQuery): Promise<readonly StoredSaga[]>;
   /** The states of those sagas that exist. */
   states(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaState>>;
+  /** How far those sagas are that exist: little is read of each. */
+  glance(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaGlance>>;
   /** Removes a saga that has ended and needs no attention. Its business key stays. Answers the state that stood in the way, if one did. */
   delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }>;
   /** Removes a batch of what is older than it has to be: sagas as `delete` would, and quarantined messages. */
@@ -64,6 +66,11 @@ export interface SagaStore {
   /** Says that a process of the group has gone. Plans may still name its handlers; others that are still there write them again. */
   leaveHandlers(group: string): Promise<void>;
   readHandlers(): Promise<readonly StoredHandler[]>;
+  /**
+   * What active sagas may still need and is not among these, by kind and key. Costs little as long as nothing is missing, however many
+   * sagas have ended.
+   */
+  missingHandlers(offered: readonly HandlerName[]): Promise<readonly MissingHandler[]>;
 
   /** Keeps a message that nobody could understand. */
   quarantine(message: QuarantinedMessage): Promise<void>;
@@ -319,6 +326,11 @@ export interface SagaQuery {
   readonly before?: string;
 }
 
+export interface SagaGlance extends Pick<SagaValue, 'state' | 'rev' | 'openActions' | 'openUndos'> {
+  /** Place in the plan of the step that the last change was about; null: about none. */
+  readonly step: number | null;
+}
+
 export interface StoredSaga {
   readonly plan: Plan;
   /** Whole. */
@@ -365,6 +377,17 @@ export interface StoredHandler {
   readonly unseenMs: number;
   /** The process that last said so has gone since. */
   readonly left: boolean;
+}
+
+export interface HandlerName {
+  /** `condition`: of a `@SagaCondition`. */
+  readonly kind: HandlerKind | 'condition';
+  readonly key: string;
+}
+
+export interface MissingHandler extends HandlerName {
+  /** So many sagas that have not ended may need it. */
+  readonly sagas: number;
 }
 
 export interface QuarantinedMessage {

@@ -4,6 +4,7 @@ import { guardCases } from './store-contract.guard';
 import type { StoreFixture } from './store-contract.fixture';
 import type { ContractCase } from './contract-case';
 import { kindCases } from './store-contract.kinds';
+import { handlerCases } from './store-contract.handlers';
 import { outboxCases } from './store-contract.outbox';
 import { inspectCases } from './store-contract.inspect';
 import { pauseCases } from './store-contract.pauses';
@@ -30,6 +31,7 @@ export function storeContract(): readonly ContractCase<StoreFixture>[] {
     ...sweepCases,
     ...queryCases,
     ...pauseCases,
+    ...handlerCases,
     ...inspectCases,
     ...verifyCases,
     ...kindCases,

@@ -4,6 +4,7 @@ import type { OperationRef } from '../../core/operation';
 import type { SagaObserver, SagaSignal } from '../../ports/saga-observer';
 
 /** The same trouble is logged once in this many milliseconds: an outage is one line a second, not a flood. */
+const MOST_MISSING = 20;
 const QUIET_MS = 1_000;
 
 /** Writes to Nest's log what somebody on call wants to read. Never inputs, outputs or tokens. */
@@ -39,6 +40,12 @@ export class NestLogObserver implements SagaObserver {
         return;
       case 'message.quarantined':
         this.logger.warn(`a message from ${signal.source} is no wake-up and was quarantined: ${oneLine(signal.reason)}`);
+        return;
+      case 'handlers.missing':
+        for (const { kind, key, sagas } of signal.handlers.slice(0, MOST_MISSING))
+          this.logger.warn(
+            `no process has the ${kind} handler "${key}", which ${sagas} unfinished saga(s) may need: they wait until one comes`,
+          );
         return;
       case 'engine.trouble':
         if (this.isNews(signal.where)) this.logger.error(`${signal.where}: ${oneLine(signal.error.message)}${remedyFor(signal.where)}`);

@@ -11,14 +11,17 @@ import type {
   ClaimRequest,
   ClaimResult,
   Decide,
+  HandlerName,
   Heartbeat,
   HeartbeatResult,
   InspectedSaga,
+  MissingHandler,
   OrderedBy,
   PausedAction,
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
+  SagaGlance,
   SagaQuery,
   SagaStore,
   StartRequest,
@@ -32,6 +35,7 @@ import type {
 import { claimOf } from './claim-of';
 import { InMemoryOutbox } from './in-memory.outbox';
 import { inspectedSaga, rouseRecord } from './inspect-record';
+import { neededBy } from './missing-in-record';
 import { recordDecision } from './record-decision';
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
 import { sweepRecords } from './sweep-records';
@@ -213,6 +217,19 @@ export class InMemorySagaStore implements SagaStore {
     return new Map(found);
   }
 
+  async glance(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaGlance>> {
+    const found = sagaIds.flatMap((id): [string, SagaGlance][] => {
+      const record = this.records.get(id);
+      if (record === undefined) return [];
+      const { state, rev, openActions, openUndos } = record.saga;
+      const name = record.history.at(-1)?.step ?? null;
+      return [
+        [id, { state, rev, openActions, openUndos, step: name === null ? null : record.plan.steps.findIndex((one) => one.name === name) }],
+      ];
+    });
+    return new Map(found);
+  }
+
   async delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }> {
     const record = this.records.get(sagaId);
     if (record === undefined) return 'missing';
@@ -263,6 +280,16 @@ export class InMemorySagaStore implements SagaStore {
       unseenMs: now - seenAt,
       left,
     }));
+  }
+
+  async missingHandlers(offered: readonly HandlerName[]): Promise<readonly MissingHandler[]> {
+    const sagasOf = new Map<string, MissingHandler>();
+    for (const record of this.records.values()) {
+      const needed = new Map(neededBy(record).map(({ kind, key }) => [`${kind} ${key}`, { kind, key }]));
+      for (const { kind, key } of offered) needed.delete(`${kind} ${key}`);
+      for (const [name, one] of needed) sagasOf.set(name, { ...one, sagas: (sagasOf.get(name)?.sagas ?? 0) + 1 });
+    }
+    return [...sagasOf].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, missing]) => missing);
   }
 
   async quarantine(message: QuarantinedMessage): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../core/json';
 import { ACTIVE_STATES } from '../../core/saga-value';
 import type { Plan } from '../../core/plan';
-import type { SagaQuery, StoredSaga, StoredStep } from '../../ports/saga-store';
+import type { SagaGlance, SagaQuery, StoredSaga, StoredStep } from '../../ports/saga-store';
 import { wholeOperations } from './read.statement';
 import { sagaColumns, toSaga, type OperationRow, type SagaRow } from './rows';
 import { epochMs, type Statement } from './sql';
@@ -39,6 +39,19 @@ export function listStatement(schema: string, query: SagaQuery): Statement {
 
 export function statesStatement(schema: string, sagaIds: readonly string[]): Statement {
   return { text: `SELECT s.id, s.state FROM "${schema}".sagas s WHERE s.id = ANY ($1::text[])`, values: [sagaIds] };
+}
+
+export interface GlanceRow extends SagaGlance {
+  readonly id: string;
+}
+
+export function glanceStatement(schema: string, sagaIds: readonly string[]): Statement {
+  return {
+    text: `SELECT s.id, s.state, s.rev, s.open_actions AS "openActions", s.open_undos AS "openUndos", h.step
+             FROM "${schema}".sagas s LEFT JOIN "${schema}".history h ON h.saga_id = s.id AND h.rev = s.rev
+            WHERE s.id = ANY ($1::text[])`,
+    values: [sagaIds],
+  };
 }
 
 export function storedColumns(schema: string): string {

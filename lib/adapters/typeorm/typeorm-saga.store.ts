@@ -9,14 +9,17 @@ import type {
   ClaimRequest,
   ClaimResult,
   Decide,
+  HandlerName,
   Heartbeat,
   HeartbeatResult,
   InspectedSaga,
+  MissingHandler,
   OrderedBy,
   PausedAction,
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
+  SagaGlance,
   SagaQuery,
   SagaStore,
   StartRequest,
@@ -33,7 +36,15 @@ import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from 
 import { CommitWatch } from './commit.subscriber';
 import { deleteStatement, purgeStatement, type DeleteRow, type PurgeRow } from './delete.statement';
 import { EnginePool } from './engine.pool';
-import { findStatement, listStatement, statesStatement, toStoredSaga, type StoredSagaRow } from './find.statement';
+import {
+  findStatement,
+  glanceStatement,
+  listStatement,
+  statesStatement,
+  toStoredSaga,
+  type GlanceRow,
+  type StoredSagaRow,
+} from './find.statement';
 import {
   leaveHandlersStatement,
   readHandlersStatement,
@@ -43,6 +54,7 @@ import {
 } from './handlers.statement';
 import { heartbeatStatement, toHeartbeatResults, wakeStatement, type HeartbeatRow } from './heartbeat.statement';
 import { historyStatement, toHistoryEntry, type HistoryRow } from './history.statement';
+import { missingHandlersStatement } from './missing-handlers.statement';
 import { Outbox } from './outbox';
 import { inspectStatement, toInspectedSaga, type InspectedRow } from './inspect.statement';
 import { pausesStatement, pauseStatement, resumeStatement, toPausedAction, type PauseRow } from './pause.statement';
@@ -158,6 +170,11 @@ export class TypeOrmSagaStore implements SagaStore {
     return new Map(rows.map(({ id, state }) => [id, state]));
   }
 
+  async glance(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaGlance>> {
+    const rows = await this.query<GlanceRow>(glanceStatement(this.schema, sagaIds));
+    return new Map(rows.map(({ id, ...glance }) => [id, glance]));
+  }
+
   async delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }> {
     for (const delay of [10, 50, 200, 1_000]) {
       const [row] = await this.query<DeleteRow>(deleteStatement(this.schema, sagaId));
@@ -193,6 +210,10 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async readHandlers(): Promise<readonly StoredHandler[]> {
     return (await this.query<HandlerRow>(readHandlersStatement(this.schema))).map(toStoredHandler);
+  }
+
+  async missingHandlers(offered: readonly HandlerName[]): Promise<readonly MissingHandler[]> {
+    return this.query<MissingHandler>(missingHandlersStatement(this.schema, offered));
   }
 
   async quarantine(message: QuarantinedMessage): Promise<void> {

@@ -17,13 +17,23 @@ export {
   InjectSagaService,
 } from './inject-saga.decorator';
 
-export { Compensate, SagaDefinition, SagaStep, Verify } from './decorators';
-export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions, VerifyOptions } from './decorators';
+export { Compensate, SagaCondition, SagaDefinition, SagaStep, Verify } from './decorators';
+export type {
+  CompensateOptions,
+  ConditionOptions,
+  HandlerOptions,
+  SagaDefinitionOptions,
+  SagaStepOptions,
+  VerifyOptions,
+} from './decorators';
 export { SAGA_CONTEXT_TYPE } from './discovery/method-caller';
 export type {
   CompensationContext,
+  ConditionAnswer,
+  ConditionContext,
   HandlerContext,
   StepContext,
+  StepSchemas,
   TransactionalCompensationContext,
   TransactionalStepContext,
   VerifyAnswer,
@@ -47,11 +57,13 @@ export { defineSaga, SagaBuilder } from './builder/define-saga';
 export type { DefinedSaga, DefineSagaOptions, InputSources, ParallelBuilder, StepOptions } from './builder/define-saga';
 export type { ActionInput, ActionKey, ActionOutput, SagaActions } from './builder/saga-actions';
 
+export type { ConditionSpec, ConditionTests } from './core/condition-spec';
 export { contextRef, ref, Reference } from './core/reference';
 export type { ReferenceSource } from './core/reference';
 export type { Json, JsonObject } from './core/json';
 export type { StepFailure } from './core/operation';
 export type { RetryOptions, RetryPolicy } from './core/retry-policy';
+export type { StandardSchemaV1 } from './core/standard-schema';
 export type { SagaState, TurnCause } from './core/saga-value';
 export type { StepList, StepSpec } from './core/step-spec';
 

@@ -5,6 +5,7 @@ import { isRecord, knownFields } from './core/known-fields';
 import { ACTIVE_STATES, type SagaState } from './core/saga-value';
 import type { StepList } from './core/step-spec';
 import type { Saga } from './engine/saga';
+import { checkedContext } from './engine/checked-context';
 import { completed, executeOptionsOf, type ExecuteOptions } from './engine/execution';
 import { insideHandler } from './engine/handler-scope';
 import type { OrderOptions } from './engine/ordered-by';
@@ -79,10 +80,11 @@ export class SagaService {
       checkContext(third);
       return engine.start(what, second as StepList, third, fourth === undefined ? {} : fourth);
     }
-    const { name, steps, deadlineMs, onStuck } = typeof what === 'function' ? this.runtime.definitionOf(what) : what;
+    const { name, steps, deadlineMs, onStuck, schema } = typeof what === 'function' ? this.runtime.definitionOf(what) : what;
     const own = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(onStuck === undefined ? {} : { onStuck }) };
     const options = { ...own, ...(third === undefined ? {} : checkStartOptions(third)) };
-    return engine.start(name, steps, second, options);
+    const context = schema === undefined ? second : await checkedContext(name, schema, second);
+    return engine.start(name, steps, context, options);
   }
 
   /**

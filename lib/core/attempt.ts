@@ -1,4 +1,5 @@
 import { retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
+import { mayStillRun } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { draft, finish, policyOf, type Draft } from './draft';
 import type {
@@ -37,6 +38,7 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
   const operation = operationOf(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
   const isItsWorker = operation.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
+  if (isItsWorker && event.type === 'admitted' && operation.condition === null) return ignored('stale'); // said once before
   if (isItsWorker) return finish(event, withContext(event, next(plan, saga, operation, event)));
   if (event.type !== 'completed' || operation.direction !== 'action') return ignored('stale');
   return isBeingAskedAfter(operation) ? answered(plan, saga, operation, event) : lateOutcome(plan, saga, operation, event);
@@ -59,15 +61,15 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
       return released(plan, saga, operation, event.interrupted);
     case 'completed':
       return completed(plan, saga, operation, event);
-    case 'skipped':
+    case 'skipped': {
       // An undo that has nothing to do has done it.
-      return settle(plan, saga, { ...operation, state: operation.direction === 'action' ? 'skipped' : 'completed', error: null });
+      const state = operation.direction === 'action' ? 'skipped' : 'completed';
+      return settle(plan, saga, { ...operation, state, hadUnknown: operation.hadUnknown && event.neverRan !== true, error: null });
+    }
     case 'suspended':
       return suspended(plan, saga, operation, event);
-    case 'admitted': {
-      const admitted: Operation = { ...operation, condition: null };
-      return draft(withOperations(saga, [admitted]), admitted);
-    }
+    case 'admitted':
+      return admitted(plan, saga, operation);
     case 'verified':
       return verified(plan, saga, operation, event);
     case 'failed': {
@@ -94,6 +96,19 @@ function completed(plan: Plan, saga: SagaValue, operation: Operation, event: Com
   return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null, wait });
 }
 
+/** From here on its handler may run. A saga that has turned back meanwhile does not want that any more. */
+function admitted(plan: Plan, saga: SagaValue, operation: Operation): Draft {
+  if (!mayStillRun(operation, saga)) return settle(plan, saga, { ...operation, state: 'skipped', error: null });
+  const ready: Operation = { ...operation, condition: null };
+  return draft(withOperations(saga, [ready]), ready);
+}
+
+/** Whether the handler of an attempt of which nobody knows the end may have had its effect. */
+function mayHaveHappened(plan: Plan, operation: Operation): boolean {
+  // Until its condition has said yes, no handler is run.
+  return policyOf(plan, operation).transactional !== true && operation.condition === null;
+}
+
 /** What later handlers see, when there was something new in this attempt and it counts. */
 function withContext(event: AttemptEnd, made: Draft): Draft {
   if (made.kind === 'need' || !('contextPatch' in event) || event.contextPatch === undefined) return made;
@@ -101,8 +116,8 @@ function withContext(event: AttemptEnd, made: Draft): Draft {
 }
 
 function released(plan: Plan, saga: SagaValue, operation: Operation, interrupted: boolean): Draft {
-  const mayHaveHappened = interrupted && policyOf(plan, operation).transactional !== true;
-  return startAgain(plan, saga, { ...operation, claims: operation.claims - 1, hadUnknown: operation.hadUnknown || mayHaveHappened }, 0);
+  const hadUnknown = operation.hadUnknown || (interrupted && mayHaveHappened(plan, operation));
+  return startAgain(plan, saga, { ...operation, claims: operation.claims - 1, hadUnknown }, 0);
 }
 
 function verified(plan: Plan, saga: SagaValue, operation: Operation, event: VerifiedEvent): Draft {
@@ -122,7 +137,7 @@ function verified(plan: Plan, saga: SagaValue, operation: Operation, event: Veri
  */
 function leaseExpired(plan: Plan, saga: SagaValue, operation: Operation, event: LeaseExpiredEvent): Draft {
   const policy = policyOf(plan, operation);
-  const taken = { ...operation, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || policy.transactional !== true };
+  const taken = { ...operation, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || mayHaveHappened(plan, operation) };
   if (operation.timedOut) {
     const error = { code: 'STEP_TIMEOUT', message: `no outcome within ${policy.timeoutMs} ms` };
     return retryOrSettle(plan, saga, { ...taken, error }, { ...event, retryable: undefined, retryAfterMs: undefined });

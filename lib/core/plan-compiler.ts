@@ -1,4 +1,5 @@
 import { SagaPlanError } from '../errors';
+import { ConditionCompiler } from './condition-compiler';
 import type { HandlerCatalog, HandlerPolicy } from './handler-declaration';
 import type { JsonLimits } from './json';
 import { isValidName, NAME_RULE, quoted } from './names';
@@ -44,8 +45,16 @@ export function compilePlan(
   problems.push(...shape);
   if (shape.length > 0) throw new SagaPlanError(name, problems); // what is no step cannot be looked at further
   const compiler = new StepCompiler(placesByName(placed, problems), catalog, defaults, problems);
-  const steps = placed.map((step) => compiler.compile(step));
-  problems.push(...cycleProblems(steps));
+  const unconditional = placed.map((step) => compiler.compile(step));
+  problems.push(...cycleProblems(unconditional));
+  const conditions = new ConditionCompiler(unconditional, problems);
+  const steps = unconditional.map((step, place): PlanStep => {
+    const when = placed[place]?.spec.when;
+    if (when === undefined) return step;
+    if (typeof when === 'string') return { ...step, condition: compiler.conditionOf(step.name, when) };
+    const condition = conditions.compile(when, place);
+    return condition === null ? step : { ...step, when: condition };
+  });
   const inputCompiler = new InputCompiler(steps, defaults.limits, problems);
   const inputs = placed.map(({ spec }, place) => inputCompiler.compile(spec, place));
   if (problems.length > 0) throw new SagaPlanError(name, problems);
@@ -88,6 +97,15 @@ class StepCompiler {
     };
   }
 
+  conditionOf(step: string, key: string): string {
+    if (!isValidName(key)) this.refuse({ name: step }, `its condition ${quoted(key)} is not ${NAME_RULE}`);
+    else if (this.catalog.find('condition', key) === undefined && this.defaults.unknownKeys === 'refuse') {
+      const problem = `no process has a condition ${quoted(key)}: add @SagaCondition(${quoted(key)}) to a method of a provider`;
+      this.refuse({ name: step }, `${problem}${didYouMean(key, this.catalog.keys('condition'))}`);
+    }
+    return key;
+  }
+
   private compensationOf(spec: PlainStep): string | null {
     if (spec.compensation !== undefined) return spec.compensation;
     const [only, ...others] = this.catalog.undosOf(spec.action);
@@ -124,7 +142,7 @@ class StepCompiler {
     for (const problem of problems) this.refuse(spec, problem);
   }
 
-  private refuse(spec: PlainStep, problem: string): void {
+  private refuse(spec: Pick<PlainStep, 'name'>, problem: string): void {
     this.problems.push(`step "${spec.name}": ${problem}`);
   }
 }

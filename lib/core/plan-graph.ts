@@ -16,7 +16,7 @@ export function cycleProblems(steps: readonly PlanStep[]): readonly string[] {
 }
 
 /** Everything that has settled when the step at `place` starts. */
-export function ancestorsOf(steps: readonly PlanStep[], place: number): ReadonlySet<number> {
+export function ancestorsOf(steps: readonly Pick<PlanStep, 'dependsOn'>[], place: number): ReadonlySet<number> {
   const ancestors = new Set<number>();
   const queue = [...(steps[place]?.dependsOn ?? [])];
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {

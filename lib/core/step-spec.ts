@@ -1,3 +1,4 @@
+import type { ConditionSpec } from './condition-spec';
 import type { RetryOptions } from './retry-policy';
 
 /** One step of `start(name, steps)`, as plain data. */
@@ -9,6 +10,11 @@ interface AnyStep {
   readonly name: string;
   /** Names of the steps this one waits for. Default: the element before it in the list. */
   readonly dependsOn?: readonly string[];
+  /**
+   * The step runs only if this holds; else it is skipped, and the saga goes on. Plain data about the context and earlier outputs, or the key
+   * of a `@SagaCondition` method. Default: it runs.
+   */
+  readonly when?: ConditionSpec | string;
 }
 
 /** A pause: the steps after it begin no sooner. */

@@ -5,6 +5,7 @@ import type { PlainStep } from '../core/step-spec';
 import { didYouMean } from '../core/suggestion';
 import { DEFINITION_FIELDS, type CompensateMetadata, type SagaDefinitionOptions, type StepMetadata } from '../decorators/metadata';
 import type { Definition } from './definition';
+import { schemaProblem } from './handler-collector';
 
 export interface DefinitionMethods {
   readonly className: string;
@@ -12,6 +13,8 @@ export interface DefinitionMethods {
   /** In the order in which they are written. */
   readonly steps: readonly StepMetadata[];
   readonly compensations: readonly CompensateMetadata[];
+  /** Steps that have a `@SagaCondition` method. */
+  readonly conditions: readonly string[];
 }
 
 /** Key of the handler that a method of a definition class becomes. */
@@ -20,7 +23,10 @@ export function definitionKey(saga: string, step: string): string {
 }
 
 /** Turns the methods of a definition class into steps; every problem is added to `problems`. */
-export function readDefinition({ className, options, steps, compensations }: DefinitionMethods, problems: string[]): Definition {
+export function readDefinition(
+  { className, options, steps, compensations, conditions }: DefinitionMethods,
+  problems: string[],
+): Definition {
   const where = `@SagaDefinition ${className}`;
   const ofName = nameProblem('the name', options.name);
   const ofOptions = [...(ofName === null ? [] : [ofName]), ...unknownFieldProblems(options, DEFINITION_FIELDS)];
@@ -30,6 +36,7 @@ export function readDefinition({ className, options, steps, compensations }: Def
     problems.push(`${where}: deadlineMs must be above 0`);
   const { onStuck } = options;
   if (onStuck !== undefined && !['halt', 'continue'].includes(onStuck)) problems.push(`${where}: onStuck must be 'halt' or 'continue'`);
+  problems.push(...schemaProblem('schema', options.schema).map((problem) => `${where}: ${problem}`));
   const names = steps.map((step) => step.key);
   for (const { key } of compensations) {
     if (!names.includes(key)) problems.push(`${where}: @Compensate(${quoted(key)}) undoes no step of it${didYouMean(key, names)}`);
@@ -45,9 +52,15 @@ export function readDefinition({ className, options, steps, compensations }: Def
       problems.push(`${where}: step "${step.key}" borrows "${step.use}", so its compensation is borrowed too; remove @Compensate`);
     if (step.use !== undefined && (step.transactional !== undefined || step.isolation !== undefined))
       problems.push(`${where}: step "${step.key}" borrows "${step.use}", which says itself whether it is transactional`);
-    return specOf(options.name, step, [after].flat(), undone.has(step.key));
+    if (step.use !== undefined && step.schema !== undefined)
+      problems.push(`${where}: step "${step.key}" borrows "${step.use}", which says itself what it takes; remove "schema"`);
+    const hasCondition = conditions.includes(step.key);
+    if (hasCondition && step.when !== undefined)
+      problems.push(`${where}: step "${step.key}" has "when" and a @SagaCondition method; a step has one condition`);
+    const when = hasCondition ? definitionKey(options.name, step.key) : step.when;
+    return { ...specOf(options.name, step, [after].flat(), undone.has(step.key)), ...(when !== undefined && { when }) };
   });
-  return { name: options.name, deadlineMs: options.deadlineMs, onStuck, steps: specs };
+  return { name: options.name, deadlineMs: options.deadlineMs, onStuck, schema: options.schema, steps: specs };
 }
 
 function specOf(saga: string, step: StepMetadata, dependsOn: readonly string[], undone: boolean): PlainStep {

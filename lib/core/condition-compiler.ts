@@ -41,11 +41,12 @@ export class ConditionCompiler {
     const fields = Object.keys(spec);
     const combination = fields.find((field) => COMBINATIONS.includes(field));
     const allowed = combination === undefined ? [...SOURCES, ...TESTS] : [combination];
-    for (const field of fields.filter((one) => !allowed.includes(one))) {
+    const unknown = fields.filter((one) => !allowed.includes(one));
+    for (const field of unknown) {
       if (combination !== undefined) this.refuse(place, `its condition has ${quoted(field)} beside "${combination}", which stands alone`);
       else this.refuse(place, `its condition has an unknown field ${quoted(field)}${didYouMean(field, [...allowed, ...COMBINATIONS])}`);
     }
-    if (combination === undefined) return this.leaf(spec, place);
+    if (combination === undefined) return this.leaf(spec, place, unknown.length === 0);
     const inner = spec[combination];
     if (combination === 'not') {
       const not = this.condition(inner, place, depth + 1);
@@ -57,9 +58,10 @@ export class ConditionCompiler {
     return combination === 'and' ? { all: parts } : { any: parts };
   }
 
-  private leaf(spec: Readonly<Record<string, unknown>>, place: number): Condition | null {
+  private leaf(spec: Readonly<Record<string, unknown>>, place: number, isReadable: boolean): Condition | null {
     const of = this.source(spec, place);
     const tests = TESTS.filter((test) => spec[test] !== undefined).map((test) => this.test(test, spec[test], place));
+    if (tests.length === 0 && !isReadable) return null; // a test was misspelt, and that has been said
     if (tests.length === 0) return this.refuse(place, `its condition asks nothing of the value; add one of ${TESTS.join(', ')}`);
     if (of === null) return null;
     const all = tests.flatMap((is): Condition[] => (is === null ? [] : [{ of, is }]));

@@ -9,6 +9,7 @@ export function mayBeClaimed(plan: Plan, saga: SagaValue, operation: Operation |
   const runsAction = operation.direction === 'action' && !operation.verifying;
   if (runsAction && (claim.actionPaused === true || claim.pastDeadline === true)) return false;
   if (operation.verifying && claim.canVerify === false) return false;
+  if (claim.conditions !== undefined && operation.condition !== null && !claim.conditions.includes(operation.condition)) return false;
   if (claim.maxLosses !== undefined && operation.losses > claim.maxLosses) return false;
   return operation.state === 'started' || claim.due;
 }

@@ -29,6 +29,7 @@ const policies = fc.record({
   verifyPolicy: fc.option(policyWhere(fc.constant(false)), { freq: 3 }),
   isCompensated: fc.constantFrom(true, true, true, false),
   compensateOnFailure: fc.constantFrom(false, false, true),
+  hasCondition: fc.constantFrom(false, false, false, true),
 });
 
 /** Which steps wait for which, with every step after those it waits for. */
@@ -75,11 +76,12 @@ export const randomPlan: fc.Arbitrary<Plan> = fc
     const steps = waiting.map((dependsOn, place): PlanStep => {
       const kind = kinds[place];
       if (kind === undefined) throw new RangeError('more steps than policies');
-      const { isCompensated, compensateOnFailure, verifyPolicy, ...needed } = kind;
+      const { isCompensated, compensateOnFailure, hasCondition, verifyPolicy, ...needed } = kind;
       const names = { name: `step${place}`, action: `do.${place}`, compensation: isCompensated ? `undo.${place}` : null };
       return {
         ...{ ...names, dependsOn, ...needed },
         ...(compensateOnFailure && { compensateOnFailure }),
+        ...(hasCondition && { condition: `needs.${place}` }),
         ...(verifyPolicy !== null && { verifyPolicy }),
       };
     });

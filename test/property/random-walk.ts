@@ -102,7 +102,7 @@ class World {
 
   /** What a transactional attempt did not finish has not happened: its worker never says `unknown`. */
   private wordOf(running: Operation, how: Parameters<typeof wordOf>[1], dice: Dice): SagaEvent {
-    const word = wordOf(running, how, dice);
+    const word = running.condition === null ? wordOf(running, how, dice) : whileAsked(running, how, dice);
     const isSure = word.type === 'failed' && policyOf(this.plan, running).transactional === true;
     return isSure ? { ...word, outcome: 'failed' } : word;
   }
@@ -123,7 +123,8 @@ class World {
         const nowhere: OperationRef = { step: dice.upTo(9), direction: 'undo', round: 1 + dice.upTo(2) };
         const operation = refOf(dice.of<OperationRef>([...operations, nowhere]) ?? nowhere);
         const seen = { due: dice.is(2), pastDeadline: dice.is(4), actionPaused: dice.is(4), canVerify: !dice.is(4), alone: dice.is(2) };
-        this.happens({ type: 'claim', operation, claimId, ...seen, ...(dice.is(4) && { maxLosses: dice.upTo(3) }) });
+        const able = { ...(dice.is(4) && { maxLosses: dice.upTo(3) }), ...(dice.is(4) && { conditions: [`needs.${dice.upTo(4)}`] }) };
+        this.happens({ type: 'claim', operation, claimId, ...seen, ...able });
         return;
       }
       case 'complete':
@@ -152,7 +153,7 @@ class World {
       }
       case 'late': {
         // Somebody who was given up comes to the end after all; in a transaction nobody can.
-        const zombie = dice.of([...this.held.values()].filter((claim) => !claim.verifying && !claim.transactional));
+        const zombie = dice.of([...this.held.values()].filter((claim) => !claim.verifying && !claim.transactional && !this.isAsked(claim)));
         if (zombie === undefined) return;
         const { operation, fence, claimId: id } = zombie;
         this.happens({ type: 'completed', operation, fence, claimId: id, output: { late: operation.step } }, true);
@@ -212,7 +213,14 @@ class World {
     if (decision.kind === 'moved') this.saga = decision.saga;
     this.paces.push({ before, event, decision, after: this.saga, isGenuine });
     if (event.type === 'claim' && decision.kind === 'moved') this.hold(event.operation, event.claimId);
-    if ('claimId' in event && event.type !== 'lease-expired' && event.type !== 'claim' && isGenuine) this.held.delete(event.claimId);
+    // The attempt goes on when its condition has said yes; unless that came too late.
+    const goesOn = event.type === 'claim' || event.type === 'lease-expired' || (event.type === 'admitted' && decision.kind === 'moved');
+    if ('claimId' in event && !goesOn && isGenuine) this.held.delete(event.claimId);
+  }
+
+  /** Its handler has not run, and does not before somebody has stored that it may. */
+  private isAsked({ operation: { step, direction, round } }: Held): boolean {
+    return this.saga.operations.get(`${direction}:${step}:${round}`)?.condition != null;
   }
 
   private hold(ref: OperationRef, claimId: string): void {
@@ -247,11 +255,21 @@ function wordOf(running: Operation, how: (typeof ENDS)[number] | undefined, dice
     case 'lease-expired':
       return { type: 'lease-expired', ...of, elapsedMs, seed };
     default: {
+      // A handler may find that there is nothing to do, if no attempt before it may have done something.
+      if (!running.verifying && !running.hadUnknown && dice.is(8)) return { type: 'skipped', ...of, reason: 'nothing to do' };
       if (!running.verifying) return { type: 'completed', ...of, output: { done: running.step } };
       const found = dice.of([{ kind: 'done', output: 'found' }, { kind: 'not-done' }, { kind: 'not-done' }, { kind: 'unknown' }] as const);
       return { type: 'verified', ...of, found: found ?? { kind: 'unknown' }, elapsedMs, seed };
     }
   }
+}
+
+/** How an attempt may end, or go on, whose condition has not answered yet: its handler has no part in it. */
+function whileAsked(running: Operation, how: (typeof ENDS)[number] | undefined, dice: Dice): SagaEvent {
+  const of = { operation: refOf(running), fence: running.fence, claimId: running.claimId ?? 'none' };
+  if (how === 'completed') return dice.is(4) ? { type: 'skipped', ...of, reason: 'no need', neverRan: true } : { type: 'admitted', ...of };
+  const word = wordOf(running, how, dice);
+  return word.type === 'failed' ? { ...word, outcome: 'failed' } : word;
 }
 
 /** Choices out of one number. */

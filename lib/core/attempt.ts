@@ -1,7 +1,7 @@
 import { retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
 import { mayStillRun } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { draft, finish, policyOf, type Draft } from './draft';
+import { draft, finish, mayTakeEffect, policyOf, type Draft } from './draft';
 import type {
   AdmittedEvent,
   CompletedEvent,
@@ -103,12 +103,6 @@ function admitted(plan: Plan, saga: SagaValue, operation: Operation): Draft {
   return draft(withOperations(saga, [ready]), ready);
 }
 
-/** Whether the handler of an attempt of which nobody knows the end may have had its effect. */
-function mayHaveHappened(plan: Plan, operation: Operation): boolean {
-  // Until its condition has said yes, no handler is run.
-  return policyOf(plan, operation).transactional !== true && operation.condition === null;
-}
-
 /** What later handlers see, when there was something new in this attempt and it counts. */
 function withContext(event: AttemptEnd, made: Draft): Draft {
   if (made.kind === 'need' || !('contextPatch' in event) || event.contextPatch === undefined) return made;
@@ -116,7 +110,7 @@ function withContext(event: AttemptEnd, made: Draft): Draft {
 }
 
 function released(plan: Plan, saga: SagaValue, operation: Operation, interrupted: boolean): Draft {
-  const hadUnknown = operation.hadUnknown || (interrupted && mayHaveHappened(plan, operation));
+  const hadUnknown = operation.hadUnknown || (interrupted && mayTakeEffect(plan, operation));
   return startAgain(plan, saga, { ...operation, claims: operation.claims - 1, hadUnknown }, 0);
 }
 
@@ -137,7 +131,7 @@ function verified(plan: Plan, saga: SagaValue, operation: Operation, event: Veri
  */
 function leaseExpired(plan: Plan, saga: SagaValue, operation: Operation, event: LeaseExpiredEvent): Draft {
   const policy = policyOf(plan, operation);
-  const taken = { ...operation, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || mayHaveHappened(plan, operation) };
+  const taken = { ...operation, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || mayTakeEffect(plan, operation) };
   if (operation.timedOut) {
     const error = { code: 'STEP_TIMEOUT', message: `no outcome within ${policy.timeoutMs} ms` };
     return retryOrSettle(plan, saga, { ...taken, error }, { ...event, retryable: undefined, retryAfterMs: undefined });

@@ -77,6 +77,8 @@ interface Held {
   readonly claimId: string;
   readonly verifying: boolean;
   readonly transactional: boolean;
+  /** Its condition has not said yes, so its handler has not run, and never will if nobody hears of that. */
+  readonly isAsking: boolean;
 }
 
 /** Leads a saga through the moves, always deciding from the whole of it. */
@@ -140,7 +142,7 @@ class World {
       case 'hold': {
         const running = dice.of(operations.filter(isRunning));
         const word = running && this.wordOf(running, dice.is(2) ? 'completed' : dice.of(WORDS), dice);
-        if (word === undefined || !('claimId' in word) || !this.held.delete(word.claimId)) return;
+        if (word === undefined || !('claimId' in word) || word.type === 'admitted' || !this.held.delete(word.claimId)) return;
         this.underWay.push(word);
         return;
       }
@@ -153,7 +155,7 @@ class World {
       }
       case 'late': {
         // Somebody who was given up comes to the end after all; in a transaction nobody can.
-        const zombie = dice.of([...this.held.values()].filter((claim) => !claim.verifying && !claim.transactional && !this.isAsked(claim)));
+        const zombie = dice.of([...this.held.values()].filter((claim) => !claim.verifying && !claim.transactional && !claim.isAsking));
         if (zombie === undefined) return;
         const { operation, fence, claimId: id } = zombie;
         this.happens({ type: 'completed', operation, fence, claimId: id, output: { late: operation.step } }, true);
@@ -213,23 +215,20 @@ class World {
     if (decision.kind === 'moved') this.saga = decision.saga;
     this.paces.push({ before, event, decision, after: this.saga, isGenuine });
     if (event.type === 'claim' && decision.kind === 'moved') this.hold(event.operation, event.claimId);
-    // The attempt goes on when its condition has said yes; unless that came too late.
-    const goesOn = event.type === 'claim' || event.type === 'lease-expired' || (event.type === 'admitted' && decision.kind === 'moved');
-    if ('claimId' in event && !goesOn && isGenuine) this.held.delete(event.claimId);
-  }
-
-  /** Its handler has not run, and does not before somebody has stored that it may. */
-  private isAsked({ operation: { step, direction, round } }: Held): boolean {
-    return this.saga.operations.get(`${direction}:${step}:${round}`)?.condition != null;
+    if (event.type === 'admitted' && decision.kind === 'moved')
+      this.hold(event.operation, event.claimId); // its handler begins
+    else if ('claimId' in event && event.type !== 'lease-expired' && event.type !== 'claim' && isGenuine) this.held.delete(event.claimId);
   }
 
   private hold(ref: OperationRef, claimId: string): void {
     const operation = this.saga.operations.get(`${ref.direction}:${ref.step}:${ref.round}`);
     if (operation === undefined) return;
     const { fence, verifying } = operation;
+    const isAsking = operation.condition !== null;
     const transactional = policyOf(this.plan, operation).transactional === true;
-    if (ref.direction === 'action') this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying, transactional });
-    else this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying: true, transactional });
+    if (ref.direction === 'action')
+      this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying, transactional, isAsking });
+    else this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying: true, transactional, isAsking });
   }
 }
 

@@ -23,17 +23,35 @@ export async function invokeChecked(
 }
 
 async function checkedInput(schema: StandardSchemaV1, key: string, payload: unknown): Promise<unknown> {
-  const result = await schema['~standard'].validate(payload);
-  if (result.issues === undefined) return result.value;
-  const message = `the input of "${key}" does not fit its schema: ${described(schemaProblemsOf(result.issues))}`;
-  throw new StepError({ code: 'SAGA_SCHEMA_INPUT', message, retryable: false });
+  const checked = await check(schema, payload);
+  if ('value' in checked) return checked.value;
+  // What a schema throws may pass; what it finds wrong with an input does not.
+  const { problems, cause, mayPass } = checked;
+  const message = `the input of "${key}" does not fit its schema: ${problems}`;
+  throw new StepError({ code: 'SAGA_SCHEMA_INPUT', message, ...(!mayPass && { retryable: false }), cause });
 }
 
 /** The handler has run: whatever it did, nobody can build on it. */
 async function checkedOutput(schema: StandardSchemaV1, key: string, returned: unknown): Promise<unknown> {
-  const result = await schema['~standard'].validate(returned);
-  if (result.issues === undefined) return result.value;
-  const problems = described(schemaProblemsOf(result.issues));
-  const error = new UnknownOutcomeError(`"${key}" has returned, but its output does not fit its schema: ${problems}`);
+  const checked = await check(schema, returned);
+  if ('value' in checked) return checked.value;
+  const { problems, cause } = checked;
+  const error = new UnknownOutcomeError(`"${key}" has returned, but its output does not fit its schema: ${problems}`, { cause });
   throw Object.assign(error, { code: 'SAGA_SCHEMA_OUTPUT', retryable: false });
+}
+
+interface Misfit {
+  readonly problems: string;
+  readonly mayPass: boolean;
+  readonly cause?: unknown;
+}
+
+async function check(schema: StandardSchemaV1, value: unknown): Promise<{ readonly value: unknown } | Misfit> {
+  try {
+    const result = await schema['~standard'].validate(value);
+    if (result.issues === undefined) return { value: result.value };
+    return { problems: described(schemaProblemsOf(result.issues)), mayPass: false };
+  } catch (error) {
+    return { problems: `it threw ${error instanceof Error ? error.message : typeof error}`, mayPass: true, cause: error };
+  }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { SagaPlanError } from '../errors';
+import { type SagaPlanError } from '../errors';
 import type { ConditionSpec } from './condition-spec';
 import { evaluate, type Verdict } from './evaluate-condition';
 import { catalogOf } from './handler-declaration';
@@ -112,7 +112,7 @@ describe('a condition as data', () => {
 
   it.each<[string, ConditionSpec]>(
     Object.entries({ equals: null, notEquals: 1, above: 1, atLeast: 1, below: 1, atMost: 1, in: [null], exists: true }).map(
-      ([test, value]) => [test, { path: 'outputs.a.gone', [test]: value } as unknown as ConditionSpec],
+      ([test, value]) => [test, { path: 'outputs.a.gone', [test]: value }],
     ),
   )('%s does not hold of a value that is missing', (_test, when) => {
     expect(decided(when, {}).holds).toBe(false);

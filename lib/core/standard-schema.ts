@@ -35,7 +35,7 @@ export function described(problems: readonly SchemaProblem[]): string {
 }
 
 function printable(text: string): string {
-  return String(text)
+  return text
     .slice(0, LONGEST_REASON)
     .replace(/\p{Cc}/gu, '?')
     .toWellFormed();

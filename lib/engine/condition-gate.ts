@@ -3,7 +3,7 @@ import { evaluate } from '../core/evaluate-condition';
 import type { SkippedEvent } from '../core/event';
 import type { StepFailure } from '../core/operation';
 import type { Claim } from '../ports/saga-store';
-import type { StepInvoker } from '../ports/step-invoker';
+import type { ContextVerbs, HandlerContext, StepInvoker } from '../ports/step-invoker';
 import type { Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type Report } from './attempt-reporter';
 import { answerIn } from './condition-answer';
@@ -61,10 +61,8 @@ export class ConditionGate {
   }
 
   private async ask(key: string, { payload, context }: Call): Promise<Asked> {
-    const { skip: _skip, suspend: _suspend, finish: _finish, setContext: _set, ...rest } = context;
     try {
-      // A condition ends nothing, so it gets no words to end it with.
-      const answer = await runAsHandler(() => this.invoker.invoke('condition', key, payload, rest as typeof context));
+      const answer = await runAsHandler(() => this.invoker.invoke('condition', key, payload, withoutWords(context)));
       return { kind: 'answered', answer };
     } catch (thrown) {
       return { kind: 'threw', thrown };
@@ -88,4 +86,11 @@ export class ConditionGate {
     if (answer.kind === 'no') return { type: 'skipped', ...of, reason: answer.reason, neverRan: true };
     return this.draining ? { type: 'released', ...of, interrupted: false } : null;
   }
+}
+
+const WORDS = Object.keys({ skip: true, suspend: true, finish: true, setContext: true } satisfies Record<keyof ContextVerbs, true>);
+
+/** A condition ends nothing, so it gets no words to end it with. */
+function withoutWords(context: HandlerContext): HandlerContext {
+  return Object.fromEntries(Object.entries(context).filter(([name]) => !WORDS.includes(name))) as unknown as HandlerContext;
 }

@@ -4,7 +4,7 @@ import type { JsonObject } from '../core/json';
 import type { Claim } from '../ports/saga-store';
 import { promise, type StoreCase } from './store-contract.fixture';
 import { same } from './store-contract.same';
-import { action, completed, failed, plan, Scenario, SECOND, startRequest, step, undo } from './store-contract.scenario';
+import { action, completed, failed, leaseExpired, plan, Scenario, SECOND, startRequest, step, undo } from './store-contract.scenario';
 
 /** Two side by side, then one after both, then another. */
 const DIAMOND = plan([step('a'), step('b'), step('c', { dependsOn: [0, 1] }), step('d', { dependsOn: [2] })]);
@@ -39,6 +39,18 @@ export const dataCases: readonly StoreCase[] = [
         [1, { n: 2 }],
       ]),
     );
+  }),
+
+  promise('the output of an effect that came late is none that a step may build on', async ({ store }) => {
+    const scenario = new Scenario(store);
+    const sagaId = await scenario.start(plan([step('a'), step('b')]));
+    const lost = await scenario.claim(sagaId, action(0), { leaseMs: 0 });
+    await scenario.apply(sagaId, { type: 'compensate', reason: null, actor: null });
+    await scenario.apply(sagaId, leaseExpired(lost), { graceMs: 0 });
+    await scenario.claim(sagaId, undo(0)); // an undo that was tried may have come before the effect
+    assert.equal((await scenario.apply(sagaId, completed(lost, { late: true }))).kind, 'applied');
+    same((await scenario.find(sagaId)).steps[0]?.output, { late: true });
+    same(await store.outputs(sagaId, [0]), new Map());
   }),
 
   promise('a claim carries the outputs that its condition looks at, and the defaults of its references', async ({ store }) => {

@@ -14,6 +14,7 @@ import {
   type StepList,
 } from 'nest-saga';
 import { bootSagaApp, closeApps, freshName, type SagaApp } from './saga-app';
+import { ledgerApp } from './transactional-app';
 
 afterEach(closeApps);
 
@@ -250,6 +251,44 @@ describe('a condition that is asked', () => {
     expect(await statuses(app, id)).toEqual(['approve: skipped']);
     expect(shopOf(app).calls).toEqual([]);
   });
+
+  it('whose process is shut down is asked by another one, and the attempt does not count', async () => {
+    const namespace = freshName();
+    const hanging = (app: SagaApp) =>
+      new Promise<void>((resolve) => {
+        app.context.get(Conditions).answer = (_input, ctx) => {
+          resolve();
+          return new Promise((_, reject) => ctx.signal.addEventListener('abort', () => reject(new Error('interrupted'))));
+        };
+      });
+    const first = await bootSagaApp({ namespace, providers: [Shop, Conditions] });
+    const asked = hanging(first);
+    const { id } = await first.sagas.start('order', [{ name: 'approve', action: 'shop.approve', when: 'approval.needed' }]);
+    await asked;
+    await first.close();
+    const second = await bootSagaApp({ namespace, providers: [Shop, Conditions] });
+    expect(await statuses(second, id)).toEqual(['approve: completed']);
+    expect(shopOf(second).calls).toEqual(['approve 1']);
+    expect(shopOf(first).calls).toEqual([]);
+  });
+
+  it.each(['ledger.book', 'ledger.serial'])(
+    'stands before a transactional step (%s): no skips it, yes lets it commit once',
+    async (action) => {
+      const app = await ledgerApp({ more: [Conditions] });
+      const run = async () => app.sagas.waitFor((await app.sagas.start('s', [{ name: 'book', action, when: 'approval.needed' }])).id);
+      expect((await run()).state).toBe('completed');
+      expect(await app.rows()).toHaveLength(1);
+      app.context.get(Conditions).answer = () => false;
+      expect((await run()).steps[0]?.status).toBe('skipped');
+      app.context.get(Conditions).answer = () => {
+        throw new Error('no answer');
+      };
+      expect((await run()).steps[0]?.status).toBe('failed');
+      expect(await app.rows()).toHaveLength(1);
+      expect(app.ledger.runs).toBe(1);
+    },
+  );
 
   it('cannot be named when nobody has it', async () => {
     const app = await boot();

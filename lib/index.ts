@@ -17,13 +17,23 @@ export {
   InjectSagaService,
 } from './inject-saga.decorator';
 
-export { Compensate, SagaDefinition, SagaStep, Verify } from './decorators';
-export type { CompensateOptions, HandlerOptions, SagaDefinitionOptions, SagaStepOptions, VerifyOptions } from './decorators';
+export { Compensate, SagaCondition, SagaDefinition, SagaStep, Verify } from './decorators';
+export type {
+  CompensateOptions,
+  ConditionOptions,
+  HandlerOptions,
+  SagaDefinitionOptions,
+  SagaStepOptions,
+  VerifyOptions,
+} from './decorators';
 export { SAGA_CONTEXT_TYPE } from './discovery/method-caller';
 export type {
   CompensationContext,
+  ConditionAnswer,
+  ConditionContext,
   HandlerContext,
   StepContext,
+  StepSchemas,
   TransactionalCompensationContext,
   TransactionalStepContext,
   VerifyAnswer,
@@ -56,6 +66,7 @@ export { spokenFinding } from './core/lint';
 export type { LintFinding, LintLevel, LintOptions } from './core/lint';
 export type { LintCode } from './core/lint-rules';
 
+export type { ConditionSpec, ConditionTests } from './core/condition-spec';
 export { contextRef, ref, Reference } from './core/reference';
 export type { ReferenceSource } from './core/reference';
 export type { Json, JsonObject } from './core/json';
@@ -63,6 +74,7 @@ export type { Progress as SagaProgress } from './core/progress';
 export type { StepFailure } from './core/operation';
 export type { StepKind } from './core/plan';
 export type { RetryOptions, RetryPolicy } from './core/retry-policy';
+export type { StandardSchemaV1 } from './core/standard-schema';
 export type { SagaState, TurnCause } from './core/saga-value';
 export type { StepList, StepSpec } from './core/step-spec';
 

@@ -6,6 +6,7 @@ import { ACTIVE_STATES, type SagaState } from './core/saga-value';
 import type { StepList } from './core/step-spec';
 import type { CheckedElement } from './core/typed-handlers';
 import type { Saga } from './engine/saga';
+import { checkedContext } from './engine/checked-context';
 import { completed, executeOptionsOf, type ExecuteOptions } from './engine/execution';
 import { insideHandler } from './engine/handler-scope';
 import type { OrderOptions } from './engine/ordered-by';
@@ -110,14 +111,15 @@ export class SagaService {
       checkContext(third);
       return engine.start(what, second as StepList, third, fourth === undefined ? {} : fourth);
     }
-    const { name, steps, deadlineMs, onStuck, undosAtOnce } = typeof what === 'function' ? this.runtime.definitionOf(what) : what;
+    const { name, steps, deadlineMs, onStuck, undosAtOnce, schema } = typeof what === 'function' ? this.runtime.definitionOf(what) : what;
     const own = {
       ...(deadlineMs === undefined ? {} : { deadlineMs }),
       ...(onStuck === undefined ? {} : { onStuck }),
       ...(undosAtOnce === undefined ? {} : { undosAtOnce }),
     };
     const options = { ...own, ...(third === undefined ? {} : checkStartOptions(third)) };
-    return engine.start(name, steps, second, options);
+    const context = schema === undefined ? second : await checkedContext(name, schema, second);
+    return engine.start(name, steps, context, options);
   }
 
   /**

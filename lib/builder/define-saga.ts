@@ -1,6 +1,8 @@
 import { SagaPlanError } from '../errors';
 import type { StepKind } from '../core/plan';
 import type { RetryOptions } from '../core/retry-policy';
+import type { ConditionSpec } from '../core/condition-spec';
+import type { StandardSchemaV1 } from '../core/standard-schema';
 import type { StepList, PlainStep } from '../core/step-spec';
 import { Recorder } from './recorder';
 import type { ActionInput, ActionKey, ActionOutput } from '../core/saga-actions';
@@ -10,6 +12,8 @@ export interface InputSources<Context, Outputs> {
   readonly outputs: Outputs;
   /** What was given to `start()`. */
   readonly context: Context;
+  /** What is taken when there is nothing, because a step was skipped or returned no such thing: `or(outputs.discount.amount, 0)`. */
+  or<T>(value: T, otherwise: NonNullable<T>): NonNullable<T>;
 }
 
 export interface StepOptions<Context, Outputs, Key extends string> {
@@ -19,6 +23,8 @@ export interface StepOptions<Context, Outputs, Key extends string> {
   readonly compensation?: string | null;
   /** A value, or a function of earlier outputs and the context that runs once, when the saga is defined. Default null. */
   readonly input?: ActionInput<Key> | ((from: InputSources<Context, Outputs>) => ActionInput<Key>);
+  /** The step runs only if this holds: data about the context and earlier outputs, or the key of a `@SagaCondition`. Default: it runs. */
+  readonly when?: ConditionSpec | string;
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
   readonly compensateOnFailure?: boolean;
@@ -39,6 +45,11 @@ export interface DefineSagaOptions {
    * At most this many compensations of the saga at a time, 1 to 1,000; 1 is the strict reverse order of start. Default: the module's (10).
    */
   readonly undosAtOnce?: number;
+  /**
+   * What the saga takes as its context, in any library that follows standardschema.dev: `start()` refuses anything else with a `SagaInputError`,
+   * and stores what the schema makes of it. Default: anything.
+   */
+  readonly context?: StandardSchemaV1;
 }
 
 /** A name that is taken already, as a type error that says so. */
@@ -51,13 +62,15 @@ export interface DefinedSaga<Context> {
   readonly deadlineMs: number | undefined;
   readonly onStuck: 'halt' | 'continue' | undefined;
   readonly undosAtOnce: number | undefined;
+  /** Of the context. */
+  readonly schema?: StandardSchemaV1 | undefined;
   /** Says what the context is; nothing is there when the program runs. */
   readonly $context?: Context;
 }
 
 /** A saga that was defined step by step: `sagas.start(saga, context)`. Each call returns a new one and leaves the old as it was. */
-export class SagaBuilder<Context, Outputs = unknown> implements DefinedSaga<Context> {
-  declare readonly $context?: Context;
+export class SagaBuilder<Context, Outputs = unknown, Given = Context> implements DefinedSaga<Given> {
+  declare readonly $context?: Given;
 
   constructor(
     readonly name: string,
@@ -65,25 +78,33 @@ export class SagaBuilder<Context, Outputs = unknown> implements DefinedSaga<Cont
     readonly deadlineMs: number | undefined,
     readonly onStuck: 'halt' | 'continue' | undefined,
     readonly undosAtOnce: number | undefined,
+    readonly schema?: StandardSchemaV1,
   ) {}
 
   /** A step after everything so far. */
   step<const Name extends string, Key extends ActionKey>(
     name: NewName<Name, Outputs>,
     options: StepOptions<Context, Outputs, Key>,
-  ): SagaBuilder<Context, Outputs & Readonly<Record<Name, ActionOutput<Key>>>> {
+  ): SagaBuilder<Context, Outputs & Readonly<Record<Name, ActionOutput<Key>>>, Given> {
     return this.with(specOf(this.name, name, options));
   }
 
   /** Steps beside each other, after everything so far. None of them may refer to another. */
   parallel<Branches>(
     build: (branches: ParallelBuilder<Context, Outputs>) => ParallelBuilder<Context, Outputs, Branches>,
-  ): SagaBuilder<Context, Outputs & Branches> {
+  ): SagaBuilder<Context, Outputs & Branches, Given> {
     return this.with(build(new ParallelBuilder<Context, Outputs>(this.name, [])).branches);
   }
 
-  private with<More>(element: PlainStep | readonly PlainStep[]): SagaBuilder<Context, More> {
-    return new SagaBuilder<Context, More>(this.name, [...this.steps, element], this.deadlineMs, this.onStuck, this.undosAtOnce);
+  private with<More>(element: PlainStep | readonly PlainStep[]): SagaBuilder<Context, More, Given> {
+    return new SagaBuilder<Context, More, Given>(
+      this.name,
+      [...this.steps, element],
+      this.deadlineMs,
+      this.onStuck,
+      this.undosAtOnce,
+      this.schema,
+    );
   }
 }
 
@@ -112,8 +133,13 @@ export class ParallelBuilder<Context, Outputs, Branches = unknown> {
  *   .parallel((p) => p.step('reserve', { action: 'inventory.reserve' }).step('validate', { action: 'shipping.validate' }))
  *   .step('charge', { action: 'payment.charge', input: ({ outputs, context }) => ({ orderId: outputs.create.orderId, amount: context.amount }) });
  */
-export function defineSaga<Context = unknown>(name: string, options: DefineSagaOptions = {}): SagaBuilder<Context> {
-  return new SagaBuilder<Context>(name, [], options.deadlineMs, options.onStuck, options.undosAtOnce);
+export function defineSaga<Schema extends StandardSchemaV1>(
+  name: string,
+  options: DefineSagaOptions & { readonly context: Schema },
+): SagaBuilder<StandardSchemaV1.InferOutput<Schema>, unknown, StandardSchemaV1.InferInput<Schema>>;
+export function defineSaga<Context = unknown>(name: string, options?: DefineSagaOptions): SagaBuilder<Context>;
+export function defineSaga(name: string, options: DefineSagaOptions = {}): SagaBuilder<unknown> {
+  return new SagaBuilder<unknown>(name, [], options.deadlineMs, options.onStuck, options.undosAtOnce, options.context);
 }
 
 function specOf<Context, Outputs, Key extends string>(saga: string, name: string, options: StepOptions<Context, Outputs, Key>): PlainStep {
@@ -128,8 +154,9 @@ function specOf<Context, Outputs, Key extends string>(saga: string, name: string
 function recordedInput(saga: string, step: string, make: unknown): unknown {
   const recorder = new Recorder();
   const outputs = new Proxy({}, { get: (_, key) => (typeof key === 'string' ? recorder.output(key) : undefined) });
+  const or = (value: unknown, otherwise: unknown): unknown => recorder.or(value, otherwise);
   try {
-    return recorder.recorded((make as (from: object) => unknown)({ outputs, context: recorder.context() }));
+    return recorder.recorded((make as (from: object) => unknown)({ outputs, context: recorder.context(), or }));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new SagaPlanError(saga, [`step "${step}": its input cannot be made: ${why}`]);

@@ -1,6 +1,7 @@
 import { giveUp, retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
+import { mayStillRun } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { draft, finish, policyOf, type Draft } from './draft';
+import { draft, finish, mayTakeEffect, policyOf, type Draft } from './draft';
 import type {
   AdmittedEvent,
   CompletedEvent,
@@ -38,6 +39,7 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
   const operation = operationOf(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
   const isItsWorker = operation.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
+  if (isItsWorker && event.type === 'admitted' && operation.condition === null) return ignored('stale'); // said once before
   if (isItsWorker) return finish(event, withContext(event, next(plan, saga, operation, event)));
   if (event.type !== 'completed' || operation.direction !== 'action') return ignored('stale');
   return isBeingAskedAfter(operation) ? answered(plan, saga, operation, event) : lateSuccess(plan, saga, operation, event);
@@ -60,15 +62,15 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
       return released(plan, saga, operation, event.interrupted);
     case 'completed':
       return completed(plan, saga, operation, event);
-    case 'skipped':
+    case 'skipped': {
       // An undo that has nothing to do has done it.
-      return settle(plan, saga, { ...operation, state: operation.direction === 'action' ? 'skipped' : 'completed', error: null });
+      const state = operation.direction === 'action' ? 'skipped' : 'completed';
+      return settle(plan, saga, { ...operation, state, hadUnknown: operation.hadUnknown && event.neverRan !== true, error: null });
+    }
     case 'suspended':
       return suspended(plan, saga, operation, event);
-    case 'admitted': {
-      const admitted: Operation = { ...operation, condition: null };
-      return draft(withOperations(saga, [admitted]), admitted);
-    }
+    case 'admitted':
+      return admitted(plan, saga, operation);
     case 'verified':
       return verified(plan, saga, operation, event);
     case 'failed': {
@@ -100,6 +102,13 @@ function ended(plan: Plan, saga: SagaValue, completed: Operation, { finishes }: 
   return finishes === true ? finishEarly(plan, saga, completed) : settle(plan, saga, completed);
 }
 
+/** From here on its handler may run. A saga that has turned back meanwhile does not want that any more. */
+function admitted(plan: Plan, saga: SagaValue, operation: Operation): Draft {
+  if (!mayStillRun(operation, saga)) return settle(plan, saga, { ...operation, state: 'skipped', error: null });
+  const ready: Operation = { ...operation, condition: null };
+  return draft(withOperations(saga, [ready]), ready);
+}
+
 /** What later handlers see, when there was something new in this attempt and it counts. */
 function withContext(event: AttemptEnd, made: Draft): Draft {
   const patch = 'contextPatch' in event ? event.contextPatch : undefined;
@@ -108,8 +117,8 @@ function withContext(event: AttemptEnd, made: Draft): Draft {
 }
 
 function released(plan: Plan, saga: SagaValue, operation: Operation, interrupted: boolean): Draft {
-  const mayHaveHappened = interrupted && policyOf(plan, operation).transactional !== true;
-  return startAgain(plan, saga, { ...operation, claims: operation.claims - 1, hadUnknown: operation.hadUnknown || mayHaveHappened }, 0);
+  const hadUnknown = operation.hadUnknown || (interrupted && mayTakeEffect(plan, operation));
+  return startAgain(plan, saga, { ...operation, claims: operation.claims - 1, hadUnknown }, 0);
 }
 
 function verified(plan: Plan, saga: SagaValue, operation: Operation, event: VerifiedEvent): Draft {
@@ -129,7 +138,7 @@ function verified(plan: Plan, saga: SagaValue, operation: Operation, event: Veri
  */
 function leaseExpired(plan: Plan, saga: SagaValue, operation: Operation, event: LeaseExpiredEvent): Draft {
   const policy = policyOf(plan, operation);
-  const taken = { ...operation, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || policy.transactional !== true };
+  const taken = { ...operation, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || mayTakeEffect(plan, operation) };
   if (operation.timedOut) {
     const error = { code: 'STEP_TIMEOUT', message: `no outcome within ${policy.timeoutMs} ms` };
     return retryOrSettle(plan, saga, { ...taken, error }, { ...event, retryable: undefined, retryAfterMs: undefined });

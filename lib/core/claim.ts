@@ -38,6 +38,7 @@ function refusalOf(plan: Plan, saga: SagaValue, operation: Operation, event: Cla
   if (saga.paused || (isAction && event.actionPaused === true)) return 'paused';
   if (isAction && event.pastDeadline === true && !deadlineDealtWith(saga)) return 'past-deadline';
   if (operation.verifying && event.canVerify === false) return 'no-verifier';
+  if (operation.condition !== null && event.conditions?.includes(operation.condition) === false) return 'no-condition';
   if (operation.losses > (event.maxLosses ?? Infinity)) return 'suspect';
   const policy = policyOf(plan, operation);
   const limits = limitsOf(plan, operation, policy);

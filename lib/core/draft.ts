@@ -75,3 +75,9 @@ export function policyOf(plan: Plan, operation: OperationRef & Partial<Pick<Oper
   if (operation.verifying === true && step.verifyPolicy !== undefined) return step.verifyPolicy;
   return operation.direction === 'action' ? step.actionPolicy : step.undoPolicy;
 }
+
+/** Whether an attempt of which nobody hears the end may have its effect all the same. */
+export function mayTakeEffect(plan: Plan, operation: Operation): boolean {
+  // Until its condition has said yes, no handler is run.
+  return policyOf(plan, operation).transactional !== true && operation.condition === null;
+}

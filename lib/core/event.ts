@@ -38,6 +38,8 @@ export interface ClaimEvent {
   readonly canVerify?: boolean;
   /** An operation that was lost more often than this is refused. Default: none. */
   readonly maxLosses?: number;
+  /** Keys of the `@SagaCondition` methods that the worker's process has. Default: whichever is needed. */
+  readonly conditions?: readonly string[];
   /** The worker's process runs nothing else until this attempt is over. Default: false. */
   readonly alone?: boolean;
 }
@@ -71,6 +73,8 @@ export interface CompletedEvent extends OfClaim {
 export interface SkippedEvent extends OfClaim {
   readonly type: 'skipped';
   readonly reason: string;
+  /** Its condition does not hold and never did: no attempt has run the handler. Default: false. */
+  readonly neverRan?: boolean;
   readonly contextPatch?: JsonObject;
 }
 

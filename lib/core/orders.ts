@@ -1,7 +1,7 @@
 import { mayComeToItsEffect, settledBetweenAttempts } from './backward';
 import { goesTheWayOf } from './claim';
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { dispatch, draft, ended, finish, policyOf, type Draft } from './draft';
+import { dispatch, draft, ended, finish, mayTakeEffect, type Draft } from './draft';
 import type { SagaEffect } from './effect';
 import type { SagaOrder, StepOrder } from './event';
 import { settleAction } from './forward';
@@ -62,7 +62,7 @@ function terminated(plan: Plan, saga: SagaValue, { reason, actor }: SagaOrder): 
   const settled = open.map((operation): Operation => {
     if (operation.state === 'waiting') return { ...operation, fence: operation.fence + 1, state: settledBetweenAttempts(operation) };
     if (operation.state !== 'running') return { ...operation, state: settledBetweenAttempts(operation) };
-    const isUnknown = operation.hadUnknown || policyOf(plan, operation).transactional !== true;
+    const isUnknown = operation.hadUnknown || mayTakeEffect(plan, operation);
     return { ...operation, fence: operation.fence + 1, state: isUnknown ? 'unknown' : 'failed' };
   });
   const told = open.filter(({ state }) => state === 'running');

@@ -1,4 +1,5 @@
 import { SagaPlanError } from '../errors';
+import { ConditionCompiler } from './condition-compiler';
 import type { HandlerCatalog, HandlerPolicy } from './handler-declaration';
 import type { JsonLimits } from './json';
 import { isKind, kindProblems, withKinds } from './kind-rules';
@@ -47,16 +48,24 @@ export function compilePlan(
   problems.push(...shape);
   if (shape.length > 0) throw new SagaPlanError(name, problems); // what is no step cannot be looked at further
   const compiler = new StepCompiler(placesByName(placed, problems), catalog, defaults, problems);
-  const steps = placed.map((step) => compiler.compile(step));
-  const cycles = cycleProblems(steps);
+  const unconditional = placed.map((step) => compiler.compile(step));
+  const cycles = cycleProblems(unconditional);
   problems.push(...cycles);
+  const conditions = new ConditionCompiler(unconditional, problems);
+  const conditional = unconditional.map((step, place): PlanStep => {
+    const when = placed[place]?.spec.when;
+    if (when === undefined) return step;
+    if (typeof when === 'string') return { ...step, condition: compiler.conditionOf(step.name, when) };
+    const condition = conditions.compile(when, place);
+    return condition === null ? step : { ...step, when: condition };
+  });
   const specs = placed.map(({ spec }) => spec);
-  const kept = cycles.length > 0 ? steps : withKinds(steps, specs, problems);
+  const steps = cycles.length > 0 ? conditional : withKinds(conditional, specs, problems);
   const inputCompiler = new InputCompiler(steps, defaults.limits, problems);
   const inputs = placed.map(({ spec }, place) => inputCompiler.compile(spec, place));
   if (problems.length > 0) throw new SagaPlanError(name, problems);
   const undoing = { ...(onStuck === 'continue' && { onStuck }), ...(undosAtOnce !== UNDOS_AT_ONCE && { undosAtOnce }) };
-  return { plan: { format: PLAN_FORMAT, name, ...undoing, steps: kept }, inputs };
+  return { plan: { format: PLAN_FORMAT, name, ...undoing, steps }, inputs };
 }
 
 function placesByName(placed: readonly PlacedStep[], problems: string[]): ReadonlyMap<string, number> {
@@ -94,6 +103,15 @@ class StepCompiler {
       undoPolicy: mergePolicies(undo, compensation === null ? {} : this.handlerPolicy(spec, 'undo', compensation), {}),
       ...(verifier !== undefined && { verifyPolicy: mergePolicies(verify, verifier.policy, {}) }),
     };
+  }
+
+  conditionOf(step: string, key: string): string {
+    if (!isValidName(key)) this.refuse({ name: step }, `its condition ${quoted(key)} is not ${NAME_RULE}`);
+    else if (this.catalog.find('condition', key) === undefined && this.defaults.unknownKeys === 'refuse') {
+      const problem = `no process has a condition ${quoted(key)}: add @SagaCondition(${quoted(key)}) to a method of a provider`;
+      this.refuse({ name: step }, `${problem}${didYouMean(key, this.catalog.keys('condition'))}`);
+    }
+    return key;
   }
 
   private compensationOf(spec: PlainStep): string | null {
@@ -134,7 +152,7 @@ class StepCompiler {
     for (const problem of [...problems, ...kindProblems(spec)]) this.refuse(spec, problem);
   }
 
-  private refuse(spec: PlainStep, problem: string): void {
+  private refuse(spec: Pick<PlainStep, 'name'>, problem: string): void {
     this.problems.push(`step "${spec.name}": ${problem}`);
   }
 }

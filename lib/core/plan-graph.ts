@@ -36,12 +36,12 @@ export function descendantsOf(steps: readonly PlanStep[], place: number): Readon
 }
 
 /** Everything that has settled when the step at `place` starts. */
-export function ancestorsOf(steps: readonly PlanStep[], place: number): ReadonlySet<number> {
+export function ancestorsOf(steps: readonly Pick<PlanStep, 'dependsOn'>[], place: number): ReadonlySet<number> {
   return ancestorsOfAll(steps, [place]);
 }
 
 /** Everything that one of these steps was built on. */
-export function ancestorsOfAll(steps: readonly PlanStep[], places: readonly number[]): ReadonlySet<number> {
+export function ancestorsOfAll(steps: readonly Pick<PlanStep, 'dependsOn'>[], places: readonly number[]): ReadonlySet<number> {
   const ancestors = new Set<number>();
   const queue = [...places];
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {

@@ -42,6 +42,7 @@ const STEP_FIELDS: readonly string[] = [
   'compensation',
   'input',
   'dependsOn',
+  'when',
   'timeoutMs',
   'retry',
   'compensateOnFailure',

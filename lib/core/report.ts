@@ -1,6 +1,6 @@
 import { mayComeToItsEffect } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { finish, policyOf, type Draft } from './draft';
+import { finish, mayTakeEffect, type Draft } from './draft';
 import type { ReportedEvent } from './event';
 import { goesForward, isOpenPivot, isPersistent } from './kinds';
 import { isSettled, type Operation } from './operation';
@@ -42,7 +42,7 @@ function settledAs(plan: Plan, saga: SagaValue, operation: Operation, event: Rep
   // Without a place in the order it could be undone after the steps it was built on.
   const order = operation.direction === 'action' && operation.order === 0 ? saga.rev + 1 : operation.order;
   // Whoever runs it may still come to its effect, whatever is said of it here.
-  const mayHappen = (operation.state === 'running' && policyOf(plan, operation).transactional !== true) || mayComeToItsEffect(operation);
+  const mayHappen = (operation.state === 'running' && mayTakeEffect(plan, operation)) || mayComeToItsEffect(operation);
   const taken = { ...operation, order, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || mayHappen };
   return event.result.kind === 'completed'
     ? { ...taken, state: 'completed', output: event.result.output, error: null }

@@ -10,7 +10,7 @@ interface StepForm {
   readonly plain: (spec: never, refuse: (problem: string) => void) => PlainStep;
 }
 
-const ANY_STEP = ['name', 'dependsOn'];
+const ANY_STEP = ['name', 'dependsOn', 'when'];
 
 const FORMS: readonly StepForm[] = [{ mark: 'sleepMs', fields: [...ANY_STEP, 'sleepMs'], plain: sleep }];
 

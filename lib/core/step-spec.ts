@@ -1,4 +1,5 @@
 import type { StepKind } from './plan';
+import type { ConditionSpec } from './condition-spec';
 import type { RetryOptions } from './retry-policy';
 
 /** One step of `start(name, steps)`, as plain data. */
@@ -10,6 +11,11 @@ interface AnyStep {
   readonly name: string;
   /** Names of the steps this one waits for. Default: the element before it in the list. */
   readonly dependsOn?: readonly string[];
+  /**
+   * The step runs only if this holds; else it is skipped, and the saga goes on. Plain data about the context and earlier outputs, or the key
+   * of a `@SagaCondition` method. Default: it runs.
+   */
+  readonly when?: ConditionSpec | string;
 }
 
 /** A pause: the steps after it begin no sooner. */
@@ -27,7 +33,6 @@ export interface PlainStep extends AnyStep {
    * there is none, the step is never undone.
    */
   readonly compensation?: string | null;
-  readonly when?: unknown;
   /** Anything that JSON can hold, with `ref()` where a value comes from an earlier step. Default null. */
   readonly input?: unknown;
   /** One attempt may take this many milliseconds. Default: the handler's, then the module's (60,000). */

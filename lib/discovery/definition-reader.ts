@@ -6,6 +6,7 @@ import type { PlainStep } from '../core/step-spec';
 import { didYouMean } from '../core/suggestion';
 import { DEFINITION_FIELDS, type CompensateMetadata, type SagaDefinitionOptions, type StepMetadata } from '../decorators/metadata';
 import type { Definition } from './definition';
+import { schemaProblem } from './handler-collector';
 
 export interface DefinitionMethods {
   readonly className: string;
@@ -13,6 +14,8 @@ export interface DefinitionMethods {
   /** In the order in which they are written. */
   readonly steps: readonly StepMetadata[];
   readonly compensations: readonly CompensateMetadata[];
+  /** Steps that have a `@SagaCondition` method. */
+  readonly conditions: readonly string[];
 }
 
 /** Key of the handler that a method of a definition class becomes. */
@@ -21,7 +24,10 @@ export function definitionKey(saga: string, step: string): string {
 }
 
 /** Turns the methods of a definition class into steps; every problem is added to `problems`. */
-export function readDefinition({ className, options, steps, compensations }: DefinitionMethods, problems: string[]): Definition {
+export function readDefinition(
+  { className, options, steps, compensations, conditions }: DefinitionMethods,
+  problems: string[],
+): Definition {
   const where = `@SagaDefinition ${className}`;
   const ofName = nameProblem('the name', options.name);
   const ofOptions = [...(ofName === null ? [] : [ofName]), ...unknownFieldProblems(options, DEFINITION_FIELDS)];
@@ -33,6 +39,7 @@ export function readDefinition({ className, options, steps, compensations }: Def
   if (onStuck !== undefined && !['halt', 'continue'].includes(onStuck)) problems.push(`${where}: onStuck must be 'halt' or 'continue'`);
   const ofUndos = undosAtOnceProblem(undosAtOnce);
   if (ofUndos !== null) problems.push(`${where}: undosAtOnce ${ofUndos}`);
+  problems.push(...schemaProblem('schema', options.schema).map((problem) => `${where}: ${problem}`));
   const names = steps.map((step) => step.key);
   for (const { key } of compensations) {
     if (!names.includes(key)) problems.push(`${where}: @Compensate(${quoted(key)}) undoes no step of it${didYouMean(key, names)}`);
@@ -52,9 +59,15 @@ export function readDefinition({ className, options, steps, compensations }: Def
       problems.push(`${where}: step "${step.key}" borrows "${step.use}", so its compensation is borrowed too; remove @Compensate`);
     if (step.use !== undefined && (step.transactional !== undefined || step.isolation !== undefined))
       problems.push(`${where}: step "${step.key}" borrows "${step.use}", which says itself whether it is transactional`);
-    return specOf(options.name, step, [after].flat(), undone.has(step.key));
+    if (step.use !== undefined && step.schema !== undefined)
+      problems.push(`${where}: step "${step.key}" borrows "${step.use}", which says itself what it takes; remove "schema"`);
+    const hasCondition = conditions.includes(step.key);
+    if (hasCondition && step.when !== undefined)
+      problems.push(`${where}: step "${step.key}" has "when" and a @SagaCondition method; a step has one condition`);
+    const when = hasCondition ? definitionKey(options.name, step.key) : step.when;
+    return { ...specOf(options.name, step, [after].flat(), undone.has(step.key)), ...(when !== undefined && { when }) };
   });
-  return { name: options.name, deadlineMs: options.deadlineMs, onStuck, undosAtOnce, steps: specs };
+  return { name: options.name, deadlineMs: options.deadlineMs, onStuck, undosAtOnce, schema: options.schema, steps: specs };
 }
 
 function specOf(saga: string, step: StepMetadata, dependsOn: readonly string[], undone: boolean): PlainStep {

@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '../core/standard-schema';
 import type { PlainStep } from '../core/step-spec';
 
 /** A `@SagaDefinition` class, read once at boot: its plan as plain data. */
@@ -6,6 +7,8 @@ export interface Definition {
   readonly deadlineMs: number | undefined;
   readonly onStuck: 'halt' | 'continue' | undefined;
   readonly undosAtOnce: number | undefined;
+  /** Of the saga's input. */
+  readonly schema: StandardSchemaV1 | undefined;
   readonly steps: readonly PlainStep[];
 }
 

@@ -70,11 +70,12 @@ export function readHandlers(
   methods: readonly DecoratedMethod[],
   found: HandlerCollector,
 ): void {
-  for (const { name, step, compensate, verify } of methods) {
+  for (const { name, step, compensate, verify, condition } of methods) {
     const at: HostMethod = { host, className, method: name };
+    if (condition !== undefined && isFor(instance, condition)) found.addCondition(at, condition.key, condition);
     if (verify !== undefined && isFor(instance, verify)) found.addVerify(at, verify.key, verify);
     if (step !== undefined && isFor(instance, step)) {
-      for (const field of ['after', 'input', 'use', 'kind', 'compensation'] as const) {
+      for (const field of ['after', 'input', 'when', 'use', 'kind', 'compensation'] as const) {
         if (step[field] !== undefined) found.refuse('action', at, `"${field}" belongs to a step of a @SagaDefinition class`);
       }
       found.addAction(at, step.key, step);
@@ -92,8 +93,13 @@ export function readSaga(
   found: HandlerCollector,
 ): Definition {
   const ownSteps = methods.flatMap(({ step }) => (step === undefined || step.use !== undefined ? [] : [step.key]));
-  for (const { name, step, compensate, verify } of methods) {
+  const names = methods.flatMap(({ step }) => (step === undefined ? [] : [step.key]));
+  for (const { name, step, compensate, verify, condition } of methods) {
     const at: HostMethod = { host, className, method: name };
+    if (condition !== undefined && names.includes(condition.key))
+      found.addCondition(at, definitionKey(options.name, condition.key), condition);
+    else if (condition !== undefined)
+      found.refuse('condition', at, `${quoted(condition.key)} is no step of this saga${didYouMean(condition.key, names)}`);
     if (verify !== undefined && ownSteps.includes(verify.key)) found.addVerify(at, definitionKey(options.name, verify.key), verify);
     else if (verify !== undefined)
       found.refuse('verify', at, `${quoted(verify.key)} is no method of this saga${didYouMean(verify.key, ownSteps)}`);
@@ -104,7 +110,8 @@ export function readSaga(
   }
   const steps = methods.flatMap(({ step }) => (step === undefined ? [] : [step]));
   const compensations = methods.flatMap(({ compensate }) => (compensate === undefined ? [] : [compensate]));
-  return readDefinition({ className, options, steps, compensations }, found.problems);
+  const conditions = methods.flatMap(({ condition }) => (condition === undefined ? [] : [condition.key]));
+  return readDefinition({ className, options, steps, compensations, conditions }, found.problems);
 }
 
 function isFor(instance: string, of: { readonly instance?: string }): boolean {

@@ -5,6 +5,7 @@ import { resolveReferences, type Unresolved } from '../core/reference';
 import type { CompensationContext, ContextVerbs, HandlerContext, VerifyContext } from '../ports/step-invoker';
 import type { Claim } from '../ports/saga-store';
 import { contextVerbs, type ContextNotes } from './context-verbs';
+import { earlierOutputs, type OutputReader } from './earlier-outputs';
 
 /** What a handler is called with. */
 export interface Call {
@@ -15,11 +16,17 @@ export interface Call {
 }
 
 /** The call of one attempt, or the reference that names nothing. */
-export function callOf(claim: Claim, signal: AbortSignal, limits: JsonLimits, sets?: readonly string[]): Call | Unresolved {
+export function callOf(
+  claim: Claim,
+  signal: AbortSignal,
+  limits: JsonLimits,
+  store: OutputReader,
+  sets?: readonly string[],
+): Call | Unresolved {
   const resolved = resolveReferences(claim.input, claim.references, claim);
   if (resolved.kind === 'unresolved') return resolved;
   const notes: ContextNotes = { patch: null };
-  const context = contextOf(claim, signal, contextVerbs(notes, limits, sets));
+  const context = contextOf(claim, signal, contextVerbs(notes, limits, sets), store);
   if (claim.operation.verifying) {
     const question: VerifyContext = { ...context, actionIdempotencyKey: idempotencyKey(claim, 'action') };
     return { notes, payload: resolved.input, context: question };
@@ -35,7 +42,7 @@ export function callOf(claim: Claim, signal: AbortSignal, limits: JsonLimits, se
   return { notes, payload: claim.actionOutput, context: undo };
 }
 
-function contextOf(claim: Claim, signal: AbortSignal, verbs: ContextVerbs): HandlerContext {
+function contextOf(claim: Claim, signal: AbortSignal, verbs: ContextVerbs, store: OutputReader): HandlerContext {
   const { saga, plan } = claim.basis;
   const { operation } = claim;
   const metadata = claim.metadata as Readonly<Record<string, Json>> | null;
@@ -45,6 +52,7 @@ function contextOf(claim: Claim, signal: AbortSignal, verbs: ContextVerbs): Hand
     attempt: attemptsOf(operation),
     idempotencyKey: idempotencyKey(claim, handlerKindOf(operation)),
     signal,
+    outputs: async <O extends object>() => (await earlierOutputs(store, claim)) as O,
     ...verbs,
   };
 }

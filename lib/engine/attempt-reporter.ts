@@ -1,11 +1,11 @@
 import { keyOf } from '../core/draft';
-import type { CompletedEvent, ConcludedEvent, FailedEvent, LostEvent, ReleasedEvent, VerifiedEvent } from '../core/event';
+import type { AdmittedEvent, CompletedEvent, ConcludedEvent, FailedEvent, LostEvent, ReleasedEvent, VerifiedEvent } from '../core/event';
 import { operationOf } from '../core/saga-value';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim } from '../ports/saga-store';
 import type { Applied, Committer } from './committer';
 
-export type Report = ConcludedEvent | FailedEvent | ReleasedEvent | LostEvent | VerifiedEvent;
+export type Report = ConcludedEvent | FailedEvent | ReleasedEvent | LostEvent | VerifiedEvent | AdmittedEvent;
 
 export interface AttemptTimes {
   readonly leaseMs: number;
@@ -21,11 +21,25 @@ export class AttemptReporter {
   ) {}
 
   async report(claim: Claim, event: Report): Promise<void> {
+    await this.commit(claim, event);
+  }
+
+  /** Stores that the condition of a step has said yes. Null when the attempt is over all the same: its handler must not run. */
+  async admit(claim: Claim): Promise<Claim | null> {
+    const applied = await this.commit(claim, { type: 'admitted', ...reportOn(claim) });
+    const operation = applied === null ? undefined : operationOf(applied.saga, claim.operation);
+    if (applied === null || operation?.state !== 'running') return null;
+    return { ...claim, operation, basis: { plan: applied.plan, saga: applied.saga } };
+  }
+
+  private async commit(claim: Claim, event: Report): Promise<Applied | null> {
     const until = performance.now() + this.times.leaseMs + this.times.graceMs;
     const result = await this.committer.commitPatiently(claim.sagaId, event, claim.basis, until, (applied) =>
       this.announce(claim, event, applied),
     );
-    if (result.kind !== 'applied') this.lost(claim, 'stale');
+    if (result.kind === 'applied') return result;
+    this.lost(claim, 'stale');
+    return null;
   }
 
   /** What the store has applied by other means. */

@@ -9,12 +9,15 @@ import { callOf, type Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
 import type { Committer } from './committer';
 import { concludedBy } from './conclusion';
+import { skippedByData, type ConditionGate } from './condition-gate';
+import type { OutputReader } from './earlier-outputs';
 import { runAsHandler } from './handler-scope';
+import { invokeChecked } from './invoke-checked';
 import type { Heartbeats, RunningAttempt } from './heartbeats';
 import type { Slots } from './slots';
 import type { OwnHandlers } from './own-handlers';
 import { isFinalWord, verdictOn } from './thrown';
-import { stopwatch } from './stopwatch';
+import { stopwatch, type Stopwatch } from './stopwatch';
 import type { TransactionalRunner } from './transactional-runner';
 import { foundIn } from './verification';
 import { within } from './within';
@@ -34,6 +37,8 @@ export class AttemptRunner {
     private readonly times: AttemptTimes,
     private readonly limits: JsonLimits,
     private readonly own: OwnHandlers,
+    private readonly gate: ConditionGate,
+    private readonly store: OutputReader,
     /** Asks the sweeper to look when a lease and its grace will have ended. */
     private readonly sweepIn: (ms: number) => void,
   ) {}
@@ -42,6 +47,7 @@ export class AttemptRunner {
   drain(): void {
     this.draining = true;
     this.transactional.drain();
+    this.gate.drain();
   }
 
   /** Resolves when the attempt is over and its slot may be used again. */
@@ -49,9 +55,19 @@ export class AttemptRunner {
     if (this.draining) return this.reporter.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
     this.committer.begun(claim);
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
-    const call = callOf(claim, attempt.abort.signal, this.limits, this.setsOf(claim));
+    const unneeded = skippedByData(claim);
+    if (unneeded !== null) return this.reporter.report(claim, unneeded);
+    const call = callOf(claim, attempt.abort.signal, this.limits, this.store, this.setsOf(claim));
     const elapsed = stopwatch(claim);
     if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call));
+    const { condition } = claim.operation;
+    if (condition === null) return this.perform(attempt, call, slots, elapsed);
+    const admitted = await this.gate.pass(attempt, condition, call, slots, elapsed);
+    if (admitted !== null) await this.perform({ ...attempt, claim: admitted }, call, slots, elapsed);
+  }
+
+  private async perform(attempt: RunningAttempt, call: Call, slots: Slots, elapsed: Stopwatch): Promise<void> {
+    const { claim } = attempt;
     if (this.transactional.isFor(claim)) return this.transactional.run(attempt, call, slots, elapsed);
     if (policyOf(claim.basis.plan, claim.operation).transactional === true) return this.reporter.report(claim, noTransaction(claim));
     this.heartbeats.add(attempt);
@@ -79,7 +95,7 @@ export class AttemptRunner {
     const own = this.own.find(kind, key);
     try {
       if (own !== undefined) return { kind: 'returned', value: await own(claim, call) };
-      return { kind: 'returned', value: await runAsHandler(() => this.invoker.invoke(kind, key, call.payload, call.context)) };
+      return { kind: 'returned', value: await runAsHandler(() => invokeChecked(this.invoker, kind, key, call.payload, call.context)) };
     } catch (thrown) {
       return { kind: 'threw', thrown };
     }
@@ -132,7 +148,10 @@ export class AttemptRunner {
 
   private unresolved(claim: Claim, { at, step, path }: Unresolved): Report {
     const source = step === null ? 'the context' : `the output of "${claim.basis.plan.steps[step]?.name ?? step}"`;
-    const error = { code: 'SAGA_REFERENCE', message: `the input at "${at}" refers to "${path}" in ${source}, which does not exist` };
+    const error = {
+      code: 'SAGA_REFERENCE',
+      message: `the input at "${at}" refers to "${path}" in ${source}, which does not exist; say with .or(…) what is taken then`,
+    };
     return { type: 'failed', ...reportOn(claim), error, outcome: 'failed', retryable: false, retryAfterMs: undefined, seed: 0 };
   }
 }

@@ -1,6 +1,6 @@
 import { keyOf, policyOf } from '../core/draft';
-import type { HandlerKind } from '../core/handler-declaration';
 import { isOpenPivot, isPersistent, limitsOf } from '../core/kinds';
+import { handlerKindOf, type HandlerKind } from '../core/handler-declaration';
 import { attemptsOf, isSettled, operationKey, type Operation, type OperationKey } from '../core/operation';
 import { mayStillRun } from '../core/backward';
 import { attemptLimit } from '../core/retry-policy';
@@ -121,9 +121,12 @@ class Teller {
       const where = `${this.what} is not begun any more, because the deadline has passed`;
       return this.situation('due', where, null, 'its turning back, because its deadline has passed');
     }
-    if (this.around.isOffered(this.kind, this.key)) return null;
-    const next = { what: `${this.what} begins when a process with ${this.handler} is there`, inMs: null };
-    const process = `a process with ${this.handler}`;
+    const { condition } = this.operation;
+    const isConditionThere = condition === null || this.around.isOffered('condition', condition);
+    if (isConditionThere && this.around.isOffered(this.kind, this.key)) return null;
+    const wanted = isConditionThere ? this.handler : `@SagaCondition('${condition}')`;
+    const next = { what: `${this.what} begins when a process with ${wanted} is there`, inMs: null };
+    const process = `a process with ${wanted}`;
     return this.situation('no-handler', `${this.what} waits for ${process}: none is there`, next, process);
   }
 
@@ -169,8 +172,8 @@ class Teller {
     return this.operation.direction === 'action' ? `step "${this.step}"` : `the undo of step "${this.step}"`;
   }
 
-  private get kind(): HandlerKind {
-    return this.operation.verifying ? 'verify' : this.operation.direction;
+  private get kind(): Exclude<HandlerKind, 'condition'> {
+    return handlerKindOf(this.operation);
   }
 
   private get handler(): string {

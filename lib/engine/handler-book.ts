@@ -12,7 +12,12 @@ const NEIGHBOUR_MS = 90_000;
 /** What nobody has offered for this long will probably not come back by itself. */
 const LONG_UNSEEN_MS = 7 * 24 * 3_600_000;
 
-const DECORATORS: Readonly<Record<HandlerKind, string>> = { action: '@SagaStep', undo: '@Compensate', verify: '@Verify' };
+const DECORATORS: Readonly<Record<HandlerKind, string>> = {
+  action: '@SagaStep',
+  undo: '@Compensate',
+  verify: '@Verify',
+  condition: '@SagaCondition',
+};
 
 /** Which handlers exist anywhere: this process's own, and those that others have written into the store. */
 export class HandlerBook {
@@ -61,13 +66,16 @@ export class HandlerBook {
   }
 
   /** The catalog, read again from the store when it does not hold what is asked for. */
-  async catalogWith(actions: readonly string[], undos: readonly string[]): Promise<HandlerCatalog> {
+  async catalogWith(actions: readonly string[], undos: readonly string[], conditions: readonly string[] = []): Promise<HandlerCatalog> {
     const knows = (): boolean =>
-      actions.every((key) => this.catalog.find('action', key)) && undos.every((key) => this.catalog.find('undo', key));
+      actions.every((key) => this.catalog.find('action', key)) &&
+      undos.every((key) => this.catalog.find('undo', key)) &&
+      conditions.every((key) => this.catalog.find('condition', key));
     if (!knows()) this.learn(await this.store.readHandlers());
     await this.warnOfUnseen([
       ...actions.map((key) => ({ direction: 'action', key }) as const),
       ...undos.map((key) => ({ direction: 'undo', key }) as const),
+      ...conditions.map((key) => ({ direction: 'condition', key }) as const),
     ]);
     return this.catalog;
   }

@@ -11,6 +11,7 @@ import { ActionPauses } from './action-pauses';
 import { AttemptReporter } from './attempt-reporter';
 import { AttemptRunner } from './attempt-runner';
 import { Committer } from './committer';
+import { ConditionGate } from './condition-gate';
 import { Dispatcher } from './dispatcher';
 import { EventStreams } from './event-streams';
 import { EventWriter, type PublishedEvent } from './event-writer';
@@ -94,8 +95,10 @@ export class SagaEngine {
     const handlers = withOwn(invoker, this.own);
     const reporter = new AttemptReporter(this.committer, observer, options);
     const transactional = new TransactionalRunner(store, invoker, this.heartbeats, reporter, observer, options, limits);
-    this.runner = new AttemptRunner(invoker, this.committer, this.heartbeats, reporter, transactional, options, limits, this.own, (ms) =>
-      this.sweeper.hurry(ms),
+    const gate = new ConditionGate(invoker, this.heartbeats, reporter);
+    this.runner = new AttemptRunner(
+      ...([invoker, this.committer, this.heartbeats, reporter, transactional, options, limits, this.own, gate, store] as const),
+      (ms) => this.sweeper.hurry(ms),
     );
     this.workers = new Workers(store, handlers, this.runner, observer, identity, options);
     this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere);
@@ -238,8 +241,8 @@ export class SagaEngine {
 }
 
 /** What this process can run: its application's handlers, and the engine's own. */
-function withOwn(invoker: StepInvoker, own: OwnHandlers): Pick<StepInvoker, 'has'> {
-  return { has: (kind, key) => invoker.has(kind, key) || own.find(kind, key) !== undefined };
+function withOwn(invoker: StepInvoker, own: OwnHandlers): Pick<StepInvoker, 'has' | 'declarations'> {
+  return { declarations: invoker.declarations, has: (kind, key) => invoker.has(kind, key) || own.find(kind, key) !== undefined };
 }
 
 /** Resolves when the work has settled or the time is over. */

@@ -101,12 +101,14 @@ export class Starter {
     const catalog = await this.book.catalogWith(
       keys((spec) => spec.action),
       keys((spec) => spec.compensation),
+      keys((spec) => spec.when),
     );
     return { compiled: compilePlan(name, steps, catalog, this.options.plan, onStuck, undosAtOnce), catalog };
   }
 
   /** What makes two starts equal: inputs and context. Not the plan, or a deploy would turn a repeated start into a conflict. */
   private fingerprint({ inputs }: CompiledPlan, context: Json): string {
-    return this.identity.digest(canonicalJson({ inputs: inputs as unknown as Json, context }));
+    const given = inputs.map(({ input, references }) => ({ input, references: references.filter(({ at }) => at !== null) }));
+    return this.identity.digest(canonicalJson({ inputs: given as unknown as Json, context }));
   }
 }

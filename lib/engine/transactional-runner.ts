@@ -11,6 +11,7 @@ import type { Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
 import { concludedBy } from './conclusion';
 import { runAsHandler } from './handler-scope';
+import { invokeChecked } from './invoke-checked';
 import type { Heartbeats, RunningAttempt } from './heartbeats';
 import { startTimer } from './long-timer';
 import type { Slots } from './slots';
@@ -148,7 +149,9 @@ class HandlerRun {
     const { payload, context, notes } = this.call;
     this.refused = null;
     notes.patch = null;
-    const running = runAsHandler(() => this.invoker.invoke(this.claim.operation.direction, this.key, payload, { ...context, manager }));
+    const running = runAsHandler(() =>
+      invokeChecked(this.invoker, this.claim.operation.direction, this.key, payload, { ...context, manager }),
+    );
     this.settled = running.catch(() => undefined);
     const value = await running;
     this.concluded = this.stored(value);

@@ -26,7 +26,7 @@ export class Workers {
 
   constructor(
     store: SagaStore,
-    private readonly invoker: Pick<StepInvoker, 'has'>,
+    private readonly invoker: Pick<StepInvoker, 'has' | 'declarations'>,
     private readonly runner: AttemptRunner,
     private readonly observer: SagaObserver,
     identity: Identity,

@@ -48,6 +48,8 @@ export interface SagaStore {
   sweep(request: SweepRequest): Promise<SweepResult>;
 
   find(sagaId: string): Promise<StoredSaga | null>;
+  /** What the actions of these steps have returned, by their places; of those that have completed. */
+  outputs(sagaId: string, steps: readonly number[]): Promise<ReadonlyMap<number, Json>>;
   /** Newest first, by the store's clock. */
   list(query: SagaQuery): Promise<readonly StoredSaga[]>;
   /** The states of those sagas that exist. */
@@ -145,6 +147,8 @@ export interface ClaimRequest {
   readonly planFormat: number;
   /** This process can ask whether the action took effect. Default: true. */
   readonly canVerify?: boolean;
+  /** Keys of the `@SagaCondition` methods of this process. Default: whichever is needed. */
+  readonly conditions?: readonly string[];
   /** An operation that was lost more often is refused as a suspect. Default: none is. */
   readonly maxLosses?: number;
   /** This process runs nothing else until the attempt is over. Default: false. */

@@ -19,6 +19,8 @@ interface Obstacles {
   readonly pastPivot: boolean;
   readonly turning: boolean;
   readonly canVerify: boolean;
+  /** The process has the condition `known`, and no other. */
+  readonly condition: 'known' | 'unknown' | null;
   readonly losses: number;
   readonly maxLosses: number;
   readonly alone: boolean;
@@ -26,7 +28,7 @@ interface Obstacles {
 
 export const guardCases: readonly StoreCase[] = [
   promise(
-    'pauses, deadlines, pivots, questions and suspects stand in the way of a claim exactly as transition says',
+    'pauses, deadlines, pivots, questions, conditions and suspects stand in the way of a claim exactly as transition says',
     async ({ store, advance }) => {
       const scenario = new Scenario(store);
       await store.pauseAction('do.paused', { reason: null, actor: null });
@@ -38,7 +40,7 @@ export const guardCases: readonly StoreCase[] = [
       for (const { obstacles, sagaId } of arranged) {
         const operation = obstacles.direction === 'action' ? action(0) : undo(0);
         const { canVerify, maxLosses, alone, pastDeadline, actionPaused } = obstacles;
-        const terms = { claimId: 'mine', canVerify, maxLosses, alone };
+        const terms = { claimId: 'mine', canVerify, maxLosses, alone, conditions: ['known', 'other'] };
         const before = await scenario.find(sagaId);
         const result = await scenario.tryClaim(sagaId, operation, terms);
         const event = { type: 'claim', operation, ...terms, due: true, pastDeadline, actionPaused } as const;
@@ -54,7 +56,7 @@ export const guardCases: readonly StoreCase[] = [
         const { operations } = comparable((await scenario.find(sagaId)).saga);
         same(operations.get(operationKey(operation)), comparable(decision.saga).operations.get(operationKey(operation)), label);
       }
-      same([...refusals].sort(), ['no-verifier', 'past-deadline', 'paused', 'suspect', 'wrong-direction']);
+      same([...refusals].sort(), ['no-condition', 'no-verifier', 'past-deadline', 'paused', 'suspect', 'wrong-direction']);
     },
   ),
 ];
@@ -69,6 +71,7 @@ function situations(): readonly Obstacles[] {
     pastPivot: false,
     turning: false,
     canVerify: true,
+    condition: null,
     losses: 0,
     maxLosses: 0,
     alone: false,
@@ -89,12 +92,15 @@ function situations(): readonly Obstacles[] {
   const suspects = [0, 1, 2, 3].flatMap((losses) =>
     [0, 1, Infinity].flatMap((maxLosses) => BOTH.map((alone) => ({ ...calm, losses, maxLosses, alone }))),
   );
-  return ways.flatMap((way) => [...blocked, ...pivots, ...suspects].map((rest) => ({ ...way, ...rest })));
+  const conditions = (['known', 'unknown'] as const).flatMap((condition) =>
+    BOTH.flatMap((paused) => BOTH.flatMap((canVerify) => [0, 1].map((losses) => ({ ...calm, condition, paused, canVerify, losses })))),
+  );
+  return ways.flatMap((way) => [...blocked, ...pivots, ...suspects, ...conditions].map((rest) => ({ ...way, ...rest })));
 }
 
 /** Brings a new saga there, by a decision of our own. */
 async function arrange(scenario: Scenario, obstacles: Obstacles): Promise<string> {
-  const { state, direction, verifying, paused, actionPaused, pastDeadline, pastPivot, losses } = obstacles;
+  const { state, direction, verifying, paused, actionPaused, pastDeadline, pastPivot, losses, condition } = obstacles;
   const turning = obstacles.turning ? ({ kind: 'deadline' } as const) : null;
   const key = actionPaused ? 'do.paused' : 'do.a';
   const of: Plan = plan([step('a', { action: key, verifyPolicy: ONCE }), step('b', { dependsOn: [0] })]);
@@ -102,7 +108,7 @@ async function arrange(scenario: Scenario, obstacles: Obstacles): Promise<string
   const ref = direction === 'action' ? action(0) : undo(0);
   const undoing = direction === 'undo' ? ({ actionOutcome: 'completed', order: 1 } as const) : {};
   const operation: Operation = {
-    ...newOperation(ref, { claims: losses, losses, fence: losses, hadUnknown: losses > 0, ...undoing }),
+    ...newOperation(ref, { claims: losses, losses, fence: losses, hadUnknown: losses > 0, condition, ...undoing }),
     state: 'started',
     verifying,
   };

@@ -1,6 +1,7 @@
 import { applyCases } from './store-contract.apply';
 import { claimCases } from './store-contract.claim';
 import { guardCases } from './store-contract.guard';
+import { dataCases } from './store-contract.data';
 import type { StoreFixture } from './store-contract.fixture';
 import type { ContractCase } from './contract-case';
 import { kindCases } from './store-contract.kinds';
@@ -35,6 +36,7 @@ export function storeContract(): readonly ContractCase<StoreFixture>[] {
     ...inspectCases,
     ...verifyCases,
     ...kindCases,
+    ...dataCases,
     ...walkCases,
     ...outboxCases,
   ];

@@ -130,6 +130,10 @@ function randomEvent(model: SagaValue, claim: Claim | null, random: Random): Sag
     return { type: 'reported', operation: refOf(random.oneOf([...model.operations.values()])), result, actor: 'ann' };
   }
   if (rare < 0.2) return { type: 'lease-expired', ...of, seed };
+  const { condition } = model.operations.get(operationKey(claim.operation)) ?? claim.operation;
+  if (condition !== null && rare < 0.7) {
+    return random.chance(0.8) ? { type: 'admitted', ...of } : { type: 'skipped', ...of, reason: 'no need', neverRan: true };
+  }
   if (rare < 0.25) return { type: 'released', ...of, interrupted: random.chance(0.5) };
   if (rare < 0.45) {
     const outcome = random.chance(0.5) ? 'failed' : 'unknown';
@@ -157,7 +161,8 @@ function randomPlan(random: Random): Plan {
       retry: random.chance(0.5) ? null : { attempts: 1 + Math.floor(random.next() * 4), backoff: 'fixed', baseMs: 0, maxMs: 0 },
     });
     const compensation = random.chance(0.8) ? `undo.s${place}` : null;
-    steps.push(step(`s${place}`, { dependsOn, compensation, actionPolicy: policy(), undoPolicy: policy() }));
+    const condition = random.chance(0.2) ? { condition: 'needed' } : {};
+    steps.push(step(`s${place}`, { dependsOn, compensation, ...condition, actionPolicy: policy(), undoPolicy: policy() }));
   }
   return { ...plan(withKinds(steps, random), 'walk'), ...(random.chance(0.5) && { undosAtOnce: 1 + Math.floor(random.next() * 3) }) };
 }

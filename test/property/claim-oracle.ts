@@ -10,6 +10,7 @@ export function mayBeClaimed(plan: Plan, saga: SagaValue, operation: Operation |
   const isTooLate = claim.pastDeadline === true && !saga.pastPivot && saga.turning === null;
   if (runsAction && (claim.actionPaused === true || isTooLate)) return false;
   if (operation.verifying && claim.canVerify === false) return false;
+  if (claim.conditions !== undefined && operation.condition !== null && !claim.conditions.includes(operation.condition)) return false;
   if (claim.maxLosses !== undefined && operation.losses > claim.maxLosses) return false;
   return operation.state === 'started' || claim.due;
 }

@@ -385,12 +385,33 @@ export const laws: readonly Law[] = [
     const was = before.operations.get(operationKey(event.operation));
     const now = after.operations.get(operationKey(event.operation));
     if (was?.state !== 'running' || now === undefined || policyFor(plan, was).transactional === true) return;
+    if (was.condition !== null) return; // its handler was not run
     const isDoubtful =
       event.type === 'lease-expired' ||
       (event.type === 'failed' && event.outcome === 'unknown') ||
       (event.type === 'released' && event.interrupted);
     if (isDoubtful) assert.ok(now.hadUnknown);
     if (isDoubtful && isSettled(now)) assert.equal(now.state, 'unknown');
+  }),
+
+  always('a step whose condition has not said yes is never unknown, and if it is skipped it is never undone', (saga) => {
+    for (const action of actions(saga).filter(({ condition }) => condition !== null)) {
+      assert.ok(!action.hadUnknown && action.state !== 'unknown', `action ${action.step}`);
+      if (action.state !== 'skipped') continue;
+      assert.ok(
+        undos(saga).every((undo) => undo.step !== action.step),
+        `undo ${action.step}`,
+      );
+    }
+  }),
+
+  everyStep('a condition says yes to an attempt once, and is not asked again', ({ before, after, event }) => {
+    for (const [key, operation] of after.operations) {
+      const was = before.operations.get(key);
+      if (was === undefined || was.condition === operation.condition) continue;
+      assert.ok(event.type === 'admitted' && operationKey(event.operation) === key && was.state === 'running', event.type);
+      assert.deepEqual([was.condition === null, operation.condition, operation.state], [false, null, 'running']);
+    }
   }),
 
   always('what runs in the transaction of its outcome is never unknown', (saga, plan) => {
@@ -507,7 +528,8 @@ export const laws: readonly Law[] = [
     if (!('claimId' in event) || !('fence' in event)) return;
     const operation = before.operations.get(operationKey(event.operation));
     const isRunningClaim = operation?.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
-    if (isRunningClaim) assert.equal(decision.kind, 'moved');
+    const saysYesAgain = event.type === 'admitted' && operation?.condition === null;
+    if (isRunningClaim) assert.equal(decision.kind, saysYesAgain ? 'ignored' : 'moved');
     else if (decision.kind === 'moved') assert.ok(isLateEffect(pace));
   }),
 

@@ -32,6 +32,7 @@ const policies = fc.record({
   /** What it is before a pivot or without one, and what it is beside or after one. */
   kind: fc.constantFrom(undefined, undefined, undefined, undefined, 'retriable' as const, 'optional' as const),
   forwardKind: fc.constantFrom('retriable' as const, 'optional' as const),
+  hasCondition: fc.constantFrom(false, false, false, true),
 });
 
 /** Which steps wait for which, with every step after those it waits for. */
@@ -91,7 +92,16 @@ export const randomPlan: fc.Arbitrary<Plan> = fc
     const steps = waiting.map((dependsOn, place): PlanStep => {
       const kind = kinds[place];
       if (kind === undefined) throw new RangeError('more steps than policies');
-      const { isCompensated: asksForUndo, compensateOnFailure, verifyPolicy, kind: anyKind, forwardKind, actionPolicy, ...needed } = kind;
+      const {
+        isCompensated: asksForUndo,
+        compensateOnFailure,
+        hasCondition,
+        verifyPolicy,
+        kind: anyKind,
+        forwardKind,
+        actionPolicy,
+        ...needed
+      } = kind;
       const isFree = pivotAt < 0 || waitsFor(waiting, pivotAt).has(place);
       const stepKind = place === pivotAt ? 'pivot' : isFree ? anyKind : forwardKind;
       const isCompensated = asksForUndo && place !== pivotAt && !waitsFor(waiting, place).has(pivotAt);
@@ -100,6 +110,7 @@ export const randomPlan: fc.Arbitrary<Plan> = fc
         ...{ ...names, dependsOn, ...needed, actionPolicy: stepKind === 'retriable' ? patient(actionPolicy) : actionPolicy },
         ...(stepKind !== undefined && { kind: stepKind }),
         ...(compensateOnFailure && { compensateOnFailure }),
+        ...(hasCondition && { condition: `needs.${place}` }),
         ...(verifyPolicy !== null && { verifyPolicy }),
       };
     });

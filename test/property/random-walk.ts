@@ -77,6 +77,8 @@ interface Held {
   readonly claimId: string;
   readonly verifying: boolean;
   readonly transactional: boolean;
+  /** Its condition has not said yes, so its handler has not run, and never will if nobody hears of that. */
+  readonly isAsking: boolean;
 }
 
 /** Leads a saga through the moves, always deciding from the whole of it. */
@@ -102,7 +104,7 @@ class World {
 
   /** What a transactional attempt did not finish has not happened: its worker never says `unknown`. */
   private wordOf(running: Operation, how: Parameters<typeof wordOf>[1], dice: Dice): SagaEvent {
-    const word = wordOf(running, how, dice);
+    const word = running.condition === null ? wordOf(running, how, dice) : whileAsked(running, how, dice);
     const isSure = word.type === 'failed' && policyOf(this.plan, running).transactional === true;
     return isSure ? { ...word, outcome: 'failed' } : word;
   }
@@ -124,7 +126,8 @@ class World {
         const nowhere: OperationRef = { step: dice.upTo(9), direction: 'undo', round: 1 + dice.upTo(2) };
         const operation = refOf(dice.of<OperationRef>([...operations, nowhere]) ?? nowhere);
         const seen = { due: dice.is(2), pastDeadline: dice.is(4), actionPaused: dice.is(4), canVerify: !dice.is(4), alone: dice.is(2) };
-        this.happens({ type: 'claim', operation, claimId, ...seen, ...(dice.is(4) && { maxLosses: dice.upTo(3) }) });
+        const able = { ...(dice.is(4) && { maxLosses: dice.upTo(3) }), ...(dice.is(4) && { conditions: [`needs.${dice.upTo(4)}`] }) };
+        this.happens({ type: 'claim', operation, claimId, ...seen, ...able });
         return;
       }
       case 'complete':
@@ -143,7 +146,7 @@ class World {
       case 'hold': {
         const running = dice.of(operations.filter(isRunning));
         const word = running && this.wordOf(running, dice.is(2) ? 'completed' : dice.of(WORDS), dice);
-        if (word === undefined || !('claimId' in word) || !this.held.delete(word.claimId)) return;
+        if (word === undefined || !('claimId' in word) || word.type === 'admitted' || !this.held.delete(word.claimId)) return;
         this.underWay.push(word);
         return;
       }
@@ -156,7 +159,7 @@ class World {
       }
       case 'late': {
         // Somebody who was given up comes to the end after all; in a transaction nobody can.
-        const zombie = dice.of([...this.held.values()].filter((claim) => !claim.verifying && !claim.transactional));
+        const zombie = dice.of([...this.held.values()].filter((claim) => !claim.verifying && !claim.transactional && !claim.isAsking));
         if (zombie === undefined) return;
         const { operation, fence, claimId: id } = zombie;
         this.happens({ type: 'completed', operation, fence, claimId: id, output: { late: operation.step } }, true);
@@ -220,16 +223,20 @@ class World {
     if (decision.kind === 'moved') this.saga = decision.saga;
     this.paces.push({ before, event, decision, after: this.saga, isGenuine });
     if (event.type === 'claim' && decision.kind === 'moved') this.hold(event.operation, event.claimId);
-    if ('claimId' in event && event.type !== 'lease-expired' && event.type !== 'claim' && isGenuine) this.held.delete(event.claimId);
+    if (event.type === 'admitted' && decision.kind === 'moved')
+      this.hold(event.operation, event.claimId); // its handler begins
+    else if ('claimId' in event && event.type !== 'lease-expired' && event.type !== 'claim' && isGenuine) this.held.delete(event.claimId);
   }
 
   private hold(ref: OperationRef, claimId: string): void {
     const operation = this.saga.operations.get(`${ref.direction}:${ref.step}:${ref.round}`);
     if (operation === undefined) return;
     const { fence, verifying } = operation;
+    const isAsking = operation.condition !== null;
     const transactional = policyOf(this.plan, operation).transactional === true;
-    if (ref.direction === 'action') this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying, transactional });
-    else this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying: true, transactional });
+    if (ref.direction === 'action')
+      this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying, transactional, isAsking });
+    else this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying: true, transactional, isAsking });
   }
 }
 
@@ -255,12 +262,22 @@ function wordOf(running: Operation, how: (typeof ENDS)[number] | undefined, dice
     case 'lease-expired':
       return { type: 'lease-expired', ...of, elapsedMs, seed };
     default: {
+      // A handler may find that there is nothing to do, if no attempt before it may have done something.
+      if (!running.verifying && !running.hadUnknown && dice.is(8)) return { type: 'skipped', ...of, reason: 'nothing to do' };
       const isLastWord = running.direction === 'action' && dice.is(12);
       if (!running.verifying) return { type: 'completed', ...of, output: { done: running.step }, ...(isLastWord && { finishes: true }) };
       const found = dice.of([{ kind: 'done', output: 'found' }, { kind: 'not-done' }, { kind: 'not-done' }, { kind: 'unknown' }] as const);
       return { type: 'verified', ...of, found: found ?? { kind: 'unknown' }, elapsedMs, seed };
     }
   }
+}
+
+/** How an attempt may end, or go on, whose condition has not answered yet: its handler has no part in it. */
+function whileAsked(running: Operation, how: (typeof ENDS)[number] | undefined, dice: Dice): SagaEvent {
+  const of = { operation: refOf(running), fence: running.fence, claimId: running.claimId ?? 'none' };
+  if (how === 'completed') return dice.is(4) ? { type: 'skipped', ...of, reason: 'no need', neverRan: true } : { type: 'admitted', ...of };
+  const word = wordOf(running, how, dice);
+  return word.type === 'failed' ? { ...word, outcome: 'failed' } : word;
 }
 
 /** Choices out of one number. */

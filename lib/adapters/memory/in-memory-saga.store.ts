@@ -2,6 +2,7 @@ import { mayGoOn } from '../../core/claim';
 import type { SagaEffect } from '../../core/effect';
 import type { SagaEvent } from '../../core/event';
 import type { HandlerDeclaration } from '../../core/handler-declaration';
+import type { Json } from '../../core/json';
 import { operationOf, isTerminal, type SagaState, type SagaValue } from '../../core/saga-value';
 import { transition } from '../../core/transition';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
@@ -36,6 +37,7 @@ import { claimOf } from './claim-of';
 import { InMemoryOutbox } from './in-memory.outbox';
 import { inspectedSaga, rouseRecord } from './inspect-record';
 import { neededBy } from './missing-in-record';
+import { outputsOf } from './outputs-of';
 import { recordDecision } from './record-decision';
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
 import { sweepRecords } from './sweep-records';
@@ -122,13 +124,14 @@ export class InMemorySagaStore implements SagaStore {
     if (record === undefined) return { kind: 'refused', reason: 'missing' };
     if (record.plan.format > request.planFormat) return { kind: 'refused', reason: 'unknown-plan-format' };
     const now = this.now();
-    const { claimId, operation, canVerify = true, maxLosses = Infinity, alone = false } = request;
+    const { claimId, operation, canVerify = true, maxLosses = Infinity, alone = false, conditions } = request;
     const seen = {
       due: (timesOf(record, operation).dueAt ?? 0) <= now,
       pastDeadline: record.deadlineAt !== null && record.deadlineAt <= now,
       actionPaused: this.pauses.has(record.plan.steps[operation.step]?.action ?? ''),
     };
-    const decision = transition(record.plan, record.saga, { type: 'claim', operation, claimId, ...seen, canVerify, maxLosses, alone });
+    const able = { canVerify, ...(conditions !== undefined && { conditions }) };
+    const decision = transition(record.plan, record.saga, { type: 'claim', operation, claimId, ...seen, ...able, maxLosses, alone });
     if (decision.kind !== 'moved') return { kind: 'refused', reason: decision.kind === 'ignored' ? decision.reason : 'busy' };
     recordDecision(record, decision.saga, decision.effects, now, 0);
     const isFirst = operationOf(record.saga, operation)?.claims === 1;
@@ -195,6 +198,11 @@ export class InMemorySagaStore implements SagaStore {
   async find(sagaId: string): Promise<StoredSaga | null> {
     const record = this.records.get(sagaId);
     return record === undefined ? null : stored(record);
+  }
+
+  async outputs(sagaId: string, steps: readonly number[]): Promise<ReadonlyMap<number, Json>> {
+    const record = this.records.get(sagaId);
+    return record === undefined ? new Map() : structuredClone(outputsOf(record, steps));
   }
 
   async list(query: SagaQuery): Promise<readonly StoredSaga[]> {

@@ -26,6 +26,7 @@ export function claimStatement(schema: string, request: ClaimRequest): Statement
            AND NOT s.paused AND (${NO_ACTION} OR NOT ${isPaused(s, 'o')})
            AND (${NO_ACTION} OR ${DEADLINE_DEALT_WITH} OR NOT ${PAST_DEADLINE})
            AND (NOT o.verifying OR $9)
+           AND (o.condition IS NULL OR $12::text[] IS NULL OR o.condition = ANY ($12::text[]))
            AND o.losses <= $10
            AND o.claims - o.losses < o.attempt_limit AND o.blamed < o.loss_limit
       ), locked AS MATERIALIZED (
@@ -58,6 +59,7 @@ export function claimStatement(schema: string, request: ClaimRequest): Statement
       delayMs(request.leaseMs),
       request.planFormat,
       ...suspectValues(request),
+      request.conditions ?? null,
     ],
   };
 }
@@ -125,7 +127,7 @@ function claimed(s: string): string {
   return `SELECT ${sagaColumns('saga')}, ${operationJson('op')} AS operation,
         greatest(0, ${epochMs('clock_timestamp()')} - ${epochMs('op.first_at')}) AS elapsed, i.step_id, i.input, i.refs, given.input AS given, laid.input AS laid,
         (SELECT json_object_agg(a.step, a.output) FROM ${s}.operations a
-          WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.round = 1 AND a.output IS NOT NULL
+          WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.round = 1 AND a.state = 'completed' AND a.output IS NOT NULL
             AND a.step = ANY (ARRAY(SELECT (r.value ->> 'step')::int FROM jsonb_array_elements(i.refs) r))) AS outputs,
         CASE WHEN op.action_outcome = 'completed' THEN
           (SELECT a.output FROM ${s}.operations a

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { SagaBusyError } from '../../errors';
 import type { HandlerDeclaration } from '../../core/handler-declaration';
+import type { Json } from '../../core/json';
 import { isTerminal, type SagaState } from '../../core/saga-value';
 import type {
   ApplyRequest,
@@ -56,6 +57,7 @@ import { heartbeatStatement, toHeartbeatResults, wakeStatement, type HeartbeatRo
 import { historyStatement, toHistoryEntry, type HistoryRow } from './history.statement';
 import { missingHandlersStatement } from './missing-handlers.statement';
 import { Outbox } from './outbox';
+import { outputsStatement, type OutputRow } from './outputs.statement';
 import { inspectStatement, toInspectedSaga, type InspectedRow } from './inspect.statement';
 import { pausesStatement, pauseStatement, resumeStatement, toPausedAction, type PauseRow } from './pause.statement';
 import { PlanShelf } from './plan.shelf';
@@ -159,6 +161,11 @@ export class TypeOrmSagaStore implements SagaStore {
   async find(sagaId: string): Promise<StoredSaga | null> {
     const [found] = await this.stored(findStatement(this.schema, sagaId));
     return found ?? null;
+  }
+
+  async outputs(sagaId: string, steps: readonly number[]): Promise<ReadonlyMap<number, Json>> {
+    const rows = await this.query<OutputRow>(outputsStatement(this.schema, sagaId, steps));
+    return new Map(rows.map(({ step, output }) => [step, output]));
   }
 
   async list(query: SagaQuery): Promise<readonly StoredSaga[]> {

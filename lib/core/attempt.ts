@@ -1,4 +1,4 @@
-import { retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
+import { asHeard, retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { draft, finish, policyOf, type Draft } from './draft';
 import type {
@@ -19,7 +19,7 @@ import { lossDelayMs } from './retry-policy';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
 import { settle, settleUnknown } from './settle';
 import { isBeingAskedAfter } from './verify';
-import { suspended } from './wait';
+import { isTaken, suspended, taking } from './wait';
 
 type AttemptEnd =
   | CompletedEvent
@@ -38,7 +38,8 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
   const isItsWorker = operation.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
   if (isItsWorker) return finish(event, withContext(event, next(plan, saga, operation, event)));
-  if (event.type !== 'completed' || operation.direction !== 'action') return ignored('stale');
+  const hadEffect = event.type === 'completed' && event.takes === undefined; // to find a signal is none
+  if (!hadEffect || operation.direction !== 'action') return ignored('stale');
   return isBeingAskedAfter(operation) ? answered(plan, saga, operation, event) : lateOutcome(plan, saga, operation, event);
 }
 
@@ -47,7 +48,7 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
  * effect.
  */
 function answered(plan: Plan, saga: SagaValue, operation: Operation, event: CompletedEvent): Decision {
-  if (event.fence >= operation.fence) return ignored('stale');
+  if (event.fence >= operation.fence || event.fence <= operation.lateFence) return ignored('stale');
   const { fence, output } = event;
   const completed: Operation = { ...operation, state: 'completed', fence: operation.fence + 1, lateFence: fence, output, error: null };
   return finish(event, settle(plan, saga, completed), 'late');
@@ -60,6 +61,7 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
     case 'completed':
       return completed(plan, saga, operation, event);
     case 'skipped':
+      if (operation.heard !== null) return asHeard(plan, saga, operation, operation.heard);
       // An undo that has nothing to do has done it.
       return settle(plan, saga, { ...operation, state: operation.direction === 'action' ? 'skipped' : 'completed', error: null });
     case 'suspended':
@@ -83,15 +85,15 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
 }
 
 function completed(plan: Plan, saga: SagaValue, operation: Operation, event: CompletedEvent): Draft {
-  // Two words that cannot both be true: somebody outside said that it had failed.
-  if (operation.heard !== null) return settleUnknown(plan, saga, { ...operation, hadUnknown: true, error: operation.heard });
+  // Two words that cannot both be true: somebody outside said that it had failed. This one was counted; its copies are not.
+  if (operation.heard?.kind === 'failed') {
+    return settleUnknown(plan, saga, { ...operation, hadUnknown: true, lateFence: operation.fence, error: operation.heard.error });
+  }
+  if (operation.heard !== null) return asHeard(plan, saga, operation, operation.heard);
   if (event.takes === undefined) return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null });
   if (!saga.whole) return NEED_ALL;
-  const { name, signalId } = event.takes;
-  const isTaken = [...saga.operations.values()].some(({ wait }) => wait?.kind === 'signal' && wait.taken === signalId);
-  if (isTaken) return startAgain(plan, saga, { ...operation, claims: operation.claims - 1 }, 0);
-  const wait = { kind: 'signal', name, taken: signalId } as const;
-  return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null, wait });
+  if (isTaken(saga, event.takes)) return startAgain(plan, saga, { ...operation, claims: operation.claims - 1 }, 0);
+  return settle(plan, saga, taking(operation, event.takes, event.output));
 }
 
 /** What later handlers see, when there was something new in this attempt and it counts. */

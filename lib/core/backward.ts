@@ -41,7 +41,8 @@ function withdrawn(plan: Plan, action: Operation): Operation {
 }
 
 /** What becomes of an operation that nobody runs, when its saga turns back. */
-export function settledBetweenAttempts(operation: Operation): 'skipped' | 'unknown' | 'failed' {
+export function settledBetweenAttempts(operation: Operation): 'completed' | 'skipped' | 'unknown' | 'failed' {
+  if (operation.heard?.kind === 'completed') return 'completed';
   if (operation.hadUnknown) return 'unknown';
   if (operation.state === 'waiting') return mayComeToItsEffect(operation) ? 'unknown' : 'skipped';
   return operation.claims === 0 ? 'skipped' : 'failed';
@@ -115,7 +116,7 @@ function startUndos(plan: Plan, saga: SagaValue, undos: readonly Operation[], su
  * keeps its state.
  */
 export function tryAgain(plan: Plan, saga: SagaValue, undos: readonly Operation[]): Draft {
-  const again = undos.map((undo): Operation => ({ ...undo, state: 'started', claims: 0, losses: 0, blamed: 0 }));
+  const again = undos.map((undo): Operation => ({ ...undo, state: 'started', claims: 0, losses: 0, blamed: 0, heard: null }));
   const state = isTerminal(saga.state) ? saga.state : 'compensating';
   return draft(
     { ...withOperations(saga, again), state },

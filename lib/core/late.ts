@@ -1,6 +1,7 @@
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, type Draft } from './draft';
-import type { CompletedEvent } from './event';
+import type { CompletedEvent, SagaEvent } from './event';
+import type { Json } from './json';
 import { newOperation, type Operation } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, withOperations, type SagaValue } from './saga-value';
@@ -11,10 +12,15 @@ import { isTerminal, withOperations, type SagaValue } from './saga-value';
  * key. A saga that has ended keeps its state and raises `attention` until that round is done.
  */
 export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, event: CompletedEvent): Decision {
-  if (!isDoubted(action) || event.fence >= action.fence || event.fence <= action.lateFence) return ignored('stale');
+  return event.fence >= action.fence ? ignored('stale') : lateEffect(plan, saga, action, event, event.fence, event.output);
+}
+
+/** @param fence up to which attempts are spoken of */
+export function lateEffect(plan: Plan, saga: SagaValue, action: Operation, event: SagaEvent, fence: number, output: Json): Decision {
+  if (!isDoubted(action) || fence <= action.lateFence) return ignored('stale');
   if (plan.steps[action.step]?.compensation == null) return ignored('stale');
   if (!saga.whole) return NEED_ALL;
-  const heard: Operation = { ...action, lateFence: event.fence, output: event.output };
+  const heard: Operation = { ...action, lateFence: fence, output };
   const undos = [...saga.operations.values()].filter((operation) => operation.direction === 'undo');
   const last = undos.filter((undo) => undo.step === action.step).sort((a, b) => b.round - a.round)[0];
   if (last === undefined && action.state !== 'failed') return ignored('stale');

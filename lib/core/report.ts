@@ -18,6 +18,8 @@ export function reported(plan: Plan, saga: SagaValue, event: ReportedEvent): Dec
   const operation = isUndo ? undoInQuestion(saga, event.operation.step) : operationOf(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
   const isNews = !isSettled(operation) || (waitsForSomebody(saga) && isGivenUp(operation) && event.result.kind === 'completed');
+  // Whoever was asked has said that it is done; it only waits for what its worker writes.
+  if (operation.heard?.kind === 'completed' && event.result.kind === 'failed') return ignored('not-claimable');
   if (operation.state === 'pending' || !isNews) return ignored('not-claimable');
   if (isUndo ? !isStillWanted(saga, operation) : isTerminal(saga.state)) return ignored('wrong-direction');
   return finish(event, toldBy(event, saga, settle(plan, saga, settledAs(plan, saga, operation, event))));

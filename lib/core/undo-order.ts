@@ -1,4 +1,4 @@
-import type { Operation } from './operation';
+import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
 import { ancestorsOf } from './plan-graph';
 import { isTerminal, type SagaValue } from './saga-value';
@@ -30,7 +30,7 @@ function needsUndo(plan: Plan, action: Operation): boolean {
 /** What can be undone next, when some undos were given up: nothing that one of them was built on. */
 export function nextUndos(plan: Plan, saga: SagaValue): { readonly active: boolean; readonly next: Operation | undefined } {
   const undos = [...saga.operations.values()].filter(({ direction }) => direction === 'undo').sort((a, b) => a.order - b.order);
-  const active = undos.some(({ state }) => state === 'started' || state === 'running' || state === 'retrying');
+  const active = undos.some((undo) => undo.state !== 'pending' && !isSettled(undo));
   const kept = new Set(undos.filter(isGivenUp).flatMap(({ step }) => [step, ...ancestorsOf(plan.steps, step)]));
   return { active, next: undos.find(({ state, step }) => state === 'pending' && !kept.has(step)) };
 }

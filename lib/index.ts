@@ -72,6 +72,7 @@ export type { InProcessTransportOptions } from './adapters/memory/in-process-tra
 export type * from './ports/message-transport';
 export type * from './ports/outbox-event';
 export type * from './ports/saga-observer';
+export type * from './ports/saga-signal';
 export type * from './ports/saga-store';
 export type * from './ports/store-definition';
 export type * from './ports/transport-definition';

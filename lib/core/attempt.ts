@@ -19,7 +19,7 @@ import { lossDelayMs } from './retry-policy';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
 import { settle, settleUnknown } from './settle';
 import { isBeingAskedAfter } from './verify';
-import { isTaken, suspended, taking } from './wait';
+import { suspended } from './wait';
 
 type AttemptEnd =
   | CompletedEvent
@@ -38,8 +38,7 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
   const isItsWorker = operation.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
   if (isItsWorker) return finish(event, withContext(event, next(plan, saga, operation, event)));
-  const hadEffect = event.type === 'completed' && event.takes === undefined; // to find a signal is none
-  if (!hadEffect || operation.direction !== 'action') return ignored('stale');
+  if (event.type !== 'completed' || operation.direction !== 'action') return ignored('stale');
   return isBeingAskedAfter(operation) ? answered(plan, saga, operation, event) : lateOutcome(plan, saga, operation, event);
 }
 
@@ -90,10 +89,7 @@ function completed(plan: Plan, saga: SagaValue, operation: Operation, event: Com
     return settleUnknown(plan, saga, { ...operation, hadUnknown: true, lateFence: operation.fence, error: operation.heard.error });
   }
   if (operation.heard !== null) return asHeard(plan, saga, operation, operation.heard);
-  if (event.takes === undefined) return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null });
-  if (!saga.whole) return NEED_ALL;
-  if (isTaken(saga, event.takes)) return startAgain(plan, saga, { ...operation, claims: operation.claims - 1 }, 0);
-  return settle(plan, saga, taking(operation, event.takes, event.output));
+  return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null });
 }
 
 /** What later handlers see, when there was something new in this attempt and it counts. */

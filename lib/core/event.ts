@@ -63,8 +63,6 @@ export interface CompletedEvent extends OfClaim {
   readonly finishes?: boolean;
   /** What later handlers see in their context, by its names. Default: nothing new. */
   readonly contextPatch?: JsonObject;
-  /** The signal that this operation has waited for: no other may take it. */
-  readonly takes?: TakenSignal;
 }
 
 export interface TakenSignal {

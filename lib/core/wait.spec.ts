@@ -317,16 +317,6 @@ describe('a signal', () => {
     expect(story.happens(take('s-2', second)).saga.state).toBe('completed');
   });
 
-  it('that another operation has taken meanwhile is looked for again, and that attempt does not count', () => {
-    const story = new Story({}, {}).claim().suspends(ACTION, SIGNAL).claim(second).happens(take('s-1'));
-    const { fence, claimId } = story.at(second);
-    story.happens({
-      ...{ type: 'completed', operation: second, fence, claimId: claimId ?? '', output: null },
-      takes: { name: 'approved', signalId: 's-1' },
-    });
-    expect(story.at(second)).toMatchObject({ state: 'started', claims: 0 });
-  });
-
   it('wakes nobody by a wake-up: only the end of another saga is looked for by a handler', () => {
     const story = new Story().claim().suspends(ACTION, SIGNAL).happens({ type: 'woken', operation: ACTION });
     expect(story.effects).toEqual(['ignored: not-waiting']);

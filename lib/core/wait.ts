@@ -71,18 +71,11 @@ function signalled(plan: Plan, saga: SagaValue, operation: Operation, event: Cal
   const isWaited = state === 'waiting' && wait?.kind === 'signal' && wait.name === takes.name;
   if (!isWaited || event.result.kind === 'failed') return ignored('not-waiting');
   if (!saga.whole) return NEED_ALL;
-  if (isTaken(saga, takes)) return ignored('taken');
-  return finish(event, settle(plan, saga, taking(operation, takes, event.result.output)));
-}
-
-/** One of the saga's operations has had this signal. */
-export function isTaken(saga: SagaValue, { signalId }: TakenSignal): boolean {
-  return [...saga.operations.values()].some(({ wait }) => wait?.kind === 'signal' && wait.taken === signalId);
-}
-
-/** The operation that has waited for a signal, with the signal. */
-export function taking(operation: Operation, { name, signalId }: TakenSignal, output: Json): Operation {
-  return { ...operation, state: 'completed', output, error: null, wait: { kind: 'signal', name, taken: signalId } };
+  const { name, signalId } = takes;
+  const isTaken = [...saga.operations.values()].some((other) => other.wait?.kind === 'signal' && other.wait.taken === signalId);
+  if (isTaken) return ignored('taken');
+  const taking: Operation = { ...operation, state: 'completed', error: null, wait: { kind: 'signal', name, taken: signalId } };
+  return finish(event, settle(plan, saga, { ...taking, output: event.result.output }));
 }
 
 /** A wait has lasted as long as it may. */

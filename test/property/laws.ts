@@ -627,8 +627,6 @@ function tookEffect(plan: Plan, { before, event, decision, isGenuine }: Pace): n
     const isNews = asked !== undefined && asked.heard === null && asked.lateFence === 0 && isSettled(asked);
     return isNews && (asked.state === 'unknown' || (asked.hadUnknown && asked.state !== 'completed')) ? step : null;
   }
-  // A signal that somebody else had taken has no effect: the handler looks again.
-  if (event.type === 'completed' && event.takes !== undefined) return null;
   // What was to commit together with its outcome did not.
   if (decision.kind !== 'moved' && plan.steps[step]?.actionPolicy.transactional === true) return null;
   const action = before.operations.get(operationKey(event.operation));
@@ -679,7 +677,7 @@ function mayNeedAll({ before, after, decision, event }: Pace, plan: Plan): boole
   const settlesUndo = isOfUndo && decision.kind === 'moved' && event.type !== 'claim' && !(event.type === 'released' && own?.heard == null);
   const isWord = event.type === 'completed' || event.type === 'called-back';
   const mayBeLate = isWord && own !== undefined && own.hadUnknown && isSettled(own);
-  const isSignal = isWord && event.takes !== undefined;
+  const isSignal = event.type === 'called-back' && event.takes !== undefined;
   const isOrder = ['compensate', 'terminate', 'resume', 'skip-step', 'retry-step'].includes(event.type);
   // A step that was skipped before its turn lets others move up, and they are not at hand.
   const passesOver = actions(before).some((action) => action.state === 'skipped' && action.waits > 0);

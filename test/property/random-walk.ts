@@ -297,8 +297,7 @@ function wordOf(running: Operation, how: (typeof ENDS)[number] | undefined, dice
       if (!running.verifying && how === 'skipped') return { type: 'skipped', ...of, reason: 'nothing to do' };
       if (!running.verifying && how === 'suspended')
         return { type: 'suspended', ...of, wait: waitOf(running, dice), timeoutMs: dice.of([null, 250, 60_000]) ?? null };
-      const takes = running.direction === 'action' && dice.is(8) ? { takes: signalOf(dice) } : {};
-      if (!running.verifying) return { type: 'completed', ...of, output: { done: running.step }, ...takes };
+      if (!running.verifying) return { type: 'completed', ...of, output: { done: running.step } };
       const found = dice.of([{ kind: 'done', output: 'found' }, { kind: 'not-done' }, { kind: 'not-done' }, { kind: 'unknown' }] as const);
       return { type: 'verified', ...of, found: found ?? { kind: 'unknown' }, elapsedMs, seed };
     }

@@ -29,6 +29,7 @@ import type {
   TransactRequest,
   TransactResult,
 } from '../../ports/saga-store';
+import type { AddSignalResult, SagaMessage, StoredSecret } from '../../ports/saga-signal';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
 import { CommitWatch } from './commit.subscriber';
 import { deleteStatement, purgeStatement, type DeleteRow, type PurgeRow } from './delete.statement';
@@ -44,6 +45,7 @@ import {
 import { heartbeatStatement, toHeartbeatResults, wakeStatement, type HeartbeatRow } from './heartbeat.statement';
 import { historyStatement, toHistoryEntry, type HistoryRow } from './history.statement';
 import { Outbox } from './outbox';
+import { Signals } from './signals';
 import { inspectStatement, toInspectedSaga, type InspectedRow } from './inspect.statement';
 import { pausesStatement, pauseStatement, resumeStatement, toPausedAction, type PauseRow } from './pause.statement';
 import { PlanShelf } from './plan.shelf';
@@ -81,6 +83,7 @@ export class TypeOrmSagaStore implements SagaStore {
   private readonly claimer: SagaClaimer;
   private readonly applier: SagaApplier;
   private readonly outbox: Outbox;
+  private readonly signals: Signals;
   private readonly transactor: SagaTransactor;
   private readonly turns = new Turns();
 
@@ -93,6 +96,7 @@ export class TypeOrmSagaStore implements SagaStore {
     const commits = new CommitWatch();
     this.starter = new SagaStarter(this.pool, schema, this.plans, dataSource, commits);
     this.outbox = new Outbox(this.pool, schema, dataSource, commits);
+    this.signals = new Signals(this.pool, schema, dataSource, commits);
     this.claimer = new SagaClaimer(this.pool, schema, this.plans);
     this.applier = new SagaApplier(this.pool, schema, this.plans, this.turns);
     this.transactor = new SagaTransactor(dataSource, this.pool, schema, this.plans, this.turns);
@@ -213,6 +217,18 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void> {
     if (events.length > 0) await this.outbox.giveBack(taker, events);
+  }
+
+  async addSignal(signal: SagaMessage, manager?: unknown): Promise<AddSignalResult> {
+    return this.signals.add(signal, manager);
+  }
+
+  async nextSignal(sagaId: string, name: string): Promise<SagaMessage | null> {
+    return this.signals.next(sagaId, name);
+  }
+
+  async secrets(): Promise<readonly StoredSecret[]> {
+    return this.signals.secrets();
   }
 
   async pauseAction(action: string, by: OrderedBy): Promise<void> {

@@ -6,4 +6,10 @@ export const OWN_PREFIX = 'nest-saga.';
 /** Waits for a time: `{ ms }`. */
 export const SLEEP = `${OWN_PREFIX}sleep`;
 
-export const OWN_ACTIONS: readonly HandlerDeclaration[] = [{ direction: 'action', key: SLEEP, undoes: null, policy: {} }];
+/** Waits for a signal: `{ name, timeoutMs }`. */
+export const AWAIT_SIGNAL = `${OWN_PREFIX}signal`;
+
+export const OWN_ACTIONS: readonly HandlerDeclaration[] = [
+  { direction: 'action', key: SLEEP, undoes: null, policy: {} },
+  { direction: 'action', key: AWAIT_SIGNAL, undoes: null, policy: {} },
+];

@@ -5,6 +5,7 @@ import type { JsonLimits } from '../core/json';
 import type { Unresolved } from '../core/reference';
 import type { Claim } from '../ports/saga-store';
 import type { StepInvoker } from '../ports/step-invoker';
+import type { CallbackTokens } from './callback-tokens';
 import { callOf, type Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
 import type { Committer } from './committer';
@@ -34,6 +35,7 @@ export class AttemptRunner {
     private readonly times: AttemptTimes,
     private readonly limits: JsonLimits,
     private readonly own: OwnHandlers,
+    private readonly tokens: CallbackTokens,
     /** Asks the sweeper to look when a lease and its grace will have ended. */
     private readonly sweepIn: (ms: number) => void,
   ) {}
@@ -48,7 +50,7 @@ export class AttemptRunner {
   async run(claim: Claim, slots: Slots, claimSentAt: number): Promise<void> {
     if (this.draining) return this.reporter.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
-    const call = callOf(claim, attempt.abort.signal, this.limits);
+    const call = callOf(claim, attempt.abort.signal, this.limits, this.tokens);
     const elapsed = stopwatch(claim);
     if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call));
     if (this.transactional.isFor(claim)) return this.transactional.run(attempt, call, slots, elapsed);

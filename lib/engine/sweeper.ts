@@ -41,6 +41,8 @@ export class Sweeper {
     private readonly observer: SagaObserver,
     private readonly times: SweepTimes,
     private readonly runHere: (wakeUp: WakeUp) => boolean,
+    /** Brings the signals of this name to the steps that wait for them. */
+    private readonly bringSignals: (sagaId: string, name: string) => Promise<void> = () => Promise.resolve(),
   ) {}
 
   start(): void {
@@ -93,7 +95,9 @@ export class Sweeper {
       const { sagaId, operation, fence, claimId, elapsedMs } = lease;
       await this.committer.commit(sagaId, { type: 'lease-expired', operation, fence, claimId, elapsedMs, seed: Math.random() });
     }
-    for (const { sagaId, operation, fence, isOver, elapsedMs } of waits) {
+    for (const { sagaId, operation, fence, wait, isOver, elapsedMs } of waits) {
+      if (wait.kind === 'signal') await this.bringSignals(sagaId, wait.name); // also at the end: it may have come at the last moment
+      if (wait.kind === 'signal' && !isOver) continue;
       const event = isOver
         ? ({ type: 'wait-over', operation, fence, elapsedMs, seed: Math.random() } as const)
         : ({ type: 'woken', operation } as const);

@@ -8,6 +8,8 @@ export class SagaInputError extends SagaError {
     readonly problem: string,
     readonly path: string,
     readonly reason: string,
+    /** Nothing is wrong with it but its size. */
+    readonly isTooLarge = false,
   ) {
     super(`${problem}${path === '' ? '' : ` at "${printable(path)}"`}: ${reason}`);
   }

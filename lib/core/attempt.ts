@@ -94,7 +94,7 @@ function completed(plan: Plan, saga: SagaValue, operation: Operation, event: Com
 
 /** What later handlers see, when there was something new in this attempt and it counts. */
 function withContext(event: AttemptEnd, made: Draft): Draft {
-  if (made.kind === 'need' || !('contextPatch' in event) || event.contextPatch === undefined) return made;
+  if (made.kind === 'need' || !('contextPatch' in event)) return made;
   return { ...made, effects: [...made.effects, { type: 'context', patch: event.contextPatch }] };
 }
 

@@ -2,9 +2,11 @@ import type { CalledBackEvent } from '../core/event';
 import type { JsonLimits } from '../core/json';
 import { operationOf, type SagaValue } from '../core/saga-value';
 import type { Operation } from '../core/operation';
+import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore } from '../ports/saga-store';
 import type { CallbackTokens, NamedByToken } from './callback-tokens';
 import type { Committer } from './committer';
+import { announceWord } from './outside-word';
 import { readNotification, refuseStrangers } from './notification';
 import { readStepUpdate, type StepUpdate } from './step-update';
 
@@ -30,6 +32,7 @@ export class Callbacks {
     private readonly tokens: CallbackTokens,
     private readonly store: Pick<SagaStore, 'find'>,
     private readonly committer: Pick<Committer, 'commit'>,
+    private readonly observer: SagaObserver,
     private readonly limits: JsonLimits,
   ) {}
 
@@ -49,7 +52,8 @@ export class Callbacks {
   }
 
   private async tell({ sagaId, operation }: NamedByToken, result: CalledBackEvent['result']): Promise<CallbackResult> {
-    const told = await this.committer.commit(sagaId, { type: 'called-back', operation, result });
+    const event = { type: 'called-back', operation, result } as const;
+    const told = await this.committer.commit(sagaId, event, undefined, (applied) => announceWord(this.observer, applied, event));
     if (told.kind === 'failed') throw told.error;
     const stored = told.kind === 'applied' ? told : await this.store.find(sagaId);
     if (told.kind === 'missing' || stored === null) return { sagaId, step: null, accepted: false, outcome: 'gone' };

@@ -91,7 +91,7 @@ export class SagaEngine {
     const { limits } = options.plan;
     const handlers = withOwn(invoker, this.own);
     this.tokens = new CallbackTokens(store, identity);
-    this.callbacks = new Callbacks(this.tokens, store, this.committer, limits);
+    this.callbacks = new Callbacks(this.tokens, store, this.committer, observer, limits);
     this.signals = new Signals(store, this.committer, identity, observer, limits);
     const reporter = new AttemptReporter(this.committer, observer, options, (sagaId, name) => void this.signals.bring(sagaId, name));
     const transactional = new TransactionalRunner(store, invoker, this.heartbeats, reporter, observer, options, limits);

@@ -8,6 +8,7 @@ import type { Identity } from '../ports/identity';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore } from '../ports/saga-store';
 import type { Committer } from './committer';
+import { announceWord } from './outside-word';
 import { toError } from './to-error';
 
 export interface SignalOptions {
@@ -69,7 +70,8 @@ export class Signals {
     if (waiting === undefined || signal === null) return false;
     const { signalId, payload: output } = signal;
     const result = { kind: 'completed', output } as const;
-    const told = await this.committer.commit(sagaId, { type: 'called-back', operation: refOf(waiting), result, takes: { name, signalId } });
+    const event = { type: 'called-back', operation: refOf(waiting), result, takes: { name, signalId } } as const;
+    const told = await this.committer.commit(sagaId, event, undefined, (applied) => announceWord(this.observer, applied, event));
     if (told.kind === 'failed') throw told.error;
     // Not waiting any more, or taken by another one: there may be others for each of the two.
     return told.kind !== 'missing';

@@ -107,6 +107,7 @@ it('a word of failure ends the saga, and the step is not undone', async () => {
   const told = await app.context.get(SagaCallbacks).failStep(token, { code: 'REFUSED', message: 'too expensive' });
   expect(told).toMatchObject({ accepted: true, outcome: 'failed' });
   const saga = await app.sagas.waitFor(id);
+  expect(await app.signal('operation.failed')).toMatchObject({ sagaId: id, step: 'approve', code: 'REFUSED', willRetry: false });
   expect([saga.state, saga.steps[0]?.error]).toEqual(['failed', { code: 'REFUSED', message: 'too expensive' }]);
   expect(app.context.get(Approvals).undone).toEqual([]);
 });

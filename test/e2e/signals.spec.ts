@@ -5,6 +5,7 @@ import {
   inMemoryStore,
   inProcessTransport,
   SagaInputError,
+  SagaManagerError,
   SagaNotFoundError,
   SagaPlanError,
   SagaStep,
@@ -87,6 +88,23 @@ it('many signals at once, from two processes, each end one step', async () => {
   const { id } = await one.sagas.start('order', [places.map((place) => ({ name: `s${place}`, signal: 'approved' }))]);
   await Promise.all(places.map(async (place) => (place % 2 === 0 ? one : other).sagas.signal(id, 'approved', place)));
   expect([...(await outputs(one, id))].sort()).toEqual(places);
+});
+
+it('a signal that comes at the very moment at which the wait begins is not left to a sweep', async () => {
+  // No sweep comes in the time of this test.
+  const app = await bootSagaApp({
+    providers: [Doors],
+    options: { sweepMs: 300_000, resendMs: 300_000, leaseMs: 60_000, heartbeatMs: 10_000 },
+  });
+  const ids = await Promise.all(
+    Array.from({ length: 30 }, async (_, number) => {
+      const { id } = await app.sagas.start('order', [{ name: 'approve', signal: 'approved' }]);
+      await app.sagas.signal(id, 'approved', number);
+      return id;
+    }),
+  );
+  const ended = await Promise.all(ids.map(async (id) => outputs(app, id)));
+  expect(ended).toEqual(ids.map((_, number) => [number]));
 });
 
 it('a signal in a transaction comes if and only if that commits', async () => {
@@ -185,6 +203,8 @@ it('what is no signal is refused, with the place and the remedy', async () => {
     await expect(app.sagas.signal(id, 'approved', payload)).rejects.toThrow(SagaInputError);
   for (const options of [{ signalId: '' }, { signalId: 7 }, { signalId: 'x'.repeat(201) }, { signalID: 'x' }, { manager: 'x' }, null])
     await expect(app.sagas.signal(id, 'approved', null, options as never)).rejects.toThrow(SagaInputError);
+  const { manager } = app.context.get(DataSource);
+  await expect(app.sagas.signal(id, 'approved', null, { manager })).rejects.toThrow(SagaManagerError);
   await expect(app.sagas.start('order', [{ name: 'a', signal: 'two words', timeoutMs: -1 }])).rejects.toThrow(
     /signal "two words" is not a valid name.*timeoutMs must be a number of milliseconds above 0/s,
   );

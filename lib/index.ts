@@ -6,11 +6,16 @@ export { SagaService } from './saga.service';
 export type { EventStreamOptions, InputOf, ListOptions, SagaDefinitionType, WaitOptions, WatchOptions } from './saga.service';
 export { SagaEvents } from './saga.events';
 export { SagaOperator } from './saga.operator';
+export { SagaCallbacks } from './saga.callbacks';
+export { sagaWebhookController } from './saga-webhook.controller';
+export type { SagaWebhookOptions } from './saga-webhook.controller';
 export {
+  getSagaCallbacksToken,
   getSagaEventsToken,
   getSagaOperatorToken,
   getSagaRepositoryToken,
   getSagaServiceToken,
+  InjectSagaCallbacks,
   InjectSagaEvents,
   InjectSagaOperator,
   InjectSagaRepository,
@@ -49,6 +54,8 @@ export type { ExecuteOptions } from './engine/execution';
 export type { PublishedEvent } from './engine/event-writer';
 export type { PublishOptions } from './engine/publish-options';
 export type { OrderOptions as CompensateSagaOptions, OrderOptions } from './engine/ordered-by';
+export type { CallbackResult } from './engine/callbacks';
+export type { SentSignal, SignalOptions } from './engine/signals';
 export type { Explanation } from './engine/explain';
 export type { Option as ExplainedOption } from './engine/explain-options';
 export type { StartOptions } from './engine/start-options';
@@ -96,6 +103,7 @@ export type * from './ports/message-transport';
 export type * from './ports/notice-board';
 export type * from './ports/outbox-event';
 export type * from './ports/saga-observer';
+export type * from './ports/saga-signal';
 export type * from './ports/saga-store';
 export type * from './ports/store-definition';
 export type * from './ports/transport-definition';

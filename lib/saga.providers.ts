@@ -19,12 +19,19 @@ import { ObserverFan } from './engine/observer-fan';
 import { SagaEngine } from './engine/saga-engine';
 import { SagaRepository } from './engine/saga-repository';
 import { SagaConfigurationError, SagaPlanError } from './errors';
-import { getSagaEventsToken, getSagaOperatorToken, getSagaRepositoryToken, getSagaServiceToken } from './inject-saga.decorator';
+import {
+  getSagaCallbacksToken,
+  getSagaEventsToken,
+  getSagaOperatorToken,
+  getSagaRepositoryToken,
+  getSagaServiceToken,
+} from './inject-saga.decorator';
 import { definitionProblems } from './options/definition-problems';
 import type { EngineOptions } from './options/engine-options';
 import { resolveSagaOptions } from './options/resolve-saga-options';
 import type { SagaModuleOptions } from './options/saga-module-options';
 import type { TransportEnvironment } from './ports/transport-definition';
+import { SagaCallbacks } from './saga.callbacks';
 import { SagaEvents } from './saga.events';
 import { SagaOperator } from './saga.operator';
 import { SagaRuntime } from './saga.runtime';
@@ -173,11 +180,12 @@ export function sagaProviders(instance: string): Provider[] {
         new SagaRepository(() => runtime.engine(), resolveSagaOptions(options).engine.plan.limits),
       inject: [SagaRuntime, SAGA_OPTIONS],
     },
+    { provide: getSagaCallbacksToken(instance), useFactory: (runtime: SagaRuntime) => new SagaCallbacks(runtime), inject: [SagaRuntime] },
     { provide: getSagaOperatorToken(instance), useFactory: (runtime: SagaRuntime) => new SagaOperator(runtime), inject: [SagaRuntime] },
   ];
 }
 
-const EXPORTED = [getSagaServiceToken, getSagaRepositoryToken, getSagaEventsToken, getSagaOperatorToken] as const;
+const EXPORTED = [getSagaServiceToken, getSagaRepositoryToken, getSagaEventsToken, getSagaOperatorToken, getSagaCallbacksToken] as const;
 
 export function sagaExports(instance: string): ReturnType<(typeof EXPORTED)[number]>[] {
   return EXPORTED.map((tokenOf) => tokenOf(instance));

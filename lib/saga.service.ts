@@ -14,6 +14,7 @@ import { PushStream } from './engine/push-stream';
 import { sagaIdOf } from './engine/saga-id';
 import type { SagaQueries } from './engine/saga-queries';
 import { checkContext, checkStartOptions } from './engine/start-options';
+import type { SentSignal, SignalOptions } from './engine/signals';
 import type { StartOptions } from './engine/start-options';
 import type { StartedSaga } from './engine/starter';
 import type { SagaStreamEvent, SagaStreamEventType } from './engine/stream-event';
@@ -220,6 +221,18 @@ export class SagaService {
    */
   async compensate(sagaId: string, options: OrderOptions = {}): Promise<Saga> {
     return (await this.runtime.engine()).orders.orderSaga('compensate', sagaIdOf(sagaId), options);
+  }
+
+  /**
+   * Tells a saga something: the oldest signal of a name ends the step `{ name, signal }` that waits for it, now or when it comes to that, and its
+   * payload is the step's output. Returns when the signal is stored.
+   *
+   * @throws SagaNotFoundError, SagaTerminalError
+   * @throws SagaInputError when the name, the payload or an option cannot be stored
+   * @throws SagaManagerError when `manager` has no open transaction on the engine's database
+   */
+  async signal(sagaId: string, name: string, payload?: unknown, options: SignalOptions = {}): Promise<SentSignal> {
+    return (await this.runtime.engine()).signals.send(sagaIdOf(sagaId), name, payload, options);
   }
 
   /** Everything that happened to a saga, in order. */

@@ -3,7 +3,7 @@ import { dispatch, draft, policyOf, type Draft } from './draft';
 import { hasNotBegun } from './early-end';
 import type { FailedEvent } from './event';
 import { isPersistent, kindOf } from './kinds';
-import { attemptsOf, type Operation } from './operation';
+import { attemptsOf, type Heard, type Operation } from './operation';
 import type { Plan } from './plan';
 import { longestDelayMs, nextRetryMs } from './retry-policy';
 import { withOperations, type SagaValue } from './saga-value';
@@ -27,16 +27,16 @@ export function startAgainWithin(plan: Plan, saga: SagaValue, operation: Operati
 
 /** There is no other attempt, unless it is tried until it completes. */
 export function giveUp(plan: Plan, saga: SagaValue, operation: Operation, seed = 1): Draft {
-  if (isPersistent(plan, operation) && mayStillRun(operation, saga)) {
-    const error = operation.heard ?? operation.error;
-    return startAgain(plan, saga, { ...operation, error, heard: null }, longestDelayMs(policyOf(plan, operation).retry, seed));
-  }
+  if (operation.heard?.kind === 'completed') return settle(plan, saga, { ...operation, state: 'completed', error: null });
+  if (isPersistent(plan, operation) && mayStillRun(operation, saga))
+    return startAgain(plan, saga, operation, longestDelayMs(policyOf(plan, operation).retry, seed));
   return operation.hadUnknown ? settleUnknown(plan, saga, operation) : settle(plan, saga, { ...operation, state: 'failed' });
 }
 
-/** Another attempt, unless somebody else has said how it ended, or it is an action and the saga has turned back: then it settles here. */
+/** Another attempt, unless somebody else has said that it failed, or it is an action and the saga has turned back: then it settles here. */
 export function startAgain(plan: Plan, saga: SagaValue, operation: Operation, inMs: number): Draft {
-  if (operation.heard !== null) return giveUp(plan, saga, { ...operation, error: operation.heard });
+  const isPatient = isPersistent(plan, operation) && mayStillRun(operation, saga); // no word ends it but that it is done
+  if (operation.heard?.kind === 'failed' && !operation.verifying && !isPatient) return asHeard(plan, saga, operation, operation.heard);
   if (!mayStillRun(operation, saga) || isWaitedFor(plan, saga, operation)) return settleBetweenAttempts(plan, saga, operation);
   // An attempt that did not count is none, and a saga that was finished early begins nothing.
   if (saga.finishedBy !== null && operation.direction === 'action' && hasNotBegun({ ...operation, state: 'started' }))
@@ -48,6 +48,11 @@ export function startAgain(plan: Plan, saga: SagaValue, operation: Operation, in
 }
 
 /** Its saga is to turn back, and has waited for the end of this attempt alone. */
-function isWaitedFor(plan: Plan, { turning }: SagaValue, operation: Operation): boolean {
+export function isWaitedFor(plan: Plan, { turning }: SagaValue, operation: Operation): boolean {
   return turning !== null && kindOf(plan, operation) === 'pivot' && !operation.verifying;
+}
+
+/** Whoever was asked has said how it ended: there is no other attempt after that. */
+export function asHeard(plan: Plan, saga: SagaValue, operation: Operation, heard: Heard): Draft {
+  return giveUp(plan, saga, { ...operation, heard, ...(heard.kind === 'failed' && { error: heard.error }) });
 }

@@ -1,4 +1,4 @@
-import { giveUp, retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
+import { asHeard, giveUp, retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
 import { mayStillRun } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { draft, finish, mayTakeEffect, policyOf, type Draft } from './draft';
@@ -50,7 +50,7 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
  * effect.
  */
 function answered(plan: Plan, saga: SagaValue, operation: Operation, event: CompletedEvent): Decision {
-  if (event.fence >= operation.fence) return ignored('stale');
+  if (event.fence >= operation.fence || event.fence <= operation.lateFence) return ignored('stale');
   const { fence, output } = event;
   const completed: Operation = { ...operation, state: 'completed', fence: operation.fence + 1, lateFence: fence, output, error: null };
   return finish(event, ended(plan, saga, completed, event), 'late');
@@ -63,6 +63,7 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
     case 'completed':
       return completed(plan, saga, operation, event);
     case 'skipped': {
+      if (operation.heard !== null) return asHeard(plan, saga, operation, operation.heard);
       // An undo that has nothing to do has done it.
       const state = operation.direction === 'action' ? 'skipped' : 'completed';
       return settle(plan, saga, { ...operation, state, hadUnknown: operation.hadUnknown && event.neverRan !== true, error: null });
@@ -86,15 +87,12 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
 }
 
 function completed(plan: Plan, saga: SagaValue, operation: Operation, event: CompletedEvent): Draft {
-  // Two words that cannot both be true: somebody outside said that it had failed.
-  if (operation.heard !== null) return giveUp(plan, saga, { ...operation, hadUnknown: true, error: operation.heard });
-  if (event.takes === undefined) return ended(plan, saga, { ...operation, state: 'completed', output: event.output, error: null }, event);
-  if (!saga.whole) return NEED_ALL;
-  const { name, signalId } = event.takes;
-  const isTaken = [...saga.operations.values()].some(({ wait }) => wait?.kind === 'signal' && wait.taken === signalId);
-  if (isTaken) return startAgain(plan, saga, { ...operation, claims: operation.claims - 1 }, 0);
-  const wait = { kind: 'signal', name, taken: signalId } as const;
-  return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null, wait });
+  // Two words that cannot both be true: somebody outside said that it had failed. This one was counted; its copies are not.
+  if (operation.heard?.kind === 'failed') {
+    return giveUp(plan, saga, { ...operation, hadUnknown: true, lateFence: operation.fence, error: operation.heard.error });
+  }
+  if (operation.heard !== null) return asHeard(plan, saga, operation, operation.heard);
+  return ended(plan, saga, { ...operation, state: 'completed', output: event.output, error: null }, event);
 }
 
 /** A step may end its saga with it. */

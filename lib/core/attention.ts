@@ -12,6 +12,9 @@ export function raised(made: Draft): Draft {
   return { ...made, saga: { ...made.saga, attention: true }, effects: [...made.effects, RAISED] };
 }
 
+/** Code of the error of a pivot that took effect after it was said to have failed. */
+export const LATE_EFFECT = 'LATE_EFFECT';
+
 const RAISED: SagaEffect = { type: 'attention', raised: true };
 
 /**
@@ -48,5 +51,5 @@ export function hasReason(plan: Plan, saga: SagaValue): boolean {
 
 /** It was said that the pivot had not happened, and then it had. */
 function isLatePivot(plan: Plan, operation: Operation): boolean {
-  return operation.lateFence > 0 && operation.state === 'failed' && kindOf(plan, operation) === 'pivot';
+  return operation.state === 'failed' && operation.error?.code === LATE_EFFECT && kindOf(plan, operation) === 'pivot';
 }

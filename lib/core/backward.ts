@@ -40,7 +40,8 @@ function withdrawn(plan: Plan, action: Operation): Operation {
 }
 
 /** What becomes of an operation that nobody runs, when its saga turns back. */
-export function settledBetweenAttempts(operation: Operation): 'skipped' | 'unknown' | 'failed' {
+export function settledBetweenAttempts(operation: Operation): 'completed' | 'skipped' | 'unknown' | 'failed' {
+  if (operation.heard?.kind === 'completed') return 'completed';
   if (operation.hadUnknown) return 'unknown';
   if (operation.state === 'waiting') return mayComeToItsEffect(operation) ? 'unknown' : 'skipped';
   return operation.claims === 0 ? 'skipped' : 'failed';

@@ -26,6 +26,8 @@ export function claim(plan: Plan, saga: SagaValue, event: ClaimEvent): Decision 
     // The first loss may be a neighbour's fault; from the second on it runs alone, and a loss is its own.
     alone: event.alone === true && operation.losses >= 2,
     timedOut: false,
+    // What was said of an attempt that failed is not said of this one; that its effect is there still is.
+    heard: operation.heard?.kind === 'failed' && !operation.verifying ? null : operation.heard,
   };
   return finish(event, draft(withOperations(saga, [claimed]), claimed));
 }

@@ -22,6 +22,7 @@ export type IgnoredReason =
   | 'past-deadline' // the saga's deadline has passed, and it will turn back
   | 'no-condition' // it waits for a process that has its condition
   | 'not-waiting' // nothing waits for this any more, or not yet
+  | 'taken' // another operation has had this signal
   | 'past-pivot' // there is no way back
   | 'open-pivot' // nobody knows whether the pivot took effect
   | 'retriable' // it is tried until it completes

@@ -65,8 +65,11 @@ export interface CompletedEvent extends OfClaim {
   readonly finishes?: boolean;
   /** What later handlers see in their context, by its names. Default: nothing new. */
   readonly contextPatch?: JsonObject;
-  /** The signal that this operation has waited for: no other may take it. */
-  readonly takes?: { readonly name: string; readonly signalId: string };
+}
+
+export interface TakenSignal {
+  readonly name: string;
+  readonly signalId: string;
 }
 
 /** The handler, or a condition, says that there is nothing to do. */
@@ -96,6 +99,8 @@ export interface AdmittedEvent extends OfClaim {
 export interface CalledBackEvent {
   readonly type: 'called-back';
   readonly operation: OperationRef;
+  /** It was waited for by this name, and nobody else may take it. Left out: somebody has the token of the operation. */
+  readonly takes?: TakenSignal;
   readonly result: { readonly kind: 'completed'; readonly output: Json } | { readonly kind: 'failed'; readonly error: StepFailure };
 }
 

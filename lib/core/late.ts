@@ -2,22 +2,31 @@ import { hasReason } from './attention';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, type Draft } from './draft';
 import type { SagaEffect } from './effect';
-import type { CompletedEvent } from './event';
+import type { SagaEvent } from './event';
+import type { Json } from './json';
 import { newOperation, type Operation } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, withOperations, type SagaValue } from './saga-value';
 import { givenUpUndos } from './undo-order';
+
+/** Somebody says, after all, that an action took effect. */
+export interface LateWord {
+  readonly event: SagaEvent;
+  /** Up to which attempts are spoken of. */
+  readonly fence: number;
+  readonly output: Json;
+}
 
 /**
  * An attempt that was given up as unknown reports after all that it took effect. If its undo has not been tried yet,
  * that will do. If it has, the undo may have come before the effect, so there is another round of it, under the same idempotency
  * key. A saga that has ended keeps its state and raises `attention` until that round is done.
  */
-export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, event: CompletedEvent): Decision {
-  if (!isDoubted(action) || event.fence >= action.fence || event.fence <= action.lateFence) return ignored('stale');
+export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, { event, fence, output }: LateWord): Decision {
+  if (!isDoubted(action) || fence <= action.lateFence) return ignored('stale');
   if (plan.steps[action.step]?.compensation == null) return ignored('stale');
   if (!saga.whole) return NEED_ALL;
-  const heard: Operation = { ...action, lateFence: event.fence, output: event.output };
+  const heard: Operation = { ...action, lateFence: fence, output };
   const undos = [...saga.operations.values()].filter((operation) => operation.direction === 'undo');
   const last = undos.filter((undo) => undo.step === action.step).sort((a, b) => b.round - a.round)[0];
   if (last === undefined && action.state !== 'failed') return ignored('stale');
@@ -45,7 +54,7 @@ export function isDoubted({ state, hadUnknown }: Operation): boolean {
 }
 
 function isUntried(undo: Operation): boolean {
-  return undo.claims === 0 && undo.state !== 'completed';
+  return undo.fence === 0 && undo.state !== 'completed'; // an attempt that was given back may have begun, and somebody else may say that it is done
 }
 
 /** It waits for the round before it and for nothing else. While a person must act nothing begins, and it waits for that person too. */

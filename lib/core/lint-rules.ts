@@ -1,6 +1,6 @@
 import { SagaInputError } from '../errors';
 import type { HandlerPolicy } from './handler-declaration';
-import { OWN_PREFIX, SIGNAL } from './own-actions';
+import { AWAIT_SIGNAL, OWN_PREFIX } from './own-actions';
 import type { LintView } from './lint-view';
 import { takeReferences } from './reference';
 import type { PlainStep } from './step-spec';
@@ -116,7 +116,7 @@ function retriesWithoutTimeout(view: LintView): readonly Found[] {
 
 function waitsWithoutTimeout({ steps }: LintView): readonly Found[] {
   return steps.flatMap(({ name, action, input }) => {
-    if (action !== SIGNAL || (input as { readonly timeoutMs?: unknown } | null)?.timeoutMs != null) return [];
+    if (action !== AWAIT_SIGNAL || (input as { readonly timeoutMs?: unknown } | null)?.timeoutMs != null) return [];
     return [{ step: name, message: 'it waits for a signal for ever if none comes: give it a timeoutMs' }];
   });
 }

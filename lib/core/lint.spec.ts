@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { catalogOf, type HandlerDeclaration } from './handler-declaration';
 import { lintSteps, spokenFinding, type LintOptions } from './lint';
 import { LINT_RULES, type LintCode } from './lint-rules';
-import { OWN_ACTIONS, SIGNAL } from './own-actions';
+import { AWAIT_SIGNAL, OWN_ACTIONS } from './own-actions';
 import { ref } from './reference';
 import { retryPolicyOf } from './retry-policy';
 import type { StepList } from './step-spec';
@@ -77,7 +77,7 @@ describe('the linter', () => {
       ['missing-undo a'],
     ],
     'retry-without-timeout': [[{ name: 'a', action: 'payment.charge', compensation: null }], ['retry-without-timeout a']],
-    'wait-without-timeout': [[{ name: 'a', action: SIGNAL, compensation: null, input: { name: 'approved' } }], []],
+    'wait-without-timeout': [[{ name: 'a', action: AWAIT_SIGNAL, compensation: null, input: { name: 'approved' } }], []],
     'context-race': [
       [
         [

@@ -52,8 +52,8 @@ export interface Operation {
   readonly error: StepFailure | null;
   /** What it waits for, or has waited for last; null when it never did. */
   readonly wait: Wait | null;
-  /** Somebody who was waited for has said that it failed while a worker still had it: it settles when that attempt ends. */
-  readonly heard: StepFailure | null;
+  /** The word of somebody outside that came while a worker still had it, or that ended it as failed: the first one counts. */
+  readonly heard: Heard | null;
   /** Key of the `@SagaCondition` that has not been asked yet; null when there is none, or the answer was yes. */
   readonly condition: string | null;
   /** Present only in the decision that sets it: outputs are never needed to decide. */
@@ -70,6 +70,12 @@ export type Wait =
   | { readonly kind: 'signal'; readonly name: string; readonly taken?: string }
   /** The end of another saga. */
   | { readonly kind: 'saga'; readonly sagaId: string };
+
+/** How somebody outside says that an operation ended. */
+export type Heard =
+  | { readonly kind: 'failed'; readonly error: StepFailure }
+  /** Its output is stored already; it settles when what its worker writes in the same transaction is. */
+  | { readonly kind: 'completed' };
 
 /** How an attempt failed, fit to be stored and shown: no stack, no payload, no SQL. */
 export interface StepFailure {

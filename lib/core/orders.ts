@@ -95,20 +95,37 @@ export function stepOrdered(plan: Plan, saga: SagaValue, order: StepOrder): Deci
 function skipped(plan: Plan, saga: SagaValue, action: Operation, order: StepOrder): Decision {
   if (saga.state !== 'started') return ignored('wrong-direction');
   if (isSettled(action) || action.state === 'running') return ignored('not-claimable');
-  const hadUnknown = action.hadUnknown || mayComeToItsEffect(action);
-  const given: Operation = { ...action, state: 'skipped', order: action.order === 0 ? saga.rev + 1 : action.order, hadUnknown };
+  const hadUnknown = action.hadUnknown || action.heard?.kind === 'completed' || mayComeToItsEffect(action);
+  const fence = action.fence + (action.state === 'waiting' ? 1 : 0);
+  const place = action.order === 0 ? saga.rev + 1 : action.order;
+  const given: Operation = { ...action, state: 'skipped', order: place, fence, hadUnknown };
   const isItsTurn = action.waits === 0;
   return finish(order, isItsTurn ? settleAction(plan, saga, given) : draft(withOperations(saga, [given]), given));
 }
 
 function retried(plan: Plan, saga: SagaValue, action: Operation, order: StepOrder): Decision {
   const undo = undoInQuestion(saga, action.step);
-  const waiting = [undo, action].find((operation) => operation?.state === 'retrying' && goesTheWayOf(operation, saga));
+  const waiting = [undo, action].find((operation) => isDueLater(operation, saga) || isAskedAgain(operation));
   if (waiting !== undefined) {
-    const now: Operation = { ...waiting, state: 'started' };
+    const now = waiting.state === 'waiting' ? askedAgain(waiting) : { ...waiting, state: 'started' as const };
     return finish(order, draft(withOperations(saga, [now]), now, [dispatch(plan, now)]));
   }
   const waitsForSomebody = saga.state === 'stuck' || saga.state === 'compensating' || saga.attention;
   if (undo === undefined || !isGivenUp(undo) || !isStillWanted(saga, undo) || !waitsForSomebody) return ignored('not-claimable');
   return finish(order, tryAgain(plan, saga, [undo]));
+}
+
+function isDueLater(operation: Operation | undefined, saga: SagaValue): boolean {
+  return operation?.state === 'retrying' && goesTheWayOf(operation, saga);
+}
+
+/** Whoever was to say how it ended may never have been asked. A pause asks nobody: it can be skipped. */
+function isAskedAgain(operation: Operation | undefined): boolean {
+  return operation?.state === 'waiting' && operation.wait?.kind !== 'timer';
+}
+
+/** The attempt that has waited does not count, or there would be none left to ask again with. Both may be answered. */
+function askedAgain(waiting: Operation): Operation {
+  const hadUnknown = waiting.hadUnknown || waiting.wait?.kind === 'callback';
+  return { ...waiting, state: 'started', claims: waiting.claims - 1, hadUnknown };
 }

@@ -22,6 +22,8 @@ export function reported(plan: Plan, saga: SagaValue, event: ReportedEvent): Dec
   if (isOpenPivot(plan, saga, operation))
     return finish(event, toldBy(event, { ...saga, cause: null }, pivotAnswered(plan, saga, settledAs(plan, saga, operation, event))));
   const isNews = !isSettled(operation) || (waitsForSomebody(saga) && isGivenUp(operation) && event.result.kind === 'completed');
+  // Whoever was asked has said that it is done; it only waits for what its worker writes.
+  if (operation.heard?.kind === 'completed' && event.result.kind === 'failed') return ignored('not-claimable');
   if (operation.state === 'pending' || !isNews) return ignored('not-claimable');
   if (isUndo ? !isStillWanted(saga, operation) : isTerminal(saga.state)) return ignored('wrong-direction');
   if (event.result.kind === 'failed' && goesForward(saga) && isPersistent(plan, operation)) return ignored('retriable');

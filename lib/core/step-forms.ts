@@ -1,5 +1,6 @@
-import { OWN_PREFIX, SLEEP } from './own-actions';
-import type { PlainStep, SleepStep, StepSpec } from './step-spec';
+import { isValidName, NAME_RULE, quoted } from './names';
+import { AWAIT_SIGNAL, OWN_PREFIX, SLEEP } from './own-actions';
+import type { PlainStep, SignalStep, SleepStep, StepSpec } from './step-spec';
 
 /** A way to write a step whose action is one of the engine's own. */
 interface StepForm {
@@ -12,7 +13,10 @@ interface StepForm {
 
 const ANY_STEP = ['name', 'dependsOn', 'when'];
 
-const FORMS: readonly StepForm[] = [{ mark: 'sleepMs', fields: [...ANY_STEP, 'sleepMs'], plain: sleep }];
+const FORMS: readonly StepForm[] = [
+  { mark: 'sleepMs', fields: [...ANY_STEP, 'sleepMs'], plain: sleep },
+  { mark: 'signal', fields: [...ANY_STEP, 'signal', 'timeoutMs'], plain: awaitSignal },
+];
 
 export function formOf(spec: object): StepForm | null {
   return FORMS.find(({ mark }) => Object.hasOwn(spec, mark)) ?? null;
@@ -30,4 +34,13 @@ export function plainStep(spec: StepSpec, refuse: (problem: string) => void): Pl
 function sleep({ sleepMs, ...rest }: SleepStep, refuse: (problem: string) => void): PlainStep {
   if (!(Number.isFinite(sleepMs) && sleepMs > 0)) refuse('sleepMs must be a number of milliseconds above 0');
   return { ...rest, action: SLEEP, compensation: null, input: { ms: sleepMs } };
+}
+
+/** It has one attempt, whatever the module's default is: each would wait for the whole time. */
+function awaitSignal({ signal, timeoutMs, ...rest }: SignalStep, refuse: (problem: string) => void): PlainStep {
+  if (!isValidName(signal)) refuse(`signal ${quoted(signal)} is not ${NAME_RULE}`);
+  if (timeoutMs !== undefined && !(Number.isFinite(timeoutMs) && timeoutMs > 0))
+    refuse('timeoutMs must be a number of milliseconds above 0');
+  const input = { name: signal, timeoutMs: timeoutMs ?? null };
+  return { ...rest, action: AWAIT_SIGNAL, compensation: null, retry: { attempts: 1 }, input };
 }

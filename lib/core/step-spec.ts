@@ -3,7 +3,7 @@ import type { ConditionSpec } from './condition-spec';
 import type { RetryOptions } from './retry-policy';
 
 /** One step of `start(name, steps)`, as plain data. */
-export type StepSpec = PlainStep | SleepStep;
+export type StepSpec = PlainStep | SleepStep | SignalStep;
 
 /** What every step may say. */
 interface AnyStep {
@@ -22,6 +22,14 @@ interface AnyStep {
 export interface SleepStep extends AnyStep {
   /** Milliseconds, by the database's clock. It survives everything that a saga survives. */
   readonly sleepMs: number;
+}
+
+/** Waits until somebody calls `sagas.signal()` with this name. The payload of the signal is the output of the step. */
+export interface SignalStep extends AnyStep {
+  /** Each signal ends one step: the oldest one that is left, also one that came before the step began to wait. */
+  readonly signal: string;
+  /** Milliseconds; after them the step fails with the code `SIGNAL_TIMEOUT`. Default: it waits for as long as it takes. */
+  readonly timeoutMs?: number;
 }
 
 /** A step that a handler runs. */

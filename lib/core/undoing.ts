@@ -78,7 +78,9 @@ function goOn(plan: Plan, saga: SagaValue, subject: Operation | null, again: rea
  */
 export function tryAgain(plan: Plan, saga: SagaValue, undos: readonly Operation[]): Draft {
   const room = isTerminal(saga.state) ? undos.length : Math.max(1, (plan.undosAtOnce ?? UNDOS_AT_ONCE) - undosUnderWay(saga).length);
-  const inOrder = [...undos].sort((a, b) => a.order - b.order).map((undo) => ({ ...undo, claims: 0, losses: 0, blamed: 0, waits: 0 }));
+  const inOrder = [...undos]
+    .sort((a, b) => a.order - b.order)
+    .map((undo) => ({ ...undo, claims: 0, losses: 0, blamed: 0, waits: 0, heard: null }));
   const again = inOrder.slice(0, room).map(started);
   const later = inOrder.slice(room).map((undo): Operation => ({ ...undo, state: 'pending' }));
   const tried = withOperations(saga, [...again, ...later]);

@@ -4,6 +4,7 @@ import { attemptsOf } from '../core/operation';
 import { resolveReferences, type Unresolved } from '../core/reference';
 import type { CompensationContext, ContextVerbs, HandlerContext, VerifyContext } from '../ports/step-invoker';
 import type { Claim } from '../ports/saga-store';
+import type { CallbackTokens } from './callback-tokens';
 import { contextVerbs, type ContextNotes } from './context-verbs';
 import { earlierOutputs, type OutputReader } from './earlier-outputs';
 
@@ -20,29 +21,42 @@ export function callOf(
   claim: Claim,
   signal: AbortSignal,
   limits: JsonLimits,
+  tokens: Pick<CallbackTokens, 'tokenFor'>,
   store: OutputReader,
   sets?: readonly string[],
 ): Call | Unresolved {
   const resolved = resolveReferences(claim.input, claim.references, claim);
   if (resolved.kind === 'unresolved') return resolved;
   const notes: ContextNotes = { patch: null };
-  const context = contextOf(claim, signal, contextVerbs(notes, limits, sets), store);
+  const context = withToken(contextOf(claim, signal, contextVerbs(notes, limits, sets), store), () =>
+    tokens.tokenFor(claim.sagaId, claim.operation),
+  );
   if (claim.operation.verifying) {
-    const question: VerifyContext = { ...context, actionIdempotencyKey: idempotencyKey(claim, 'action') };
+    const question: VerifyContext = withMore(context, { actionIdempotencyKey: idempotencyKey(claim, 'action') });
     return { notes, payload: resolved.input, context: question };
   }
   if (claim.operation.direction === 'action') return { notes, payload: resolved.input, context };
-  const undo: CompensationContext = {
-    ...context,
+  const undo: CompensationContext = withMore(context, {
     outcome: claim.operation.actionOutcome ?? 'unknown',
     input: resolved.input,
     actionIdempotencyKey: idempotencyKey(claim, 'action'),
     round: claim.operation.round,
-  };
+  });
   return { notes, payload: claim.actionOutput, context: undo };
 }
 
-function contextOf(claim: Claim, signal: AbortSignal, verbs: ContextVerbs, store: OutputReader): HandlerContext {
+/** A context and what only some handlers get. A spread would sign a token that nobody asked for. */
+export function withMore<T extends object>(context: HandlerContext, more: T): HandlerContext & T {
+  const both = { ...Object.getOwnPropertyDescriptors(context), ...Object.getOwnPropertyDescriptors(more) };
+  return Object.defineProperties({}, both) as HandlerContext & T;
+}
+
+/** Not among what a logger would print of a context. */
+function withToken(context: Omit<HandlerContext, 'callbackToken'>, token: () => string): HandlerContext {
+  return Object.defineProperty(context, 'callbackToken', { get: token, enumerable: false, configurable: true }) as HandlerContext;
+}
+
+function contextOf(claim: Claim, signal: AbortSignal, verbs: ContextVerbs, store: OutputReader): Omit<HandlerContext, 'callbackToken'> {
   const { saga, plan } = claim.basis;
   const { operation } = claim;
   const metadata = claim.metadata as Readonly<Record<string, Json>> | null;

@@ -18,6 +18,8 @@ export class AttemptReporter {
     private readonly committer: Committer,
     private readonly observer: SagaObserver,
     private readonly times: AttemptTimes,
+    /** Told of each wait for a signal when it has begun: one may have come just before. */
+    private readonly waitsForSignal: (sagaId: string, name: string) => void = () => undefined,
   ) {}
 
   async report(claim: Claim, event: Report): Promise<void> {
@@ -54,6 +56,7 @@ export class AttemptReporter {
 
   private announce(claim: Claim, event: Report, { saga }: Applied): void {
     if (event.type === 'suspended') this.observer.notify({ type: 'operation.waiting', ...aboutOf(claim), wait: event.wait.kind });
+    if (event.type === 'suspended' && event.wait.kind === 'signal') this.waitsForSignal(claim.sagaId, event.wait.name);
     if (event.type === 'skipped') this.observer.notify({ type: 'operation.skipped', ...aboutOf(claim), reason: event.reason });
     if (event.type === 'completed') this.observer.notify({ type: 'operation.completed', ...aboutOf(claim) });
     if (event.type === 'verified') this.observer.notify({ type: 'operation.verified', ...aboutOf(claim), found: event.found.kind });

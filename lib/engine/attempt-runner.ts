@@ -5,6 +5,7 @@ import type { JsonLimits } from '../core/json';
 import type { Unresolved } from '../core/reference';
 import type { Claim } from '../ports/saga-store';
 import type { StepInvoker } from '../ports/step-invoker';
+import type { CallbackTokens } from './callback-tokens';
 import { callOf, type Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
 import type { Committer } from './committer';
@@ -39,6 +40,7 @@ export class AttemptRunner {
     private readonly own: OwnHandlers,
     private readonly gate: ConditionGate,
     private readonly store: OutputReader,
+    private readonly tokens: CallbackTokens,
     /** Asks the sweeper to look when a lease and its grace will have ended. */
     private readonly sweepIn: (ms: number) => void,
   ) {}
@@ -57,7 +59,7 @@ export class AttemptRunner {
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
     const unneeded = skippedByData(claim);
     if (unneeded !== null) return this.reporter.report(claim, unneeded);
-    const call = callOf(claim, attempt.abort.signal, this.limits, this.store, this.setsOf(claim));
+    const call = callOf(claim, attempt.abort.signal, this.limits, this.tokens, this.store, this.setsOf(claim));
     const elapsed = stopwatch(claim);
     if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call));
     const { condition } = claim.operation;

@@ -1,7 +1,7 @@
 import { keyOf, policyOf } from '../core/draft';
 import { isOpenPivot, isPersistent, limitsOf } from '../core/kinds';
 import { handlerKindOf, type HandlerKind } from '../core/handler-declaration';
-import { attemptsOf, isSettled, operationKey, type Operation, type OperationKey } from '../core/operation';
+import { attemptsOf, isSettled, operationKey, type Operation, type OperationKey, type Wait } from '../core/operation';
 import { mayStillRun } from '../core/backward';
 import { attemptLimit } from '../core/retry-policy';
 import type { SagaValue } from '../core/saga-value';
@@ -21,7 +21,7 @@ export interface Surroundings {
 
 /** What one operation waits for. `kind` decides what a person may do about it. */
 export interface Situation {
-  readonly kind: 'running' | 'retrying' | 'due' | 'paused' | 'action-paused' | 'no-handler' | 'given-up' | 'open-pivot';
+  readonly kind: 'running' | 'waiting' | 'retrying' | 'due' | 'paused' | 'action-paused' | 'no-handler' | 'given-up' | 'open-pivot';
   readonly operation: Operation;
   readonly step: string;
   /** Key of the handler. */
@@ -42,7 +42,7 @@ export function situationsOf(inspected: InspectedSaga, around: Surroundings): re
   const { plan } = inspected.stored;
   const isSpecial = (operation: Operation): boolean => isWaitedFor(operation) || isOpenPivot(plan, saga, operation);
   const operations = [...saga.operations.values()].filter((operation) => isOpen(operation) || isSpecial(operation));
-  const rank = ({ state }: Operation): number => ['running', 'started', 'retrying'].indexOf(state);
+  const rank = ({ state }: Operation): number => ['running', 'waiting', 'started', 'retrying'].indexOf(state);
   return operations
     .sort((a, b) => rank(a) - rank(b) || a.step - b.step)
     .map((operation) => new Teller(inspected, around, operation).tell());
@@ -77,6 +77,7 @@ class Teller {
     if (isGivenUp(this.operation)) {
       return this.situation('given-up', `${this.what} was given up after ${this.attempts}${this.error}`, null, 'a person');
     }
+    if (this.operation.state === 'waiting') return this.waiting();
     const waitMs = this.operation.state === 'retrying' ? Math.max(0, Math.round(this.times?.dueInMs ?? 0)) : 0;
     return this.hindrance() ?? (waitMs > 0 ? this.retrying(waitMs) : this.due());
   }
@@ -96,6 +97,26 @@ class Teller {
     }
     const what = `${this.what} is taken from its process and ${this.afterLoss}`;
     return this.situation('running', `${on}, but that process has stopped reporting`, { what, inMs: graceMs }, this.end);
+  }
+
+  /** Whoever it waits for is heard also while the saga is paused; only its time is not counted then. */
+  private waiting(): Situation {
+    const { operation, times } = this;
+    const whom = waitedFor(operation.wait);
+    const isTimed = times?.dueInMs != null;
+    const leftMs = Math.max(0, Math.round(times?.dueInMs ?? 0));
+    const isHeld = this.saga.paused && isTimed && leftMs === 0;
+    const until = isHeld
+      ? ', and its time is over when the saga is resumed'
+      : isTimed
+        ? `, for ${spoken(leftMs)} at most`
+        : ', for as long as it takes';
+    const where =
+      operation.wait?.kind === 'timer'
+        ? `${this.what} is a pause that lasts ${spoken(leftMs)} more`
+        : `${this.what} waits for ${whom}${until}`;
+    const end = operation.wait?.kind === 'timer' ? `${this.what} is over` : `the time of ${this.what} is over`;
+    return this.situation('waiting', where, isTimed && !this.saga.paused ? { what: end, inMs: leftMs } : null, whom);
   }
 
   /** What keeps it from being claimed, whatever its time. */
@@ -211,5 +232,18 @@ class Teller {
 
   private get error(): string {
     return this.operation.error === null ? '' : `: ${this.operation.error.code}, ${this.operation.error.message}`;
+  }
+}
+
+function waitedFor(wait: Wait | null): string {
+  switch (wait?.kind) {
+    case 'signal':
+      return `a signal "${wait.name}"`;
+    case 'saga':
+      return `the end of saga ${wait.sagaId}`;
+    case 'timer':
+      return 'its time';
+    default:
+      return 'whoever has its callback token';
   }
 }

@@ -22,6 +22,7 @@ function optionsOf(saga: SagaValue, { kind, operation, step, key }: Situation, i
   const skip = { call: of('skipStep'), effect: `goes on without the step${then}; what refers to its output will fail` };
   const now = saga.paused ? 'tries it once the saga is resumed, whatever its time' : 'tries it now';
   const retry = { call: of('retryStep'), effect: kind === 'given-up' ? `tries the undo again${then}, with all its attempts` : now };
+  const again = { call: of('retryStep'), effect: `runs its handler again${then}; whoever was asked before may still answer` };
   const undone = {
     call: of('resolveStep', `, { status: 'compensated' }`),
     effect: 'takes your word that the effect of the step is undone',
@@ -38,6 +39,8 @@ function optionsOf(saga: SagaValue, { kind, operation, step, key }: Situation, i
   const resolve = !isAction ? [undone] : isTriedOn && goesForward(saga) ? [done] : [done, failed];
   const skipping = isAction && saga.state === 'started' ? [skip] : [];
   switch (kind) {
+    case 'waiting':
+      return [...(operation.wait?.kind === 'timer' ? [] : [again]), ...skipping, ...resolve];
     case 'running':
       return resolve;
     case 'retrying':

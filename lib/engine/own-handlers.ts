@@ -1,6 +1,6 @@
 import type { Direction } from '../core/operation';
 import type { HandlerKind } from '../core/handler-declaration';
-import { OWN_ACTIONS, SLEEP } from '../core/own-actions';
+import { AWAIT_SIGNAL, OWN_ACTIONS, SLEEP } from '../core/own-actions';
 import type { Claim } from '../ports/saga-store';
 import type { Call } from './attempt-context';
 import { verb } from './handler-verb';
@@ -14,6 +14,14 @@ export class OwnHandlers {
     [
       `action:${SLEEP}`,
       async (_claim, { payload }) => verb({ kind: 'suspend', wait: { kind: 'timer' }, timeoutMs: (payload as { readonly ms: number }).ms }),
+    ],
+    [
+      `action:${AWAIT_SIGNAL}`,
+      // Whether one is there already is seen when the wait has begun: a look before that could miss one that comes in between.
+      async (_claim, { payload }) => {
+        const { name, timeoutMs } = payload as { readonly name: string; readonly timeoutMs: number | null };
+        return verb({ kind: 'suspend', wait: { kind: 'signal', name }, timeoutMs });
+      },
     ],
   ]);
 

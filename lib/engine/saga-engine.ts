@@ -10,6 +10,8 @@ import type { StepInvoker } from '../ports/step-invoker';
 import { ActionPauses } from './action-pauses';
 import { AttemptReporter } from './attempt-reporter';
 import { AttemptRunner } from './attempt-runner';
+import { CallbackTokens } from './callback-tokens';
+import { Callbacks } from './callbacks';
 import { Committer } from './committer';
 import { ConditionGate } from './condition-gate';
 import { Dispatcher } from './dispatcher';
@@ -27,6 +29,7 @@ import type { PublishOptions } from './publish-options';
 import type { PushStream } from './push-stream';
 import { SagaOrders } from './saga-orders';
 import { SagaQueries } from './saga-queries';
+import { Signals } from './signals';
 import type { StartOptions } from './start-options';
 import { Starter, type StartedSaga } from './starter';
 import { Sweeper } from './sweeper';
@@ -59,6 +62,8 @@ export class SagaEngine {
   readonly queries: SagaQueries;
   readonly orders: SagaOrders;
   readonly actionPauses: ActionPauses;
+  readonly callbacks: Callbacks;
+  readonly signals: Signals;
   private phase: Phase = 'new';
   private opening: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
@@ -75,6 +80,7 @@ export class SagaEngine {
   private readonly janitor: Janitor;
   private readonly relay: OutboxRelay;
   private readonly events: EventWriter;
+  private readonly tokens: CallbackTokens;
   private readonly own = new OwnHandlers();
 
   constructor(
@@ -93,15 +99,32 @@ export class SagaEngine {
     this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options, lookIn, onlookers);
     const { limits } = options.plan;
     const handlers = withOwn(invoker, this.own);
-    const reporter = new AttemptReporter(this.committer, observer, options);
+    this.tokens = new CallbackTokens(store, identity);
+    this.callbacks = new Callbacks(this.tokens, store, this.committer, observer, limits);
+    this.signals = new Signals(store, this.committer, identity, observer, limits);
+    const reporter = new AttemptReporter(this.committer, observer, options, (sagaId, name) => void this.signals.bring(sagaId, name));
     const transactional = new TransactionalRunner(store, invoker, this.heartbeats, reporter, observer, options, limits);
     const gate = new ConditionGate(invoker, this.heartbeats, reporter);
     this.runner = new AttemptRunner(
-      ...([invoker, this.committer, this.heartbeats, reporter, transactional, options, limits, this.own, gate, store] as const),
+      ...([
+        invoker,
+        this.committer,
+        this.heartbeats,
+        reporter,
+        transactional,
+        options,
+        limits,
+        this.own,
+        gate,
+        store,
+        this.tokens,
+      ] as const),
       (ms) => this.sweeper.hurry(ms),
     );
     this.workers = new Workers(store, handlers, this.runner, observer, identity, options);
-    this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere);
+    this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere, (sagaId, name) =>
+      this.signals.bring(sagaId, name),
+    );
     const warn = (message: string): void => observer.notify({ type: 'engine.trouble', where: 'start', error: new Error(message) });
     const missing = new MissingHandlers(store, observer, options.missingHandlers);
     this.book = new HandlerBook(store, invoker.declarations, options.group, works, warn, missing);
@@ -131,6 +154,7 @@ export class SagaEngine {
     const { store, transport } = this.parts;
     await store.open();
     try {
+      await this.tokens.open();
       await this.book.open();
       await transport.open();
     } catch (error) {

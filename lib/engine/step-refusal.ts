@@ -87,6 +87,7 @@ function insteadOf(saga: SagaValue, event: AboutStep, place: number): string {
   if (action === undefined) return 'explain() says what is there';
   if (action.state === 'running') return 'wait for its outcome, or say with resolveStep() how it ended';
   if (action.state === 'pending' && saga.state === 'started') return 'its turn has not come; skipStep() goes on without it';
+  if (action.state === 'waiting' && event.type === 'retry-step') return 'skipStep() goes on without it';
   if (!isSettled(action))
     return event.type === 'reported'
       ? `it is not undone yet; { status: 'completed' } or { status: 'failed' } says how the action itself ended`

@@ -1,9 +1,11 @@
+import type { WaitOverEvent } from '../core/event';
 import type { WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, SweepResult } from '../ports/saga-store';
 import type { Committer } from './committer';
 import type { Dispatcher } from './dispatcher';
 import { RESEND_MAX_MS } from '../options/engine-options';
+import { announceWord } from './outside-word';
 import { toError } from './to-error';
 
 const BATCH = 100;
@@ -41,6 +43,8 @@ export class Sweeper {
     private readonly observer: SagaObserver,
     private readonly times: SweepTimes,
     private readonly runHere: (wakeUp: WakeUp) => boolean,
+    /** Brings the signals of this name to the steps that wait for them. */
+    private readonly bringSignals: (sagaId: string, name: string) => Promise<void> = () => Promise.resolve(),
   ) {}
 
   start(): void {
@@ -93,16 +97,20 @@ export class Sweeper {
       const { sagaId, operation, fence, claimId, elapsedMs } = lease;
       await this.committer.commit(sagaId, { type: 'lease-expired', operation, fence, claimId, elapsedMs, seed: Math.random() });
     }
-    for (const { sagaId, operation, fence, isOver, elapsedMs } of waits) {
-      const event = isOver
-        ? ({ type: 'wait-over', operation, fence, elapsedMs, seed: Math.random() } as const)
-        : ({ type: 'woken', operation } as const);
-      await this.committer.commit(sagaId, event);
+    for (const { sagaId, operation, fence, wait, isOver, elapsedMs } of waits) {
+      if (wait.kind === 'signal') await this.bringSignals(sagaId, wait.name); // also at the end: it may have come at the last moment
+      if (wait.kind === 'signal' && !isOver) continue;
+      if (isOver) await this.endWait(sagaId, { type: 'wait-over', operation, fence, elapsedMs, seed: Math.random() });
+      else await this.committer.commit(sagaId, { type: 'woken', operation });
     }
     for (const sagaId of deadlines) await this.committer.commit(sagaId, { type: 'deadline' });
     // The first time the wake-up may only have been lost; the second time nobody can be reached, so this process does it itself.
     const travelling = wakeUps.filter((wakeUp) => !((wakeUp.resends > 0 || this.dispatcher.inFallback) && this.runHere(wakeUp)));
     if (travelling.length > 0) await this.dispatcher.send(travelling);
+  }
+
+  private async endWait(sagaId: string, event: WaitOverEvent): Promise<void> {
+    await this.committer.commit(sagaId, event, undefined, (applied) => announceWord(this.observer, applied, event));
   }
 
   private async sleep(ms: number): Promise<void> {

@@ -7,7 +7,7 @@ import { transition } from '../core/transition';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim, SagaStore, TransactResult } from '../ports/saga-store';
 import type { StepInvoker } from '../ports/step-invoker';
-import type { Call } from './attempt-context';
+import { withMore, type Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
 import { concludedBy } from './conclusion';
 import { runAsHandler } from './handler-scope';
@@ -150,7 +150,7 @@ class HandlerRun {
     this.refused = null;
     notes.patch = null;
     const running = runAsHandler(() =>
-      invokeChecked(this.invoker, this.claim.operation.direction, this.key, payload, { ...context, manager }),
+      invokeChecked(this.invoker, this.claim.operation.direction, this.key, payload, withMore(context, { manager })),
     );
     this.settled = running.catch(() => undefined);
     const value = await running;

@@ -14,6 +14,7 @@ export * from './saga-schema.error';
 export * from './saga-step-refused.error';
 export * from './saga-stuck.error';
 export * from './saga-terminal.error';
+export * from './saga-token.error';
 export * from './saga-transaction.error';
 export * from './saga-wait-in-handler.error';
 export * from './saga-wait-timeout.error';

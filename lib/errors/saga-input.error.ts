@@ -19,6 +19,8 @@ export class SagaInputError extends SagaError {
     readonly path: string,
     readonly reason: string,
     readonly others: readonly InputProblem[] = [],
+    /** Nothing is wrong with it but its size. */
+    readonly isTooLarge = false,
   ) {
     const also = others.map((other) => `;${other.path === '' ? '' : at(other.path)} ${other.reason}`).join('');
     super(`${problem}${path === '' ? ':' : at(path)} ${reason}${also}`);

@@ -7,6 +7,7 @@ import type { Operation, OperationKey, OperationRef, Wait } from '../core/operat
 import type { Isolation, Plan } from '../core/plan';
 import type { StoredReference } from '../core/reference';
 import type { SagaState, SagaValue } from '../core/saga-value';
+import type { AddSignalResult, SagaMessage, StoredSecret } from './saga-signal';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from './outbox-event';
 
 /**
@@ -88,6 +89,15 @@ export interface SagaStore {
   dropEvents(ids: readonly string[]): Promise<void>;
   /** Gives events back before their lease ends, except those that somebody else has taken since. */
   returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void>;
+  /**
+   * Keeps a signal for as long as its saga, which must not have ended. With `manager` it is there if and only if that transaction commits,
+   * as with `addEvent`.
+   */
+  addSignal(signal: SagaMessage, manager?: unknown): Promise<AddSignalResult>;
+  /** The oldest signal of this name that none of the saga's operations has taken. */
+  nextSignal(sagaId: string, name: string): Promise<SagaMessage | null>;
+  /** The keys of tokens, the newest first: that one signs, all verify. The same in every process on this store. */
+  secrets(): Promise<readonly StoredSecret[]>;
   /** From now on the action is claimed nowhere; its undo still is. For one that is paused the first word stays. */
   pauseAction(action: string, by: OrderedBy): Promise<void>;
   /** Ends the pause, if there is one, and makes everything that waits for the action due at once. */

@@ -51,6 +51,11 @@ export interface HandlerContext<C = unknown> extends ContextVerbs {
   readonly attempt: number;
   /** The same at every attempt: hand it to whatever performs the effect. */
   readonly idempotencyKey: string;
+  /**
+   * Whoever has it can end this step, once, by `SagaCallbacks`: give it to whoever does the work before `return ctx.suspend()`. The same at
+   * every attempt. It is a secret: in no log, and in no error.
+   */
+  readonly callbackToken: string;
   /** Aborts when the attempt times out, its lease is lost or the saga turns back. */
   readonly signal: AbortSignal;
   /** Of a handler with `transactional: true`; see `TransactionalStepContext`. */

@@ -13,6 +13,7 @@ import { queryCases } from './store-contract.queries';
 import { startCases } from './store-contract.start';
 import { sweepCases } from './store-contract.sweep';
 import { verifyCases } from './store-contract.verify';
+import { waitCases } from './store-contract.waits';
 import { walkCases } from './store-contract.walk';
 
 export type { StoreFixture } from './store-contract.fixture';
@@ -37,6 +38,7 @@ export function storeContract(): readonly ContractCase<StoreFixture>[] {
     ...verifyCases,
     ...kindCases,
     ...dataCases,
+    ...waitCases,
     ...walkCases,
     ...outboxCases,
   ];

@@ -140,7 +140,7 @@ describe('the schema', () => {
       expect(await store.list({ limit: 10 })).toHaveLength(1);
       await withApplication(async (app) => {
         const tables: { readonly n: string }[] = await app.query(`SELECT count(*) AS n FROM pg_tables WHERE schemaname = '${schema}'`);
-        expect(tables[0]?.n).toBe('11');
+        expect(tables[0]?.n).toBe('13');
       });
     });
   });

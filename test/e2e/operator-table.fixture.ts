@@ -23,7 +23,8 @@ class Actor implements OnModuleDestroy {
   private readonly tries = new Map<string, number>();
   private readonly late = new Map<string, () => void>();
 
-  @SagaStep('act') async act(_input: unknown, { saga, step }: StepContext): Promise<string> {
+  @SagaStep('act') async act(_input: unknown, { saga, step, suspend }: StepContext): Promise<unknown> {
+    if (step.name === 'outside') return suspend();
     if (step.name === 'running' || step.name === 'pending') await this.untilTheEnd;
     if (step.name === 'unknown') throw new UnknownOutcomeError('nobody answered');
     if (step.name === 'waiting') throw new StepError({ message: 'not yet', retryable: true, retryAfterMs: HOUR_MS });
@@ -74,12 +75,14 @@ export const STATES: Readonly<Record<string, (app: SagaApp, situation: string) =
       act('waiting', { retry: { attempts: 9 } }),
       act('running'),
       act('pending', { dependsOn: ['running'] }),
+      act('outside'),
     ]);
     const of = ({ sagaId, operation }: { readonly sagaId: string; readonly operation: { readonly step: number } }, step: number) =>
       sagaId === id && operation.step === step;
     await app.signal('operation.completed', (signal) => of(signal, 0));
     await app.signal('operation.failed', (signal) => of(signal, 1));
     await app.signal('operation.claimed', (signal) => of(signal, 2));
+    await app.signal('operation.waiting', (signal) => of(signal, 4));
     return id;
   },
   paused: async (app, situation) => {
@@ -139,6 +142,8 @@ export function stepIn(state: string, situation: string): string {
   switch (situation) {
     case 'that waits for its next attempt':
       return state === 'compensating' ? 'undo-waiting' : 'waiting';
+    case 'that waits for somebody outside':
+      return 'outside';
     case 'whose undo waits for its next attempt':
       return 'undo-waiting';
     case 'that is due or runs':

@@ -7,7 +7,7 @@ import { isTerminal, type SagaState, type SagaValue } from '../../lib/core/saga-
 import { transition } from '../../lib/core/transition';
 import { isTriedForEver, isWaitingForClaim, mayBeClaimed, mostAttempts, policyFor } from './claim-oracle';
 import { partialView } from './partial-view';
-import { isReady, isRunning, refOf, type Pace, type Walk } from './random-walk';
+import { isReady, isRunning, isWaiting, refOf, type Pace, type Walk } from './random-walk';
 
 /** Something that holds for every walk. The name is the promise; `check` throws when it is broken. */
 export interface Law {
@@ -19,7 +19,7 @@ const actions = (saga: SagaValue): readonly Operation[] => [...saga.operations.v
 const undos = (saga: SagaValue): readonly Operation[] =>
   [...saga.operations.values()].filter((o) => o.direction === 'undo').sort((a, b) => a.order - b.order);
 const firstRounds = (saga: SagaValue): readonly Operation[] => undos(saga).filter((undo) => undo.round === 1);
-const isActive = (operation: Operation): boolean => isReady(operation) || isRunning(operation);
+const isActive = (operation: Operation): boolean => isReady(operation) || isRunning(operation) || isWaiting(operation);
 const isGivenUp = ({ state }: Operation): boolean => state === 'failed' || state === 'unknown';
 const isTerminated = (saga: SagaValue): boolean => saga.cause?.kind === 'terminated';
 const goesForward = (state: SagaState): boolean => state === 'started' || state === 'stuck';
@@ -39,13 +39,13 @@ function reasons(plan: Plan, saga: SagaValue): ReadonlySet<string> {
   const overdue = actions(saga).filter((action) => {
     if (!isTriedForEver(plan, action) || isSettled(action)) return false;
     const policy = policyFor(plan, action);
-    return attemptsOf(action) - (isRunning(action) ? 1 : 0) >= mostAttempts(policy) || action.blamed >= policy.losses;
+    return attemptsOf(action) - (isRunning(action) || isWaiting(action) ? 1 : 0) >= mostAttempts(policy) || action.blamed >= policy.losses;
   });
   const pivot = pivotOf(plan, saga);
   return new Set([
     ...overdue.map(({ step }) => `overdue ${step}`),
     ...(saga.pastPivot && saga.turning !== null ? ['wish'] : []),
-    ...(pivot?.state === 'failed' && pivot.lateFence > 0 ? ['pivot'] : []),
+    ...(pivot?.state === 'failed' && pivot.error?.code === 'LATE_EFFECT' ? ['pivot'] : []),
   ]);
 }
 
@@ -156,7 +156,7 @@ export const laws: readonly Law[] = [
     const [newest, previous] = undos(after)
       .filter((undo) => undo.step === event.operation.step)
       .sort((a, b) => b.round - a.round);
-    const wasTried = previous === undefined || previous.claims > 0 || previous.state === 'completed';
+    const wasTried = previous === undefined || previous.fence > 0 || previous.state === 'completed';
     assert.ok(wasTried || previous.actionOutcome === 'failed', 'the round before was tried, or believed in a failure');
     assert.equal(newest?.round, (previous?.round ?? 1) + 1);
     assert.equal(newest.actionOutcome, 'completed');
@@ -418,7 +418,9 @@ export const laws: readonly Law[] = [
     for (const operation of saga.operations.values()) {
       const step = plan.steps[operation.step];
       const { transactional } = (operation.direction === 'action' ? step?.actionPolicy : step?.undoPolicy) ?? {};
-      if (transactional === true) assert.ok(operation.state !== 'unknown' && !operation.hadUnknown, operationKey(operation));
+      // But what somebody outside was asked for has no part in the transaction.
+      const isOutside = operation.wait !== null || operation.heard !== null;
+      if (transactional === true && !isOutside) assert.ok(operation.state !== 'unknown' && !operation.hadUnknown, operationKey(operation));
     }
   }),
 
@@ -478,11 +480,11 @@ export const laws: readonly Law[] = [
     },
   ),
 
-  everyStep('a fence rises at each claim and when the operation is taken away, and at nothing else', (pace) => {
+  everyStep('a fence rises at each claim and when the operation is taken away, and at nothing else', (pace, _effects, { plan }) => {
     const { before, after, event } = pace;
     for (const [key, operation] of after.operations) {
       const was = before.operations.get(key);
-      assert.equal(operation.fence, (was?.fence ?? 0) + (takesAway(pace, key, was) ? 1 : 0), `fence of ${key} after ${event.type}`);
+      assert.equal(operation.fence, (was?.fence ?? 0) + (takesAway(pace, plan, key, was) ? 1 : 0), `fence of ${key} after ${event.type}`);
     }
   }),
 
@@ -506,6 +508,11 @@ export const laws: readonly Law[] = [
       const isOfAction = was.direction === 'action' && !was.verifying;
       const isWaitedFor = before.turning !== null && stepOf(plan, was) === 'pivot';
       const isOver = isOfAction && (!goesForward(before.state) || isWaitedFor);
+      if (was.heard !== null && !was.verifying)
+        return assert.ok(
+          was.heard.kind === 'completed' || !isReady(now) || now.verifying || isTriedForEver(plan, was),
+          'after a word from outside',
+        );
       const wish = event.type === 'failed' ? event.retryable : undefined;
       const { retry } = policyFor(plan, was);
       const most = retry?.attempts ?? (wish === true ? 3 : 1);
@@ -533,6 +540,72 @@ export const laws: readonly Law[] = [
     else if (decision.kind === 'moved') assert.ok(isLateEffect(pace));
   }),
 
+  everyStep("an operation begins to wait by its handler's word alone, and says for how long", ({ before, after, event }, effects) => {
+    const begun = [...after.operations].filter(
+      ([key, operation]) => isWaiting(operation) && before.operations.get(key)?.state !== 'waiting',
+    );
+    const told = effects.flatMap((effect) => (effect.type === 'wait' ? [effect] : []));
+    assert.equal(told.length, begun.length);
+    for (const [key, operation] of begun) {
+      assert.ok(event.type === 'suspended' && operationKey(event.operation) === key);
+      assert.deepEqual(operation.wait, event.wait);
+      assert.ok(operation.direction === 'undo' || after.state === 'started', 'nothing waits in a saga that has turned back');
+      const lookAgain = event.wait.kind === 'signal' || event.wait.kind === 'saga';
+      assert.deepEqual(told, [{ type: 'wait', operation: refOf(operation), endsInMs: event.timeoutMs, lookAgain }]);
+    }
+  }),
+
+  everyStep('whatever waits when its saga turns back settles: unknown if somebody outside may have done it', ({ before, after, event }) => {
+    if (before.state !== 'started' || (after.state !== 'compensating' && after.state !== 'failed')) return;
+    for (const [key, was] of before.operations) {
+      if (!isWaiting(was) || ('operation' in event && key === operationKey(event.operation))) continue;
+      const now = after.operations.get(key);
+      const isOutside = was.hadUnknown || was.wait?.kind === 'callback' || was.wait?.kind === 'saga';
+      if (!isOutside) assert.equal(now?.state, 'skipped', key);
+      else assert.ok(now?.state === 'unknown' || now?.verifying, key);
+    }
+  }),
+
+  {
+    name: 'of those who are waited for the first word counts: after it no other one changes anything',
+    check: ({ paces, plan }) => {
+      const first = new Map<OperationKey, string>();
+      paces.forEach(({ event, decision, before, after }, place) => {
+        // A person who asks for a given-up undo again asks for another answer as well.
+        for (const [key, operation] of after.operations)
+          if (operation.direction === 'undo' && isReady(operation) && isSettled(before.operations.get(key) ?? operation)) first.delete(key);
+        // Whoever does not give up asks again with each attempt.
+        if (event.type === 'claim' && decision.kind === 'moved') {
+          const asked = before.operations.get(operationKey(event.operation));
+          if (asked !== undefined && isTriedForEver(plan, asked)) first.delete(operationKey(event.operation));
+        }
+        if (event.type !== 'called-back' || decision.kind !== 'moved' || event.takes !== undefined) return;
+        const key = operationKey(event.operation);
+        assert.ok(!first.has(key), `event ${place}: ${event.result.kind} after ${first.get(key) ?? ''} of ${key}`);
+        first.set(key, event.result.kind);
+      });
+    },
+  },
+
+  everyStep('a word from outside ends what nobody runs, as it says', ({ before, after, event }, _effects, { plan }) => {
+    if (event.type !== 'called-back') return;
+    const was = before.operations.get(operationKey(event.operation));
+    const now = after.operations.get(operationKey(event.operation));
+    if (was === undefined || now === undefined || isSettled(was) || isRunning(was)) return;
+    if (event.result.kind === 'completed') assert.deepEqual([now.state, now.output], ['completed', event.result.output]);
+    else if (isTriedForEver(plan, was) && goesForward(after.state)) assert.ok(isReady(now));
+    else assert.ok(now.hadUnknown ? now.state === 'unknown' || now.verifying : now.state === 'failed');
+  }),
+
+  always('no two operations take the same signal', (saga) => {
+    const taken = actions(saga).flatMap(({ wait }) => (wait?.kind === 'signal' && wait.taken !== undefined ? [wait.taken] : []));
+    assert.equal(new Set(taken).size, taken.length);
+  }),
+
+  everyPace('a wait that is over waits on while the saga is paused', ({ before, event, decision }) => {
+    if (event.type === 'wait-over' && before.paused) assert.equal(decision.kind, 'ignored');
+  }),
+
   everyStep('pausing and resuming change nothing else', ({ before, after, event }) => {
     if (event.type !== 'pause' && event.type !== 'resume') return;
     assert.deepEqual({ ...after, rev: 0, paused: false }, { ...before, rev: 0, paused: false });
@@ -547,7 +620,7 @@ export const laws: readonly Law[] = [
   everyStep('a step is skipped only on the way forward, while nobody runs it', ({ before, after, event }) => {
     if (event.type !== 'skip-step') return;
     const was = before.operations.get(`action:${event.step}:1`);
-    assert.ok(before.state === 'started' && was !== undefined && (was.state === 'pending' || isReady(was)));
+    assert.ok(before.state === 'started' && was !== undefined && (was.state === 'pending' || isReady(was) || isWaiting(was)));
     assert.equal(after.operations.get(`action:${event.step}:1`)?.state, 'skipped');
   }),
 
@@ -574,14 +647,14 @@ export const laws: readonly Law[] = [
       const isWish = event.type === 'deadline' || (['cancel', 'compensate'].includes(event.type) && before.state === 'started');
       if (isWish) {
         const pivot = pivotOf(plan, before);
-        const mayTakeEffect = pivot !== undefined && !isSettled(pivot) && (isRunning(pivot) || pivot.verifying || pivot.hadUnknown);
+        const mayTakeEffect = pivot !== undefined && !isSettled(pivot) && (somebodyWillSay(pivot) || pivot.hadUnknown);
         assert.equal(after.turning !== null, mayTakeEffect || before.pastPivot);
         if (!mayTakeEffect && !before.pastPivot) assert.ok(['compensating', 'failed'].includes(after.state));
       } else if (after.turning !== before.turning) assert.equal(after.turning, null, 'a wish comes from nowhere');
       if (before.turning !== null && after.turning === null) assert.deepEqual(after.cause, before.turning);
       if (after.turning !== null && after.state === 'started' && !after.pastPivot) {
         const pivot = pivotOf(plan, after);
-        assert.ok(pivot !== undefined && (isRunning(pivot) || pivot.verifying), 'nobody will decide');
+        assert.ok(pivot !== undefined && somebodyWillSay(pivot), 'nobody will decide');
       }
     },
   ),
@@ -606,13 +679,16 @@ export const laws: readonly Law[] = [
     if (before.finishedBy === null) {
       assert.ok(event.type === 'completed' && event.finishes === true && event.operation.step === after.finishedBy);
       for (const action of actions(before)) {
-        const hasBegun = isRunning(action) || action.claims > 0 || action.hadUnknown || action.verifying;
+        const isHarmless = isWaiting(action) && ['timer', 'signal'].includes(action.wait?.kind ?? '') && !action.hadUnknown;
+        const looks = action.wait?.kind === 'saga';
+        const hasBegun = !isHarmless && (isRunning(action) || action.claims > 0 || action.hadUnknown || action.verifying || looks);
         const now = after.operations.get(operationKey(action));
         if (action.step !== after.finishedBy && !isSettled(action)) assert.equal(now?.state === 'skipped', !hasBegun, operationKey(action));
       }
     } else assert.equal(after.finishedBy, before.finishedBy);
     const claimed = event.type === 'claim' ? before.operations.get(operationKey(event.operation)) : undefined;
-    if (claimed?.direction === 'action') assert.ok(claimed.claims > 0 || claimed.hadUnknown, 'a new start');
+    if (claimed?.direction === 'action')
+      assert.ok(claimed.order > 0, 'a new start');
     const open = actions(after).filter((action) => !isSettled(action));
     if (after.state === 'started') assert.ok(open.length > 0, 'nothing is left to wait for');
     if (after.state === 'completed') assert.equal(after.operations.get(`action:${after.finishedBy}:1`)?.state, 'completed');
@@ -693,11 +769,12 @@ export const costlyLaws: readonly Law[] = [
   },
 ];
 
-/** The word of somebody whose claim was over, about an effect that was not counted. */
+/** The word of somebody whose claim was over, or who was not waited for any more, about an effect that was not counted. */
 function isLateEffect({ before, event }: Pace): boolean {
-  if (event.type !== 'completed' || event.operation.direction !== 'action') return false;
+  if ((event.type !== 'completed' && event.type !== 'called-back') || event.operation.direction !== 'action') return false;
   const action = before.operations.get(operationKey(event.operation));
-  if (action === undefined || event.fence >= action.fence) return false;
+  if (action === undefined) return false;
+  if (event.type === 'completed' ? event.fence >= action.fence : event.result.kind === 'failed' || action.heard !== null) return false;
   const isOpenQuestion = action.verifying && !isSettled(action);
   return isOpenQuestion || action.state === 'unknown' || (action.hadUnknown && (action.state === 'failed' || action.state === 'skipped'));
 }
@@ -708,22 +785,44 @@ function tookEffect(plan: Plan, { before, event, decision, isGenuine }: Pace): n
   const { step } = event.operation;
   if (event.type === 'verified') return decision.kind === 'moved' && event.found.kind === 'done' ? step : null;
   if (event.type === 'reported') return decision.kind === 'moved' && event.result.kind === 'completed' ? step : null;
+  if (event.type === 'called-back') {
+    if (event.result.kind === 'failed' || event.takes !== undefined) return null;
+    const asked = before.operations.get(operationKey(event.operation));
+    // It completes, or it is the first that anybody hears of what was given up.
+    if (decision.kind === 'moved') return step;
+    const isNews = asked !== undefined && asked.heard === null && asked.lateFence === 0 && isSettled(asked);
+    return isNews && (asked.state === 'unknown' || (asked.hadUnknown && asked.state !== 'completed')) ? step : null;
+  }
   // What was to commit together with its outcome did not.
   if (decision.kind !== 'moved' && plan.steps[step]?.actionPolicy.transactional === true) return null;
   const action = before.operations.get(operationKey(event.operation));
   // While other attempts are still to come, their word is the later one.
   if (decision.kind !== 'moved' && (action === undefined || !(isSettled(action) || action.verifying))) return null;
   // All attempts of an action have one idempotency key: a second one that comes to its end finds the effect of the first.
-  const counted = action?.state === 'completed' || (action?.lateFence ?? 0) > 0;
+  const counted = action?.state === 'completed' || (action?.lateFence ?? 0) > 0 || action?.heard?.kind === 'failed'; // two words: unknown
   return event.type === 'completed' && isGenuine && !counted ? step : null;
 }
 
-function takesAway({ before, event, decision }: Pace, key: OperationKey, was: Operation | undefined): boolean {
+function takesAway({ before, after, event, decision }: Pace, plan: Plan, key: OperationKey, was: Operation | undefined): boolean {
   if (decision.kind !== 'moved' || was === undefined) return false;
-  if (event.type === 'terminate') return isRunning(was);
+  if (event.type === 'terminate') return isRunning(was) || isWaiting(was);
+  if (event.type === 'skip-step' && key === `action:${event.step}:1`) return isWaiting(was);
+  const isOwn = 'operation' in event && key === operationKey(event.operation);
+  // Whoever is waited for when the saga turns back may only come late.
+  if (!isOwn && event.type === 'completed' && event.finishes === true && after.finishedBy !== before.finishedBy && isWaiting(was))
+    return after.operations.get(key)?.state === 'skipped';
+  const mayGoForward = (saga: SagaValue): boolean => saga.state === 'started' || isOpenPivot(plan, saga);
+  if (!isOwn && mayGoForward(before) && !mayGoForward(after) && after.state !== 'completed') return isWaiting(was);
   if (!('operation' in event)) return false;
   if (event.type === 'reported') return key === reportedKey(before, event.operation);
   if (key !== operationKey(event.operation)) return false;
+  const isTransactional = policyFor(plan, was).transactional === true;
+  if (event.type === 'suspended') {
+    const isDecided = before.turning !== null && stepOf(plan, was) === 'pivot' && ['timer', 'signal'].includes(event.wait.kind);
+    return was.heard === null && was.direction === 'action' && (!goesForward(before.state) || isDecided);
+  }
+  if (event.type === 'called-back') return isRunning(was) && (event.result.kind === 'completed') !== isTransactional;
+  if (event.type === 'wait-over') return was.wait?.kind === 'callback' || was.wait?.kind === 'saga';
   return event.type === 'claim' || event.type === 'lease-expired' || (event.type === 'completed' && was.verifying && !isSettled(was));
 }
 
@@ -733,6 +832,13 @@ function reportedKey(saga: SagaValue, ref: OperationRef): OperationKey {
   const rounds = undos(saga).filter((undo) => undo.step === ref.step);
   const meant = rounds.find(({ state }) => !['pending', 'completed', 'skipped'].includes(state)) ?? rounds.at(-1);
   return operationKey({ ...ref, round: meant?.round ?? 1 });
+}
+
+/** How the pivot ends is known to a worker, to whoever answers a question, or to somebody outside. */
+function somebodyWillSay(pivot: Operation): boolean {
+  const isOutside = isWaiting(pivot) && (pivot.wait?.kind === 'callback' || pivot.wait?.kind === 'saga');
+  const isAboutToLook = pivot.state === 'started' && pivot.wait?.kind === 'saga';
+  return isRunning(pivot) || pivot.verifying || isOutside || isAboutToLook;
 }
 
 function limitOf(plan: Plan): number {
@@ -754,10 +860,12 @@ function mayNeedAll({ before, after, decision, event }: Pace, plan: Plan): boole
   const turns =
     before.state !== after.state && after.state !== 'completed' && !('operation' in event && event.operation.direction === 'undo');
   const undoBegins = undos(before).length === 0 && undos(after).length > 0;
-  const isOfUndo = 'operation' in event && event.operation.direction === 'undo';
-  const settlesUndo = isOfUndo && decision.kind === 'moved' && event.type !== 'claim' && event.type !== 'released';
   const own = 'operation' in event ? before.operations.get(operationKey(event.operation)) : undefined;
-  const mayBeLate = event.type === 'completed' && own !== undefined && own.hadUnknown && isSettled(own);
+  const isOfUndo = 'operation' in event && event.operation.direction === 'undo';
+  const settlesUndo = isOfUndo && decision.kind === 'moved' && event.type !== 'claim' && !(event.type === 'released' && own?.heard == null);
+  const isWord = event.type === 'completed' || event.type === 'called-back';
+  const mayBeLate = isWord && own !== undefined && own.hadUnknown && isSettled(own);
+  const isSignal = event.type === 'called-back' && event.takes !== undefined;
   const isOrder = ['compensate', 'cancel', 'deadline', 'terminate', 'resume', 'skip-step', 'retry-step'].includes(event.type);
   // A step that was skipped before its turn lets others move up, and they are not at hand.
   const finishes = event.type === 'completed' && event.finishes === true;
@@ -771,7 +879,8 @@ function mayNeedAll({ before, after, decision, event }: Pace, plan: Plan): boole
     (event.type === 'reported' && isOfUndo) ||
     (after.givenUp > 0 && settlesUndo) ||
     mayBeLate ||
-    (own?.state === 'unknown' && event.type === 'completed') ||
+    (own?.state === 'unknown' && isWord) ||
+    isSignal ||
     isOrder ||
     passesOver ||
     finishes ||
@@ -813,6 +922,11 @@ function nextGoodEvent(plan: Plan, saga: SagaValue): SagaEvent | undefined {
     const of = { operation: refOf(running), fence: running.fence, claimId: running.claimId ?? '' };
     if (running.verifying) return { type: 'verified', ...of, found: { kind: 'done', output: null }, seed: 0 };
     return { type: 'completed', ...of, output: null };
+  }
+  const waiting = operations.find(isWaiting);
+  if (waiting !== undefined) {
+    const takes = waiting.wait?.kind === 'signal' ? { takes: { name: waiting.wait.name, signalId: `driven-${saga.rev}` } } : {};
+    return { type: 'called-back', operation: refOf(waiting), result: { kind: 'completed', output: null }, ...takes };
   }
   const ready = operations.find((operation) => isWaitingForClaim(plan, saga, operation));
   if (ready !== undefined) return { type: 'claim', operation: refOf(ready), claimId: `driven-${saga.rev}`, due: true };

@@ -2,9 +2,9 @@ import * as fc from 'fast-check';
 import type { Decision } from '../../lib/core/decision';
 import { policyOf } from '../../lib/core/draft';
 import type { SagaEffect } from '../../lib/core/effect';
-import type { SagaEvent } from '../../lib/core/event';
+import type { CalledBackEvent, SagaEvent, TakenSignal } from '../../lib/core/event';
 import { startSaga } from '../../lib/core/forward';
-import type { Operation, OperationRef } from '../../lib/core/operation';
+import type { Operation, OperationRef, Wait } from '../../lib/core/operation';
 import type { Plan } from '../../lib/core/plan';
 import { withOperations, type SagaValue } from '../../lib/core/saga-value';
 import { transition } from '../../lib/core/transition';
@@ -18,7 +18,7 @@ export const randomMoves: fc.Arbitrary<readonly Move[]> = fc.array(fc.integer({ 
   size: 'max',
 });
 
-/** How often each thing happens, in a hundred. */
+/** How often each thing happens. */
 const WORLD: readonly (readonly [kind: Kind, weight: number])[] = [
   ['claim-ready', 30],
   ['claim-any', 6],
@@ -31,6 +31,10 @@ const WORLD: readonly (readonly [kind: Kind, weight: number])[] = [
   ['crash', 3],
   ['again', 5],
   ['report', 3],
+  ['call-back', 7],
+  ['signal', 3],
+  ['wait-over', 4],
+  ['wake', 2],
   ['order', 5],
   ['step-order', 3],
   ['deadline', 1],
@@ -47,6 +51,10 @@ type Kind =
   | 'crash'
   | 'again'
   | 'report'
+  | 'call-back'
+  | 'signal'
+  | 'wait-over'
+  | 'wake'
   | 'order'
   | 'step-order'
   | 'deadline';
@@ -195,6 +203,32 @@ class World {
         this.happens({ type: 'reported', operation: refOf(operation), result, actor: 'ann' });
         return;
       }
+      case 'call-back': {
+        // Whoever was asked answers at any moment: before the wait begins, twice, or long after.
+        const operation = dice.of(dice.is(2) ? operations.filter(isWaiting) : operations);
+        if (operation !== undefined) this.happens({ type: 'called-back', operation: refOf(operation), result: answerOf(dice) }, true);
+        return;
+      }
+      case 'signal': {
+        const operation = dice.of(dice.is(4) ? operations : operations.filter(isWaiting));
+        if (operation === undefined) return;
+        const result = { kind: 'completed', output: 'a signal' } as const;
+        this.happens({ type: 'called-back', operation: refOf(operation), result, takes: signalOf(dice) });
+        return;
+      }
+      case 'wait-over': {
+        const operation = dice.of(dice.is(8) ? operations : operations.filter(isWaiting));
+        if (operation === undefined) return;
+        const elapsedMs = dice.of([0, 1_900, 5_000]) ?? 0;
+        const fence = operation.fence - (dice.is(8) ? 1 : 0);
+        this.happens({ type: 'wait-over', operation: refOf(operation), fence, elapsedMs, seed: dice.of([0, 0.5, 0.999]) ?? 0 });
+        return;
+      }
+      case 'wake': {
+        const operation = dice.of(dice.is(8) ? operations : operations.filter(isWaiting));
+        if (operation !== undefined) this.happens({ type: 'woken', operation: refOf(operation) });
+        return;
+      }
       case 'order': {
         const type = dice.of([
           ...(['compensate', 'compensate', 'pause', 'pause', 'resume', 'resume', 'resume', 'cancel', 'terminate', 'acknowledge'] as const),
@@ -240,7 +274,18 @@ class World {
   }
 }
 
-const WORDS = ['completed', 'failed', 'unknown', 'released', 'interrupted', 'lost'] as const;
+const WORDS = [
+  'completed',
+  'failed',
+  'unknown',
+  'released',
+  'interrupted',
+  'lost',
+  'skipped',
+  'suspended',
+  'suspended',
+  'suspended',
+] as const;
 const ENDS = [...WORDS, 'lease-expired', 'lease-expired'] as const;
 
 /** How an attempt ends: whoever was asked after an action does not complete it, but says what was found. */
@@ -261,9 +306,12 @@ function wordOf(running: Operation, how: (typeof ENDS)[number] | undefined, dice
       return { type: 'lost', ...of, error: { code: 'POOL', message: 'no connection' }, seed };
     case 'lease-expired':
       return { type: 'lease-expired', ...of, elapsedMs, seed };
+    case 'skipped':
+    case 'suspended':
     default: {
-      // A handler may find that there is nothing to do, if no attempt before it may have done something.
-      if (!running.verifying && !running.hadUnknown && dice.is(8)) return { type: 'skipped', ...of, reason: 'nothing to do' };
+      if (!running.verifying && how === 'skipped') return { type: 'skipped', ...of, reason: 'nothing to do' };
+      if (!running.verifying && how === 'suspended')
+        return { type: 'suspended', ...of, wait: waitOf(running, dice), timeoutMs: dice.of([null, 250, 60_000]) ?? null };
       const isLastWord = running.direction === 'action' && dice.is(12);
       if (!running.verifying) return { type: 'completed', ...of, output: { done: running.step }, ...(isLastWord && { finishes: true }) };
       const found = dice.of([{ kind: 'done', output: 'found' }, { kind: 'not-done' }, { kind: 'not-done' }, { kind: 'unknown' }] as const);
@@ -276,8 +324,25 @@ function wordOf(running: Operation, how: (typeof ENDS)[number] | undefined, dice
 function whileAsked(running: Operation, how: (typeof ENDS)[number] | undefined, dice: Dice): SagaEvent {
   const of = { operation: refOf(running), fence: running.fence, claimId: running.claimId ?? 'none' };
   if (how === 'completed') return dice.is(4) ? { type: 'skipped', ...of, reason: 'no need', neverRan: true } : { type: 'admitted', ...of };
-  const word = wordOf(running, how, dice);
+  const word = wordOf(running, how === 'skipped' || how === 'suspended' ? 'lease-expired' : how, dice);
   return word.type === 'failed' ? { ...word, outcome: 'failed' } : word;
+}
+
+function waitOf({ direction }: Operation, dice: Dice): Wait {
+  const callback = { kind: 'callback' } as const;
+  const saga = { kind: 'saga', sagaId: 'child' } as const;
+  if (direction === 'undo') return dice.of([callback, saga]) ?? callback;
+  return dice.of<Wait>([callback, callback, saga, { kind: 'timer' }, { kind: 'signal', name: 's' }]) ?? callback;
+}
+
+/** Few signals, so that several operations want the same one. */
+function signalOf(dice: Dice): TakenSignal {
+  return { name: dice.is(5) ? 'another' : 's', signalId: `signal-${dice.upTo(3)}` };
+}
+
+function answerOf(dice: Dice): CalledBackEvent['result'] {
+  if (dice.is(2)) return { kind: 'completed', output: 'from outside' };
+  return { kind: 'failed', error: { code: 'OUTSIDE', message: 'somebody outside says so' } };
 }
 
 /** Choices out of one number. */
@@ -307,6 +372,10 @@ export function refOf({ step, direction, round }: OperationRef): OperationRef {
 
 export function isReady(operation: Operation): boolean {
   return operation.state === 'started' || operation.state === 'retrying';
+}
+
+export function isWaiting(operation: Operation): boolean {
+  return operation.state === 'waiting';
 }
 
 export function isRunning(operation: Operation): boolean {

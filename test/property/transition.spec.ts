@@ -88,7 +88,7 @@ describe('the random walks', () => {
       new Set(['started', 'completed', 'compensating', 'compensated', 'failed', 'stuck']),
     );
     const operations = paces.flatMap(({ after }) => [...after.operations.values()].map(({ direction, state }) => `${direction} ${state}`));
-    const states = ['pending', 'started', 'running', 'retrying', 'completed', 'failed', 'unknown', 'skipped'];
+    const states = ['pending', 'started', 'running', 'retrying', 'waiting', 'completed', 'failed', 'unknown', 'skipped'];
     expect(new Set(operations)).toEqual(new Set(['action', 'undo'].flatMap((direction) => states.map((state) => `${direction} ${state}`))));
   });
 
@@ -147,11 +147,12 @@ describe('the random walks', () => {
 
   it('are moved by every kind of event', () => {
     const moved = new Set(paces.filter(({ decision }) => decision.kind === 'moved').map(({ event }) => event.type));
-    const types: Readonly<Record<Exclude<SagaEvent['type'], 'suspended' | 'called-back' | 'wait-over' | 'woken'>, true>> = {
+    const types: Readonly<Record<SagaEvent['type'], true>> = {
       ...{ claim: true, released: true, completed: true, failed: true, verified: true, lost: true, 'lease-expired': true },
       ...{ deadline: true, compensate: true, cancel: true, terminate: true, pause: true, resume: true, acknowledge: true },
-      ...{ skipped: true, admitted: true },
+      ...{ admitted: true },
       ...{ 'retry-step': true, 'skip-step': true, reported: true },
+      ...{ skipped: true, suspended: true, 'called-back': true, 'wait-over': true, woken: true },
     };
     expect(moved).toEqual(new Set(Object.keys(types)));
   });

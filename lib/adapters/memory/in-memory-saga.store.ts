@@ -5,6 +5,7 @@ import type { HandlerDeclaration } from '../../core/handler-declaration';
 import type { Json } from '../../core/json';
 import { operationOf, isTerminal, type SagaState, type SagaValue } from '../../core/saga-value';
 import { transition } from '../../core/transition';
+import type { AddSignalResult, SagaMessage, StoredSecret } from '../../ports/saga-signal';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
 import type {
   ApplyRequest,
@@ -35,6 +36,7 @@ import type {
 } from '../../ports/saga-store';
 import { claimOf } from './claim-of';
 import { InMemoryOutbox } from './in-memory.outbox';
+import { InMemorySignals } from './in-memory.signals';
 import { inspectedSaga, rouseRecord } from './inspect-record';
 import { neededBy } from './missing-in-record';
 import { outputsOf } from './outputs-of';
@@ -67,6 +69,8 @@ export class InMemorySagaStore implements SagaStore {
   private readonly pauses = new Map<string, PausedAction>();
   private readonly quarantined: { readonly message: QuarantinedMessage; readonly at: number }[] = [];
   private readonly outbox: InMemoryOutbox;
+  private readonly signals = new InMemorySignals();
+  private readonly key = globalThis.crypto.getRandomValues(new Uint8Array(32));
   private seq = 0;
 
   /** @param now milliseconds; the clock of everything this store decides. Default: the system's */
@@ -246,6 +250,7 @@ export class InMemorySagaStore implements SagaStore {
     const owned = record.businessKey === null ? undefined : this.keys.get(keyOf(record.saga.name, record.businessKey));
     if (owned !== undefined) owned.state = record.saga.state;
     this.records.delete(sagaId);
+    this.signals.forget(sagaId);
     return 'deleted';
   }
 
@@ -321,6 +326,19 @@ export class InMemorySagaStore implements SagaStore {
 
   async returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void> {
     this.outbox.giveBack(taker, events);
+  }
+
+  /** A manager is not asked, as above. */
+  async addSignal(signal: SagaMessage): Promise<AddSignalResult> {
+    return this.signals.add(signal, this.records.get(signal.sagaId));
+  }
+
+  async nextSignal(sagaId: string, name: string): Promise<SagaMessage | null> {
+    return this.signals.next(name, this.records.get(sagaId));
+  }
+
+  async secrets(): Promise<readonly StoredSecret[]> {
+    return [{ id: 1, key: this.key }];
   }
 
   async pauseAction(action: string, { reason, actor }: OrderedBy): Promise<void> {

@@ -41,7 +41,7 @@ export function claimStatement(schema: string, request: ClaimRequest): Statement
         UPDATE ${s}.operations o
            SET state = 'running', fence = o.fence + 1, claim_id = $5, worker = $6, claims = o.claims + 1,
                ord = CASE WHEN o.direction = 'action' AND o.ord = 0 THEN saga.rev ELSE o.ord END,
-               timed_out = false, alone = $11 AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
+               timed_out = false, heard = CASE WHEN o.heard ->> 'kind' = 'failed' AND NOT o.verifying THEN NULL ELSE o.heard END, alone = $11 AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
                lease_until = ${inMs('$7::float8')}, due_at = NULL, send_at = NULL, resends = 0
           FROM saga
          WHERE o.saga_id = $1 AND o.saga_id = saga.id AND o.direction = $2 AND o.step = $3 AND o.round = $4

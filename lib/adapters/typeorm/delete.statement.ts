@@ -60,5 +60,7 @@ function removeLocked(s: string): string {
         DELETE FROM ${s}.operations o WHERE o.saga_id = ${ids}
       ), history AS (
         DELETE FROM ${s}.history h WHERE h.saga_id = ${ids}
+      ), signals AS (
+        DELETE FROM ${s}.signals g WHERE g.saga_id = ${ids}
       )`;
 }

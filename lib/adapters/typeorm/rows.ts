@@ -1,4 +1,4 @@
-import type { ActionOutcome, Direction, Operation, OperationState, StepFailure, Wait } from '../../core/operation';
+import type { ActionOutcome, Direction, Heard, Operation, OperationState, StepFailure, Wait } from '../../core/operation';
 import { operationKey, type OperationKey } from '../../core/operation';
 import type { SagaParent, SagaState, SagaValue, TurnCause } from '../../core/saga-value';
 import { epochMs } from './sql';
@@ -23,7 +23,7 @@ type OperationRow = readonly [
   alone: boolean,
   verifying: boolean,
   wait: Wait | null,
-  heard: StepFailure | null,
+  heard: Heard | null,
   condition: string | null,
   releases: readonly number[] | null,
 ];

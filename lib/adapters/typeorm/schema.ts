@@ -1,4 +1,5 @@
 import { outboxTable } from './outbox.table';
+import { signalTables } from './signal.tables';
 
 /**
  * Version 1 of the tables. Every statement may run twice.
@@ -153,6 +154,7 @@ export function schemaVersion1(schema: string): readonly string[] {
       body_head  bytea       NOT NULL CHECK (octet_length(body_head) <= 65536),
       body_size  bigint      NOT NULL
     )`,
+    ...signalTables(s),
     ...outboxTable(s, VACUUM_EARLY),
 
     // What no program may get wrong is guarded here too. The WHEN keeps the function off the hot path.

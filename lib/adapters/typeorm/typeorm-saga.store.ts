@@ -33,6 +33,7 @@ import type {
   TransactRequest,
   TransactResult,
 } from '../../ports/saga-store';
+import type { AddSignalResult, SagaMessage, StoredSecret } from '../../ports/saga-signal';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
 import { CommitWatch } from './commit.subscriber';
 import { deleteStatement, purgeStatement, type DeleteRow, type PurgeRow } from './delete.statement';
@@ -58,6 +59,7 @@ import { historyStatement, toHistoryEntry, type HistoryRow } from './history.sta
 import { missingHandlersStatement } from './missing-handlers.statement';
 import { Outbox } from './outbox';
 import { outputsStatement, type OutputRow } from './outputs.statement';
+import { Signals } from './signals';
 import { inspectStatement, toInspectedSaga, type InspectedRow } from './inspect.statement';
 import { pausesStatement, pauseStatement, resumeStatement, toPausedAction, type PauseRow } from './pause.statement';
 import { PlanShelf } from './plan.shelf';
@@ -95,6 +97,7 @@ export class TypeOrmSagaStore implements SagaStore {
   private readonly claimer: SagaClaimer;
   private readonly applier: SagaApplier;
   private readonly outbox: Outbox;
+  private readonly signals: Signals;
   private readonly transactor: SagaTransactor;
   private readonly turns = new Turns();
 
@@ -107,6 +110,7 @@ export class TypeOrmSagaStore implements SagaStore {
     const commits = new CommitWatch();
     this.starter = new SagaStarter(this.pool, schema, this.plans, dataSource, commits);
     this.outbox = new Outbox(this.pool, schema, dataSource, commits);
+    this.signals = new Signals(this.pool, schema, dataSource, commits);
     this.claimer = new SagaClaimer(this.pool, schema, this.plans);
     this.applier = new SagaApplier(this.pool, schema, this.plans, this.turns);
     this.transactor = new SagaTransactor(dataSource, this.pool, schema, this.plans, this.turns);
@@ -241,6 +245,18 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void> {
     if (events.length > 0) await this.outbox.giveBack(taker, events);
+  }
+
+  async addSignal(signal: SagaMessage, manager?: unknown): Promise<AddSignalResult> {
+    return this.signals.add(signal, manager);
+  }
+
+  async nextSignal(sagaId: string, name: string): Promise<SagaMessage | null> {
+    return this.signals.next(sagaId, name);
+  }
+
+  async secrets(): Promise<readonly StoredSecret[]> {
+    return this.signals.secrets();
   }
 
   async pauseAction(action: string, by: OrderedBy): Promise<void> {

@@ -72,6 +72,10 @@ step('slow', async (input, ctx) => {
   neighbours--;
   await client.takesEffect('slow', ctx); // throws, if the application has closed its client meanwhile
 });
+step('ask', (_input, ctx) => {
+  console.log(`asked ${ctx.callbackToken}`);
+  return ctx.suspend();
+});
 step('refuse', () => {
   throw new StepError({ code: 'REFUSED', message: 'as asked', retryable: false });
 });

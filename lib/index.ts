@@ -45,6 +45,7 @@ export type { StartedSaga } from './engine/starter';
 
 export { defineSaga, SagaBuilder } from './builder/define-saga';
 export type { DefinedSaga, DefineSagaOptions, InputSources, ParallelBuilder, StepOptions } from './builder/define-saga';
+export { fragment } from './builder/fragment';
 export type { ActionInput, ActionKey, ActionOutput, SagaActions } from './builder/saga-actions';
 
 export { contextRef, ref, Reference } from './core/reference';
@@ -52,8 +53,8 @@ export type { ReferenceSource } from './core/reference';
 export type { Json, JsonObject } from './core/json';
 export type { StepFailure } from './core/operation';
 export type { RetryOptions, RetryPolicy } from './core/retry-policy';
-export type { SagaState, TurnCause } from './core/saga-value';
-export type { StepList, StepSpec } from './core/step-spec';
+export type { SagaParent, SagaState, TurnCause } from './core/saga-value';
+export type { ChildSaga, ChildStep, MapOptions, MapStep, StepList, StepSpec } from './core/step-spec';
 
 export { SagaDatabaseError, SagaManagerError, sagaMigrations, typeOrmStore } from './adapters/typeorm';
 export type {

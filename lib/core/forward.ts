@@ -4,7 +4,7 @@ import { about, dispatch, draft, type Draft } from './draft';
 import type { SagaEffect } from './effect';
 import { newOperation, type Operation } from './operation';
 import { dependentsOf, type Plan } from './plan';
-import { operationOf, withOperations, type SagaParent, type SagaValue } from './saga-value';
+import { operationOf, withOperations, type SagaParent, type SagaState, type SagaValue } from './saga-value';
 
 /** The rules of the way forward: what starts when an action settles, and when the saga is complete. */
 export function settleAction(plan: Plan, saga: SagaValue, action: Operation): Draft {
@@ -74,17 +74,11 @@ export function startSaga(
     whole: true,
   };
   const effects = operations.filter((operation) => operation.state === 'started').map((operation) => dispatch(plan, operation));
-  const entry = {
-    kind: 'start',
-    state: 'started',
-    step: null,
-    direction: null,
-    round: null,
-    fence: null,
-    attempt: null,
-    actor: null,
-    reason: null,
-    error: null,
-  } as const;
-  return { saga: withOperations(empty, operations), effects: [...effects, { type: 'record', entry }] };
+  return { saga: withOperations(empty, operations), effects: [...effects, entryOfStart('started')] };
+}
+
+/** The first row of a saga's history. */
+export function entryOfStart(state: SagaState): SagaEffect {
+  const of = { step: null, direction: null, round: null, fence: null, attempt: null, actor: null, reason: null, error: null };
+  return { type: 'record', entry: { kind: 'start', state, ...of } };
 }

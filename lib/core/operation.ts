@@ -66,8 +66,8 @@ export type Wait =
   | { readonly kind: 'timer' }
   /** A signal of this name to its saga. `taken`: the one that has come, which no other operation may take. */
   | { readonly kind: 'signal'; readonly name: string; readonly taken?: string }
-  /** The end of another saga. */
-  | { readonly kind: 'saga'; readonly sagaId: string };
+  /** The end of another saga. `stuck`: it is stuck, so that it waits for a person. */
+  | { readonly kind: 'saga'; readonly sagaId: string; readonly stuck?: true };
 
 /** How an attempt failed, fit to be stored and shown: no stack, no payload, no SQL. */
 export interface StepFailure {

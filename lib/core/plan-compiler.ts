@@ -1,13 +1,14 @@
 import { SagaPlanError } from '../errors';
+import type { FormedStep } from './child-form';
 import type { HandlerCatalog, HandlerPolicy } from './handler-declaration';
-import type { JsonLimits } from './json';
+import type { Json, JsonLimits, JsonObject } from './json';
 import { isValidName, NAME_RULE, quoted } from './names';
 import { PLAN_FORMAT, type OperationPolicy, type Plan, type PlanStep } from './plan';
 import { cycleProblems } from './plan-graph';
 import { InputCompiler, type StepInput } from './plan-inputs';
-import { placeSteps, type PlacedStep } from './plan-shape';
+import { MAX_STEPS, placeSteps, type PlacedStep } from './plan-shape';
 import { retryPolicyOf, retryPolicyProblems } from './retry-policy';
-import type { StepList, PlainStep } from './step-spec';
+import type { ChildSaga, StepList, PlainStep } from './step-spec';
 import { didYouMean } from './suggestion';
 
 export interface PlanDefaults {
@@ -38,18 +39,66 @@ export function compilePlan(
   defaults: PlanDefaults,
   onStuck: 'halt' | 'continue' = defaults.onStuck,
 ): CompiledPlan {
-  const shape: string[] = [];
-  const problems = isValidName(name) ? [] : [`the saga's name ${quoted(name)} is not ${NAME_RULE}`];
-  const placed = placeSteps(list, shape);
-  problems.push(...shape);
-  if (shape.length > 0) throw new SagaPlanError(name, problems); // what is no step cannot be looked at further
-  const compiler = new StepCompiler(placesByName(placed, problems), catalog, defaults, problems);
-  const steps = placed.map((step) => compiler.compile(step));
-  problems.push(...cycleProblems(steps));
-  const inputCompiler = new InputCompiler(steps, defaults.limits, problems);
-  const inputs = placed.map(({ spec }, place) => inputCompiler.compile(spec, place));
-  if (problems.length > 0) throw new SagaPlanError(name, problems);
-  return { plan: { format: PLAN_FORMAT, name, ...(onStuck === 'continue' && { onStuck }), steps }, inputs };
+  const { compiled, problems } = new PlanCompiler(catalog, defaults).compile(name, list, onStuck);
+  if (compiled === null || problems.length > 0) throw new SagaPlanError(name, problems);
+  return compiled;
+}
+
+/** Sagas within sagas: further down, a saga most probably contains itself. */
+const DEEPEST = 8;
+
+interface Compiled {
+  /** Null: what is no step cannot be looked at further. */
+  readonly compiled: CompiledPlan | null;
+  readonly problems: readonly string[];
+}
+
+/** Compiles a saga, and the sagas that its steps run. */
+class PlanCompiler {
+  private steps = 0;
+
+  constructor(
+    private readonly catalog: HandlerCatalog,
+    private readonly defaults: PlanDefaults,
+  ) {}
+
+  compile(name: string, list: StepList, onStuck: 'halt' | 'continue' | undefined, depth = 0): Compiled {
+    const shape: string[] = [];
+    const problems = isValidName(name) ? [] : [`the saga's name ${quoted(name)} is not ${NAME_RULE}`];
+    const placed = placeSteps(name, list, shape);
+    problems.push(...shape);
+    this.steps += placed.length;
+    if (shape.length === 0 && this.steps > MAX_STEPS) problems.push(`with the sagas in it, it has more than ${MAX_STEPS} steps`);
+    if (shape.length > 0 || this.steps > MAX_STEPS) return { compiled: null, problems };
+    const children = placed.map(({ spec }) => this.child(spec, depth + 1, problems));
+    const compiler = new StepCompiler(placesByName(placed, problems), this.catalog, this.defaults, problems);
+    const steps = placed.map((step, place) => compiler.compile(step, children[place]?.plan));
+    problems.push(...cycleProblems(steps));
+    const inputCompiler = new InputCompiler(steps, this.defaults.limits, problems);
+    const inputs = placed.map(({ spec }, place) => withChild(inputCompiler.compile(spec, place), spec.child, children[place]?.inputs));
+    const stuck = onStuck ?? this.defaults.onStuck;
+    const plan = { format: PLAN_FORMAT, name, ...(stuck === 'continue' && { onStuck: stuck }), steps };
+    return { compiled: { plan, inputs }, problems };
+  }
+
+  private child({ name, child }: FormedStep, depth: number, problems: string[]): CompiledPlan | null {
+    if (child === undefined) return null;
+    const refuse = (problem: string): unknown => problems.push(`step "${name}" > ${problem}`);
+    if (depth > DEEPEST) {
+      refuse(`saga "${child.name}" is more than ${DEEPEST} sagas deep; does one of them run itself?`);
+      return null;
+    }
+    const { compiled, problems: found } = this.compile(child.name, child.steps, child.onStuck, depth);
+    for (const problem of found) refuse(problem);
+    return compiled;
+  }
+}
+
+/** The inputs of another saga's steps travel with that of the step that runs it: so plans stay free of inputs. */
+function withChild(own: StepInput, child: ChildSaga | undefined, inputs: readonly StepInput[] | undefined): StepInput {
+  if (child === undefined || inputs === undefined) return own;
+  const of = { steps: inputs as unknown as Json, deadlineMs: child.deadlineMs ?? null };
+  return { ...own, input: { ...(own.input as JsonObject), ...of } };
 }
 
 function placesByName(placed: readonly PlacedStep[], problems: string[]): ReadonlyMap<string, number> {
@@ -69,7 +118,7 @@ class StepCompiler {
     private readonly problems: string[],
   ) {}
 
-  compile({ spec, after }: PlacedStep): PlanStep {
+  compile({ spec, after }: PlacedStep, child: Plan | undefined): PlanStep {
     const compensation = this.compensationOf(spec);
     const dependsOn = this.dependenciesOf(spec, after);
     this.checkPolicy(spec);
@@ -84,6 +133,7 @@ class StepCompiler {
       ...((spec.compensateOnFailure ?? ofAction.compensateOnFailure) === true && { compensateOnFailure: true as const }),
       actionPolicy: mergePolicies(action, ofAction, spec),
       undoPolicy: mergePolicies(undo, compensation === null ? {} : this.handlerPolicy(spec, 'undo', compensation), {}),
+      ...(child !== undefined && { child }),
       ...(verifier !== undefined && { verifyPolicy: mergePolicies(verify, verifier.policy, {}) }),
     };
   }

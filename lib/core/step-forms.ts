@@ -1,3 +1,4 @@
+import { childForm, mapForm, type FormedStep } from './child-form';
 import { OWN_PREFIX, SLEEP } from './own-actions';
 import type { PlainStep, SleepStep, StepSpec } from './step-spec';
 
@@ -7,21 +8,25 @@ interface StepForm {
   readonly mark: string;
   /** All that such a step may have. */
   readonly fields: readonly string[];
-  readonly plain: (spec: never, refuse: (problem: string) => void) => PlainStep;
+  readonly plain: (spec: never, refuse: (problem: string) => void, saga: string) => FormedStep;
 }
 
 const ANY_STEP = ['name', 'dependsOn'];
 
-const FORMS: readonly StepForm[] = [{ mark: 'sleepMs', fields: [...ANY_STEP, 'sleepMs'], plain: sleep }];
+const FORMS: readonly StepForm[] = [
+  { mark: 'sleepMs', fields: [...ANY_STEP, 'sleepMs'], plain: sleep },
+  { mark: 'saga', fields: [...ANY_STEP, 'saga', 'context'], plain: childForm },
+  { mark: 'map', fields: [...ANY_STEP, 'map'], plain: mapForm },
+];
 
 export function formOf(spec: object): StepForm | null {
   return FORMS.find(({ mark }) => Object.hasOwn(spec, mark)) ?? null;
 }
 
 /** Turns what a step says in words of its own into the action that the engine runs for it; what is wrong is named. */
-export function plainStep(spec: StepSpec, refuse: (problem: string) => void): PlainStep {
+export function plainStep(spec: StepSpec, refuse: (problem: string) => void, saga: string): FormedStep {
   const form = formOf(spec);
-  if (form !== null) return form.plain(spec as never, refuse);
+  if (form !== null) return form.plain(spec as never, refuse, saga);
   const plain = spec as PlainStep;
   if (plain.action.startsWith(OWN_PREFIX)) refuse(`the keys that begin with "${OWN_PREFIX}" are the engine's own`);
   return plain;

@@ -1,7 +1,7 @@
 import type { RetryOptions } from './retry-policy';
 
 /** One step of `start(name, steps)`, as plain data. */
-export type StepSpec = PlainStep | SleepStep;
+export type StepSpec = PlainStep | SleepStep | ChildStep | MapStep;
 
 /** What every step may say. */
 interface AnyStep {
@@ -15,6 +15,50 @@ interface AnyStep {
 export interface SleepStep extends AnyStep {
   /** Milliseconds, by the database's clock. It survives everything that a saga survives. */
   readonly sleepMs: number;
+}
+
+/** A step that runs another saga, waits for its end, and completes with the output of its last step. Its undo undoes that saga. */
+export interface ChildStep extends AnyStep {
+  /** Its steps, what `defineSaga()` made, or, for `SagaService`, a class with `@SagaDefinition`. */
+  readonly saga: ChildSaga | SagaClass;
+  /** What that saga is given as its context: anything that JSON can hold, with `ref()` and `contextRef()` of this saga. Default {}. */
+  readonly context?: unknown;
+  /** The steps of that saga say how they are undone. */
+  readonly compensation?: never;
+}
+
+export interface ChildSaga {
+  readonly name: string;
+  readonly steps: StepList;
+  /** The child turns back when it has not completed within this many milliseconds. Default: never. */
+  readonly deadlineMs?: number | undefined;
+  /** What becomes of its other compensations when one is given up. Default: the module's (`halt`). */
+  readonly onStuck?: 'halt' | 'continue' | undefined;
+}
+
+/** What a class is here, where none is known: whoever knows them puts the saga in its place. */
+export type SagaClass = abstract new (...args: never[]) => unknown;
+
+/** A step that runs one action for each item of a list, and completes with their outputs in the order of the items. */
+export interface MapStep extends AnyStep {
+  readonly map: MapOptions;
+  /** See `map.compensation`. */
+  readonly compensation?: never;
+}
+
+export interface MapOptions {
+  /** The list, or where it comes from: `ref()`, `contextRef()`. Up to 10,000 items. */
+  readonly over: unknown;
+  /** Key of the handler that gets one item as its input. */
+  readonly action: string;
+  /** Key of the handler that undoes one item. Null: nothing to undo, on purpose. Default: the one declared `for` the action. */
+  readonly compensation?: string | null;
+  /** At most this many items at a time. Default 10. */
+  readonly limit?: number;
+  /** Of one item. Default: the handler's policy, else one attempt. */
+  readonly retry?: RetryOptions;
+  /** Of one attempt for one item, in milliseconds. Default: the handler's, then the module's (60,000). */
+  readonly timeoutMs?: number;
 }
 
 /** A step that a handler runs. */

@@ -30,7 +30,7 @@ function needsUndo(plan: Plan, action: Operation): boolean {
 /** What can be undone next, when some undos were given up: nothing that one of them was built on. */
 export function nextUndos(plan: Plan, saga: SagaValue): { readonly active: boolean; readonly next: Operation | undefined } {
   const undos = [...saga.operations.values()].filter(({ direction }) => direction === 'undo').sort((a, b) => a.order - b.order);
-  const active = undos.some(({ state }) => state === 'started' || state === 'running' || state === 'retrying');
+  const active = undos.some(({ state }) => state === 'started' || state === 'running' || state === 'retrying' || state === 'waiting');
   const kept = new Set(undos.filter(isGivenUp).flatMap(({ step }) => [step, ...ancestorsOf(plan.steps, step)]));
   return { active, next: undos.find(({ state, step }) => state === 'pending' && !kept.has(step)) };
 }

@@ -3,7 +3,7 @@ import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, type Draft } from './draft';
 import type { CalledBackEvent, SuspendedEvent, WaitOverEvent, WokenEvent } from './event';
 import { lateOutcome } from './late';
-import { isSettled, type Operation, type StepFailure } from './operation';
+import { isSettled, type Operation, type StepFailure, type Wait } from './operation';
 import type { Plan } from './plan';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
 import { giveUp, retryOrSettle } from './attempt-budget';
@@ -12,7 +12,7 @@ import { isStillWanted } from './undo-order';
 
 /** The handler has returned and its worker is free; the operation waits, under no lease, for somebody else. */
 export function suspended(plan: Plan, saga: SagaValue, operation: Operation, { wait, timeoutMs }: SuspendedEvent): Draft {
-  const waiting: Operation = { ...operation, state: 'waiting', wait, error: null };
+  const waiting: Operation = { ...operation, state: 'waiting', wait, error: errorOf(wait) };
   if (operation.heard !== null) return saidFailed(plan, saga, waiting, operation.heard);
   // Its saga turned back. Whoever has its token may still do what it was asked for, and is then heard as somebody who comes late.
   if (!mayStillRun(operation, saga)) return settleBetweenAttempts(plan, saga, { ...waiting, fence: operation.fence + 1 });
@@ -21,6 +21,11 @@ export function suspended(plan: Plan, saga: SagaValue, operation: Operation, { w
   return draft(withOperations(saga, [waiting]), waiting, [
     { type: 'wait', operation: { step, direction, round }, endsInMs: timeoutMs, lookAgain },
   ]);
+}
+
+function errorOf(wait: Wait): StepFailure | null {
+  if (wait.kind !== 'saga' || wait.stuck !== true) return null;
+  return { code: 'CHILD_STUCK', message: `the saga ${wait.sagaId} is stuck and waits for a person` };
 }
 
 /** The word of whoever is waited for. It ends the operation wherever it stands, once. */

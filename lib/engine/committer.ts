@@ -1,14 +1,19 @@
 import type { SagaEffect } from '../core/effect';
 import type { SagaEvent } from '../core/event';
+import type { SagaValue } from '../core/saga-value';
 import { transition } from '../core/transition';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { ApplyRequest, ApplyResult, Basis, SagaStore } from '../ports/saga-store';
 import type { Dispatcher } from './dispatcher';
 import type { Heartbeats } from './heartbeats';
+import { ParentWaker } from './parent-waker';
 import { toError } from './to-error';
 import type { Waiters } from './waiters';
 
 export type Applied = Extract<ApplyResult, { readonly kind: 'applied' }>;
+
+/** A person's word that a stuck saga may go on with: its parent shows that it is stuck. */
+const MOVES_ON: readonly SagaEvent['type'][] = ['compensate', 'retry-step', 'reported'];
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
@@ -22,6 +27,7 @@ export interface CommitTimes {
 export class Committer {
   private readonly pauses = new Set<() => void>();
   private impatient = false;
+  private readonly parents: ParentWaker;
 
   constructor(
     private readonly store: SagaStore,
@@ -32,7 +38,9 @@ export class Committer {
     private readonly times: CommitTimes,
     /** Asks the sweeper to look when a wait will be over. */
     private readonly lookIn: (ms: number) => void,
-  ) {}
+  ) {
+    this.parents = new ParentWaker(store, (sagaId, event) => this.commit(sagaId, event));
+  }
 
   /** One try. The result says what became of the event; errors of the store are a result too. */
   async commit(sagaId: string, event: SagaEvent, basis?: Basis, announce?: (applied: Applied) => void): Promise<ApplyResult> {
@@ -40,7 +48,7 @@ export class Committer {
     const result = await this.apply(request);
     if (result.kind !== 'applied') return result;
     announce?.(result); // first what happened, then what follows from it
-    this.perform(sagaId, result.saga.name, result.effects);
+    this.perform(result.saga, result.effects, event);
     return result;
   }
 
@@ -62,8 +70,12 @@ export class Committer {
   }
 
   /** What follows from something that is stored. */
-  perform(sagaId: string, name: string, effects: readonly SagaEffect[]): void {
+  perform(saga: Pick<SagaValue, 'id' | 'name' | 'parent'>, effects: readonly SagaEffect[], event?: SagaEvent): void {
+    const { id: sagaId, name, parent } = saga;
     this.dispatcher.perform(sagaId, effects);
+    if (event?.type === 'suspended' && event.wait.kind === 'saga') this.tell(this.parents.begun(sagaId, event.operation, event.wait));
+    const isEnd = effects.some((effect) => effect.type === 'ended');
+    if (parent !== null && (isEnd || (event !== undefined && MOVES_ON.includes(event.type)))) this.tell(this.parents.wake(parent));
     for (const effect of effects) {
       if (effect.type === 'wait' && effect.endsInMs !== null) this.lookIn(effect.endsInMs);
       if (effect.type === 'abort') this.heartbeats.abort(sagaId, effect.operation, 'the saga turned back');
@@ -72,6 +84,11 @@ export class Committer {
       this.waiters.ended(sagaId);
       this.observer.notify({ type: 'saga.ended', sagaId, name, state: effect.state });
     }
+  }
+
+  /** What fails here is made up for by a sweep. */
+  private tell(told: Promise<void>): void {
+    void told.catch((error: unknown) => this.observer.notify({ type: 'engine.trouble', where: 'parent', error: toError(error) }));
   }
 
   /** From now on nothing is tried twice: the process is going away. */

@@ -4,12 +4,13 @@ import type { Direction } from '../core/operation';
 import type { Identity } from '../ports/identity';
 import type { MessageTransport, WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { SagaStore } from '../ports/saga-store';
+import type { SagaStore, StartRequest } from '../ports/saga-store';
 import type { ShutdownNotice } from '../ports/shutdown-notice';
 import type { StepInvoker } from '../ports/step-invoker';
 import { ActionPauses } from './action-pauses';
 import { AttemptReporter } from './attempt-reporter';
 import { AttemptRunner } from './attempt-runner';
+import { ChildSagas } from './child-sagas';
 import { Committer } from './committer';
 import { Dispatcher } from './dispatcher';
 import { EventWriter, type PublishedEvent } from './event-writer';
@@ -67,7 +68,7 @@ export class SagaEngine {
   private readonly janitor: Janitor;
   private readonly relay: OutboxRelay;
   private readonly events: EventWriter;
-  private readonly own = new OwnHandlers();
+  private readonly own: OwnHandlers;
 
   constructor(
     private readonly parts: EngineParts,
@@ -83,6 +84,14 @@ export class SagaEngine {
       this.sweeper.hurry(ms),
     );
     const { limits } = options.plan;
+    const children = new ChildSagas(
+      store,
+      (request) => this.keepChild(request),
+      (sagaId, order) => this.committer.commit(sagaId, order),
+      identity,
+      options,
+    );
+    this.own = new OwnHandlers(children);
     const handlers = withOwn(invoker, this.own);
     const reporter = new AttemptReporter(this.committer, observer, options);
     const transactional = new TransactionalRunner(store, invoker, this.heartbeats, reporter, observer, options, limits);
@@ -145,8 +154,9 @@ export class SagaEngine {
 
   private consume(direction: Direction, what: string): void {
     const slots = this.options.workers[direction];
-    const keys = this.parts.invoker.declarations.filter((declaration) => declaration.direction === direction).map(({ key }) => key);
-    if (slots === 0 || keys.length === 0) return; // a process without handlers has no work of its own either
+    const { declarations } = this.parts.invoker;
+    if (slots === 0 || declarations.length === 0) return; // a process without handlers has no work of its own either
+    const keys = declarations.filter((declaration) => declaration.direction === direction).map(({ key }) => key);
     this.parts.transport.consume({
       direction,
       keys: [...keys, ...this.own.keys(direction)],
@@ -203,6 +213,12 @@ export class SagaEngine {
     this.refuseWhenClosed('start a saga');
     const started = await this.starter.start(name, steps, context, options);
     if (options.deadlineMs !== undefined && started.created) this.sweeper.hurry(options.deadlineMs);
+    return started;
+  }
+
+  private async keepChild(request: StartRequest): Promise<StartedSaga> {
+    const started = await this.starter.keep(request);
+    if (request.deadlineMs !== null && started.created) this.sweeper.hurry(request.deadlineMs);
     return started;
   }
 

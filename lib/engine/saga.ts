@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../core/json';
 import type { Operation, OperationState, StepFailure } from '../core/operation';
-import { isTerminal, type SagaState, type TurnCause } from '../core/saga-value';
+import { CHILD } from '../core/own-actions';
+import { isTerminal, type SagaParent, type SagaState, type TurnCause } from '../core/saga-value';
 import type { StoredSaga } from '../ports/saga-store';
 
 export type StepStatus = OperationState | 'compensating' | 'compensated' | 'compensation_failed';
@@ -18,6 +19,8 @@ export interface SagaStepView {
   readonly output: Json;
   readonly status: StepStatus;
   readonly error: StepFailure | null;
+  /** The saga that this step has started; null when it runs none, or has not yet. `state`: null when its rows are gone. */
+  readonly child: { readonly id: string; readonly state: SagaState | null } | null;
   /** When the last attempt of its action ended. */
   readonly executedAt: Date | null;
 }
@@ -39,23 +42,26 @@ export class Saga {
   readonly attention: boolean;
   /** Nothing of it is begun until it is resumed. */
   readonly paused: boolean;
+  /** The saga that waits for this one, and the place of its step; `undoes`: this one undoes what that saga of the step has done. */
+  readonly parent: SagaParent | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   /** When it reached a terminal state. */
   readonly completedAt: Date | null;
 
-  constructor(stored: StoredSaga) {
+  constructor(stored: StoredSaga, childStates: ReadonlyMap<string, SagaState> = new Map()) {
     const { saga } = stored;
     this.id = saga.id;
     this.name = saga.name;
     this.state = saga.state;
-    this.steps = stepsOf(stored);
+    this.steps = stepsOf(stored, childStates);
     this.context = stored.laidOver === null ? stored.context : { ...(stored.context as JsonObject | null), ...stored.laidOver };
     this.metadata = stored.metadata;
     this.businessKey = stored.businessKey;
     this.cause = saga.cause;
     this.attention = saga.attention;
     this.paused = saga.paused;
+    this.parent = saga.parent;
     this.createdAt = stored.createdAt;
     this.updatedAt = stored.updatedAt;
     this.completedAt = stored.completedAt;
@@ -87,9 +93,10 @@ export class Saga {
   }
 }
 
-function stepsOf({ plan, saga, steps }: StoredSaga): readonly SagaStepView[] {
+function stepsOf({ plan, saga, steps }: StoredSaga, childStates: ReadonlyMap<string, SagaState>): readonly SagaStepView[] {
   const operations = [...saga.operations.values()];
   return plan.steps.map(({ name, action, compensation }, place) => {
+    const childId = childOf(operations, place);
     const forward = operations.find((operation) => operation.direction === 'action' && operation.step === place);
     const undo = operations
       .filter((operation) => operation.direction === 'undo' && operation.step === place)
@@ -100,13 +107,25 @@ function stepsOf({ plan, saga, steps }: StoredSaga): readonly SagaStepView[] {
       name,
       action,
       compensation,
-      input: stored?.input ?? null,
+      input: action === CHILD ? ((stored?.input as JsonObject | undefined)?.['context'] ?? null) : (stored?.input ?? null),
       output: stored?.output ?? null,
       status: statusOf(forward, undo),
       error: undo?.error ?? forward?.error ?? null,
+      child: childId === null ? null : { id: childId, state: childStates.get(childId) ?? null },
       executedAt: stored?.executedAt ?? null,
     };
   });
+}
+
+/** The sagas that the steps of one have started. */
+export function childrenOf({ plan, saga }: StoredSaga): readonly string[] {
+  const operations = [...saga.operations.values()];
+  return plan.steps.flatMap(({ child }, place) => (child === undefined ? [] : (childOf(operations, place) ?? [])));
+}
+
+function childOf(operations: readonly Operation[], place: number): string | null {
+  const waits = operations.filter(({ direction, step }) => direction === 'action' && step === place).map(({ wait }) => wait);
+  return waits.find((wait) => wait?.kind === 'saga')?.sagaId ?? null;
 }
 
 function statusOf(forward: Operation | undefined, undo: Operation | undefined): StepStatus {

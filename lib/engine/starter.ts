@@ -1,9 +1,10 @@
 import { SagaConflictError } from '../errors';
 import { startSaga } from '../core/forward';
 import { canonicalJson, toJson, type Json } from '../core/json';
+import { namedKeys } from '../core/named-keys';
 import { compilePlan, type CompiledPlan, type PlanDefaults } from '../core/plan-compiler';
 import type { SagaState } from '../core/saga-value';
-import type { StepList, PlainStep } from '../core/step-spec';
+import type { StepList } from '../core/step-spec';
 import type { Identity } from '../ports/identity';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, StartRequest } from '../ports/saga-store';
@@ -20,8 +21,6 @@ export interface StartedSaga {
   /** Its rows are gone; only the key is remembered. */
   readonly purged: boolean;
 }
-
-const MOST_LOOKED_AT = 10_000;
 
 /** Everything that happens before a saga exists: nothing is stored until all of it is known to be right. */
 export class Starter {
@@ -59,8 +58,9 @@ export class Starter {
     return this.keep(request);
   }
 
-  private async keep(request: StartRequest): Promise<StartedSaga> {
-    const { sagaId, plan, effects } = request;
+  /** Stores what is known to be right, once: a key that was used before answers what it started. */
+  async keep(request: StartRequest): Promise<StartedSaga> {
+    const { sagaId, plan, saga, effects } = request;
     const result = await this.store.start(request);
     switch (result.kind) {
       case 'conflict':
@@ -70,25 +70,18 @@ export class Starter {
       case 'started': {
         const begin = (): void => {
           this.observer.notify({ type: 'saga.started', sagaId, name: plan.name });
-          this.committer.perform(sagaId, plan.name, effects);
+          this.committer.perform(saga, effects);
         };
         if (result.committed === null) begin();
         else void result.committed.then(begin);
-        return { id: sagaId, name: plan.name, state: 'started', created: true, purged: false };
+        return { id: sagaId, name: plan.name, state: saga.state, created: true, purged: false };
       }
     }
   }
 
   private async compile(name: string, steps: StepList, onStuck: StartOptions['onStuck']): Promise<CompiledPlan> {
-    // No further than a plan may reach: an array can claim a length of four thousand million.
-    const some = (list: unknown): readonly unknown[] => (Array.isArray(list) ? (list.slice(0, MOST_LOOKED_AT) as unknown[]) : [list]);
-    const specs = (Array.isArray(steps) ? some(steps).flatMap(some) : []) as readonly (Partial<PlainStep> | null | undefined)[];
-    const keys = (pick: (spec: Partial<PlainStep>) => unknown): readonly string[] =>
-      specs.flatMap((spec) => (typeof spec === 'object' && spec !== null ? [pick(spec)] : [])).filter((key) => typeof key === 'string');
-    const catalog = await this.book.catalogWith(
-      keys((spec) => spec.action),
-      keys((spec) => spec.compensation),
-    );
+    const { actions, undos } = namedKeys(steps);
+    const catalog = await this.book.catalogWith(actions, undos);
     return compilePlan(name, steps, catalog, this.options.plan, onStuck);
   }
 

@@ -3,6 +3,7 @@ import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, SweepResult } from '../ports/saga-store';
 import type { Committer } from './committer';
 import type { Dispatcher } from './dispatcher';
+import { withNews } from './parent-waker';
 import { RESEND_MAX_MS } from '../options/engine-options';
 import { toError } from './to-error';
 
@@ -93,7 +94,7 @@ export class Sweeper {
       const { sagaId, operation, fence, claimId, elapsedMs } = lease;
       await this.committer.commit(sagaId, { type: 'lease-expired', operation, fence, claimId, elapsedMs, seed: Math.random() });
     }
-    for (const { sagaId, operation, fence, isOver, elapsedMs } of waits) {
+    for (const { sagaId, operation, fence, isOver, elapsedMs } of await withNews(this.store, waits)) {
       const event = isOver
         ? ({ type: 'wait-over', operation, fence, elapsedMs, seed: Math.random() } as const)
         : ({ type: 'woken', operation } as const);

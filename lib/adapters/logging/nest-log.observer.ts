@@ -31,6 +31,9 @@ export class NestLogObserver implements SagaObserver {
       case 'operation.lost':
         this.logger.warn(`${whatOf(signal)} in saga ${signal.sagaId} ended without a report that counts (${signal.why})`);
         return;
+      case 'child.stuck':
+        this.logger.warn(`step "${signal.step}" in saga ${signal.sagaId} waits for saga ${signal.childId}, which is stuck`);
+        return;
       case 'message.quarantined':
         this.logger.warn(`a message from ${signal.source} is no wake-up and was quarantined: ${oneLine(signal.reason)}`);
         return;

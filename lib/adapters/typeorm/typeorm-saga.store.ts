@@ -9,6 +9,7 @@ import type {
   ClaimRequest,
   ClaimResult,
   Decide,
+  DeleteResult,
   Heartbeat,
   HeartbeatResult,
   InspectedSaga,
@@ -158,13 +159,14 @@ export class TypeOrmSagaStore implements SagaStore {
     return new Map(rows.map(({ id, state }) => [id, state]));
   }
 
-  async delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }> {
+  async delete(sagaId: string): Promise<DeleteResult> {
     for (const delay of [10, 50, 200, 1_000]) {
       const [row] = await this.query<DeleteRow>(deleteStatement(this.schema, sagaId));
       if (row === undefined) return 'missing';
       if (row.deleted) return 'deleted';
       if (!isTerminal(row.state)) return { active: row.state };
       if (row.attention) return 'attention';
+      if (row.part_of !== null) return { active: row.part_of[1], of: row.part_of[0] };
       await pause(delay);
     }
     throw new SagaBusyError(`saga ${sagaId}`);

@@ -4,6 +4,7 @@ import { startSaga } from '../core/forward';
 import { canonicalJson, toJson, type Json, type JsonLimits } from '../core/json';
 import { linkedUndo, neverBegun, type BegunSaga } from '../core/linked-undo';
 import { planOfMap } from '../core/map-plan';
+import { MAP } from '../core/own-actions';
 import type { Plan, PlanStep } from '../core/plan';
 import type { StepInput } from '../core/plan-inputs';
 import type { SagaParent, SagaState, TurnCause } from '../core/saga-value';
@@ -63,7 +64,8 @@ export class ChildSagas {
   }
 
   /** What that saga did is undone: by itself while it can turn back, and by another saga when it has completed. */
-  async undo(claim: Claim): Promise<unknown> {
+  async undo(claim: Claim, { payload }: Call): Promise<unknown> {
+    if (stepOf(claim).action === MAP && Array.isArray(payload) && payload.length === 0) return null;
     const { id, state, created } = await this.start(claim, this.placeHeld(claim));
     if (created) return verb({ kind: 'skip', reason: `the saga of step "${stepOf(claim).name}" had not begun` });
     const waited = waitedFor(claim);

@@ -1,6 +1,6 @@
 import { keyOf, policyOf } from '../core/draft';
 import type { HandlerKind } from '../core/handler-declaration';
-import { attemptsOf, isSettled, operationKey, type Operation, type OperationKey } from '../core/operation';
+import { attemptsOf, isSettled, operationKey, type Operation, type OperationKey, type Wait } from '../core/operation';
 import { mayStillRun } from '../core/backward';
 import { attemptLimit } from '../core/retry-policy';
 import type { SagaValue } from '../core/saga-value';
@@ -20,7 +20,7 @@ export interface Surroundings {
 
 /** What one operation waits for. `kind` decides what a person may do about it. */
 export interface Situation {
-  readonly kind: 'running' | 'retrying' | 'due' | 'paused' | 'action-paused' | 'no-handler' | 'given-up';
+  readonly kind: 'child' | 'running' | 'retrying' | 'due' | 'paused' | 'action-paused' | 'no-handler' | 'given-up';
   readonly operation: Operation;
   readonly step: string;
   /** Key of the handler. */
@@ -70,6 +70,7 @@ class Teller {
     if (isGivenUp(this.operation)) {
       return this.situation('given-up', `${this.what} was given up after ${this.attempts}${this.error}`, null, 'a person');
     }
+    if (this.operation.state === 'waiting' && this.operation.wait?.kind === 'saga') return this.waitsFor(this.operation.wait);
     const waitMs = this.operation.state === 'retrying' ? Math.max(0, Math.round(this.times?.dueInMs ?? 0)) : 0;
     return this.hindrance() ?? (waitMs > 0 ? this.retrying(waitMs) : this.due());
   }
@@ -89,6 +90,13 @@ class Teller {
     }
     const what = `${this.what} is taken from its process and ${this.afterLoss}`;
     return this.situation('running', `${on}, but that process has stopped reporting`, { what, inMs: graceMs }, this.end);
+  }
+
+  /** Nothing keeps it from looking after the other saga but a pause of its own. */
+  private waitsFor({ sagaId, stuck }: Extract<Wait, { readonly kind: 'saga' }>): Situation {
+    const where = `${this.what} waits for saga ${sagaId}${stuck === true ? ', which is stuck: a person must act there' : ''}`;
+    const next = { what: `saga ${sagaId} ends, and ${this.what} goes on`, inMs: null };
+    return this.situation('child', where, stuck === true ? null : next, `saga ${sagaId} to end`);
   }
 
   /** What keeps it from being claimed, whatever its time. */

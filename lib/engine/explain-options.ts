@@ -1,3 +1,4 @@
+import type { Operation } from '../core/operation';
 import { isTerminal, type SagaValue } from '../core/saga-value';
 import type { InspectedSaga } from '../ports/saga-store';
 import type { Situation } from './explain-operation';
@@ -36,6 +37,8 @@ function optionsOf(saga: SagaValue, { kind, operation, step, key }: Situation): 
   const resolve = isAction ? [done, failed] : [undone];
   const skipping = isAction && saga.state === 'started' ? [skip] : [];
   switch (kind) {
+    case 'child':
+      return [...ofChild(operation), ...skipping, ...resolve];
     case 'running':
       return resolve;
     case 'retrying':
@@ -51,6 +54,14 @@ function optionsOf(saga: SagaValue, { kind, operation, step, key }: Situation): 
     case 'due':
       return [...skipping, ...resolve];
   }
+}
+
+/** What helps is done there. */
+function ofChild({ wait }: Operation): readonly Option[] {
+  if (wait?.kind !== 'saga') return [];
+  const look = { call: `operator.explain('${wait.sagaId}')`, effect: 'says where the saga is that this one waits for' };
+  const again = { call: `sagas.compensate('${wait.sagaId}')`, effect: 'tries every undo of it again that was given up' };
+  return wait.stuck === true ? [look, again] : [look];
 }
 
 function ofSaga({ id, state, paused, attention }: SagaValue): readonly Option[] {

@@ -21,7 +21,7 @@ export class OwnHandlers {
       ],
       [`action:${CHILD}`, async (claim, call) => children.run(claim, call)],
       [`action:${MAP}`, async (claim, call) => children.runMap(claim, call)],
-      [`undo:${CHILD}`, async (claim) => children.undo(claim)],
+      [`undo:${CHILD}`, async (claim, call) => children.undo(claim, call)],
     ]);
   }
 

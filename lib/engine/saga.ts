@@ -95,8 +95,9 @@ export class Saga {
 
 function stepsOf({ plan, saga, steps }: StoredSaga, childStates: ReadonlyMap<string, SagaState>): readonly SagaStepView[] {
   const operations = [...saga.operations.values()];
+  const children = childrenByStep(operations);
   return plan.steps.map(({ name, action, compensation }, place) => {
-    const childId = childOf(operations, place);
+    const childId = children.get(place);
     const forward = operations.find((operation) => operation.direction === 'action' && operation.step === place);
     const undo = operations
       .filter((operation) => operation.direction === 'undo' && operation.step === place)
@@ -111,21 +112,23 @@ function stepsOf({ plan, saga, steps }: StoredSaga, childStates: ReadonlyMap<str
       output: stored?.output ?? null,
       status: statusOf(forward, undo),
       error: undo?.error ?? forward?.error ?? null,
-      child: childId === null ? null : { id: childId, state: childStates.get(childId) ?? null },
+      child: childId === undefined ? null : { id: childId, state: childStates.get(childId) ?? null },
       executedAt: stored?.executedAt ?? null,
     };
   });
 }
 
 /** The sagas that the steps of one have started. */
-export function childrenOf({ plan, saga }: StoredSaga): readonly string[] {
-  const operations = [...saga.operations.values()];
-  return plan.steps.flatMap(({ child }, place) => (child === undefined ? [] : (childOf(operations, place) ?? [])));
+export function childrenOf({ saga }: StoredSaga): readonly string[] {
+  return [...childrenByStep([...saga.operations.values()]).values()];
 }
 
-function childOf(operations: readonly Operation[], place: number): string | null {
-  const waits = operations.filter(({ direction, step }) => direction === 'action' && step === place).map(({ wait }) => wait);
-  return waits.find((wait) => wait?.kind === 'saga')?.sagaId ?? null;
+function childrenByStep(operations: readonly Operation[]): ReadonlyMap<number, string> {
+  return new Map(
+    operations.flatMap(({ direction, step, wait }): readonly [number, string][] =>
+      direction === 'action' && wait?.kind === 'saga' ? [[step, wait.sagaId]] : [],
+    ),
+  );
 }
 
 function statusOf(forward: Operation | undefined, undo: Operation | undefined): StepStatus {

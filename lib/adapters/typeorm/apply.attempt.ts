@@ -1,4 +1,6 @@
 import { SagaBusyError, SagaInvariantError } from '../../errors';
+import type { SagaEvent } from '../../core/event';
+import type { OperationRef } from '../../core/operation';
 import type { ApplyRequest, ApplyResult, Basis, Decide } from '../../ports/saga-store';
 import { applyStatement } from './apply.statement';
 import { isConnectionLost, sqlStateOf } from './database.error';
@@ -15,6 +17,8 @@ export type Outcome = Exclude<ApplyResult, { kind: 'failed' }> | { readonly kind
 /** One event on its way: decided from what is known of the saga, and written if that is still true. */
 export class ApplyAttempt {
   private basis: Basis | undefined;
+  /** A part of the saga was not enough. */
+  private needsWhole: boolean;
   /** What a statement whose answer was lost would have answered. */
   private unanswered: Applied | null = null;
 
@@ -25,23 +29,26 @@ export class ApplyAttempt {
     private readonly decide: Decide,
   ) {
     this.basis = request.basis;
+    this.needsWhole = partFor(request.event) === null;
   }
 
   /** After `refused` or `need` the next turn reads. */
   async once(sql: Sql): Promise<Outcome> {
     const given = this.basis;
     this.basis = undefined;
-    const basis = given ?? (await readBasis(sql, this.schema, this.plans, this.request.sagaId));
+    const part = this.needsWhole ? null : partFor(this.request.event);
+    const basis = given ?? (await readBasis(sql, this.schema, this.plans, this.request.sagaId, part));
     if (basis === undefined) return { kind: 'missing' };
     // Asked after the read and before the decision: what was committed later than the read is caught by its rev.
     if (this.unanswered !== null && (await wasApplied(sql, this.schema, this.unanswered))) return this.unanswered;
     const decision = this.decide(basis.plan, basis.saga, this.request.event);
+    if (decision.kind !== 'moved' && !basis.saga.whole) this.needsWhole = true;
     if (decision.kind === 'need') {
       if (basis.saga.whole) throw new SagaInvariantError(`a decision asked for more than the whole of saga ${basis.saga.id}`);
       return { kind: 'need' };
     }
     if (decision.kind === 'ignored') {
-      if (given !== undefined) return { kind: 'need' };
+      if (given !== undefined || !basis.saga.whole) return { kind: 'need' };
       return { kind: 'ignored', reason: decision.reason, state: basis.saga.state };
     }
     return this.write(sql, basis, { kind: 'applied', plan: basis.plan, saga: decision.saga, effects: decision.effects });
@@ -58,7 +65,8 @@ export class ApplyAttempt {
     } catch (error) {
       throw sqlStateOf(error) === '55P03' ? new SagaBusyError(`saga ${sagaId}`) : error;
     }
-    const outcome = await this.once(sql);
+    let outcome = await this.once(sql);
+    if (outcome.kind === 'need') outcome = await this.once(sql); // a part of it was not enough
     if (outcome.kind === 'refused' || outcome.kind === 'need') throw new SagaInvariantError(`saga ${sagaId} moved under its lock`);
     return outcome;
   }
@@ -81,6 +89,11 @@ export class ApplyAttempt {
       throw error;
     }
   }
+}
+
+/** The operation that an event is about, when that and those that wait for it may be all that is needed. */
+function partFor(event: SagaEvent): OperationRef | null {
+  return 'operation' in event && event.type !== 'reported' && event.type !== 'claim' ? event.operation : null;
 }
 
 export function lockSaga(schema: string): string {

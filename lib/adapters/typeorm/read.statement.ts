@@ -1,4 +1,5 @@
 import { operationJson, sagaColumns, toSaga, type OperationRow, type SagaRow } from './rows';
+import type { OperationRef } from '../../core/operation';
 import type { Basis } from '../../ports/saga-store';
 import type { PlanShelf } from './plan.shelf';
 import type { Sql, Statement } from './sql';
@@ -21,9 +22,43 @@ export function wholeOperations(schema: string, sagaId: string): string {
             FROM "${schema}".operations o WHERE o.saga_id = ${sagaId}), '[]'::json)`;
 }
 
-/** What any event can be decided from; undefined when there is no such saga. */
-export async function readBasis(sql: Sql, schema: string, plans: PlanShelf, sagaId: string): Promise<Basis | undefined> {
-  const [row] = await sql.query<WholeSagaRow>(readStatement(schema, sagaId));
+/**
+ * A saga with one operation and those that wait for it, which is enough for most events. Where many branches of a saga move it on, each
+ * report is decided again: if each read all of it, ten times the branches would cost a hundred times as much.
+ */
+function readPartStatement(schema: string, sagaId: string, { direction, step, round }: OperationRef): Statement {
+  const s = `"${schema}"`;
+  return {
+    name: 'nest_saga_read_part',
+    text: `SELECT ${sagaColumns('s')}, coalesce((
+             SELECT json_agg(${operationJson('part')}) FROM (
+               SELECT o.* FROM ${s}.operations o WHERE o.saga_id = $1 AND o.direction = $2 AND o.step = $3 AND o.round = $4
+               UNION ALL
+               SELECT d.* FROM ${s}.operations o CROSS JOIN LATERAL (${neighboursOf(s, 'o')}) d
+                WHERE o.saga_id = $1 AND o.direction = $2 AND o.step = $3 AND o.round = $4
+             ) part), '[]'::json) AS operations
+             FROM ${s}.sagas s WHERE s.id = $1`,
+    values: [sagaId, direction, step, round],
+  };
+}
+
+/** Of an action its direct dependents, of an undo the one after it. */
+function neighboursOf(s: string, operation: string): string {
+  const of = (direction: string): string => `SELECT d.* FROM ${s}.operations d
+                WHERE d.saga_id = ${operation}.saga_id AND d.direction = '${direction}' AND ${operation}.direction = '${direction}'`;
+  return `${of('action')} AND d.step = ANY (${operation}.dependents) AND d.round = 1
+                UNION ALL ${of('undo')} AND d.ord = ${operation}.ord + 1`;
+}
+
+/** What any event can be decided from, or what most events of an operation can; undefined when there is no such saga. */
+export async function readBasis(
+  sql: Sql,
+  schema: string,
+  plans: PlanShelf,
+  sagaId: string,
+  part: OperationRef | null = null,
+): Promise<Basis | undefined> {
+  const [row] = await sql.query<WholeSagaRow>(part === null ? readStatement(schema, sagaId) : readPartStatement(schema, sagaId, part));
   if (row === undefined) return undefined;
-  return { plan: await plans.load(sql, row.plan_hash), saga: toSaga(row, row.operations, true) };
+  return { plan: await plans.load(sql, row.plan_hash), saga: toSaga(row, row.operations, part === null) };
 }

@@ -44,7 +44,15 @@ export type { StartOptions } from './engine/start-options';
 export type { StartedSaga } from './engine/starter';
 
 export { defineSaga, SagaBuilder } from './builder/define-saga';
-export type { DefinedSaga, DefineSagaOptions, InputSources, ParallelBuilder, StepOptions } from './builder/define-saga';
+export type {
+  ChildOptions,
+  DefinedSaga,
+  DefineSagaOptions,
+  EachOptions,
+  InputSources,
+  ParallelBuilder,
+  StepOptions,
+} from './builder/define-saga';
 export { fragment } from './builder/fragment';
 export type { ActionInput, ActionKey, ActionOutput, SagaActions } from './builder/saga-actions';
 

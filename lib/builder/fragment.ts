@@ -15,7 +15,10 @@ export function fragment(prefix: string, steps: StepList): StepList {
   const named = (name: string): string => (names.has(name) ? `${prefix}.${name}` : name);
   const renamed = (step: StepSpec): StepSpec => {
     const { name, dependsOn, ...rest } = step;
-    const fields = Object.entries(rest).map(([field, value]): [string, unknown] => [field, field === 'saga' ? value : referring(value, named)]);
+    const fields = Object.entries(rest).map(([field, value]): [string, unknown] => [
+      field,
+      field === 'saga' ? value : referring(value, named),
+    ]);
     return {
       name: named(name),
       ...(dependsOn === undefined ? {} : { dependsOn: dependsOn.map(named) }),
@@ -33,8 +36,7 @@ function isGroup(element: StepList[number]): element is readonly StepSpec[] {
 const DEEPEST = 64;
 
 function referring(value: unknown, named: (name: string) => string, depth = 0): unknown {
-  if (value instanceof Reference)
-    return value.source.kind === 'output' ? ref(named(value.source.step), ...value.path) : value;
+  if (value instanceof Reference) return value.source.kind === 'output' ? ref(named(value.source.step), ...value.path) : value;
   if (depth > DEEPEST) return value;
   if (Array.isArray(value)) return value.map((item) => referring(item, named, depth + 1));
   if (!isRecord(value) || Object.getPrototypeOf(value) !== Object.prototype) return value;

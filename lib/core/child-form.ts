@@ -43,7 +43,9 @@ export function mapForm({ map, ...rest }: MapStep, refuse: Refuse, saga: string)
   const { compensation: _none, ...step } = rest;
   const { over, limit = DEFAULT_LIMIT, ...item } = (isRecord(map) ? map : {}) as Partial<MapStep['map']>;
   const formed = { ...step, action: MAP, compensation: CHILD, input: { over, limit } };
-  const problems = isRecord(map) ? unknownFieldProblems(map, MAP_FIELDS).map((problem) => `map: ${problem}`) : ['map must be { over, action }'];
+  const problems = isRecord(map)
+    ? unknownFieldProblems(map, MAP_FIELDS).map((problem) => `map: ${problem}`)
+    : ['map must be { over, action }'];
   if (isRecord(map)) problems.push(...listProblems(over));
   if (!(Number.isInteger(limit) && limit >= 1 && limit <= MOST_ITEMS)) problems.push('map.limit must be a whole number from 1 to 10,000');
   for (const problem of problems) refuse(problem);

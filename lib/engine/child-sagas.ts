@@ -71,7 +71,11 @@ export class ChildSagas {
     const waited = waitedFor(claim);
     if (waited !== null && waited !== id) return this.undone(waited, await this.stateOf(waited));
     if (state === 'started') {
-      const result = await this.cancel(id, { type: 'cancel', reason: `saga ${claim.sagaId}, which it is a part of, turned back`, actor: null });
+      const result = await this.cancel(id, {
+        type: 'cancel',
+        reason: `saga ${claim.sagaId}, which it is a part of, turned back`,
+        actor: null,
+      });
       if (result.kind === 'failed') throw result.error;
       if (result.kind === 'ignored' && result.reason === 'past-pivot') throw pastPivot(id);
       return waitFor(id, result.kind === 'applied' ? result.saga.state : 'started');

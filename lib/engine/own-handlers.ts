@@ -17,7 +17,8 @@ export class OwnHandlers {
     this.handlers = new Map<string, OwnHandler>([
       [
         `action:${SLEEP}`,
-        async (_claim, { payload }) => verb({ kind: 'suspend', wait: { kind: 'timer' }, timeoutMs: (payload as { readonly ms: number }).ms }),
+        async (_claim, { payload }) =>
+          verb({ kind: 'suspend', wait: { kind: 'timer' }, timeoutMs: (payload as { readonly ms: number }).ms }),
       ],
       [`action:${CHILD}`, async (claim, call) => children.run(claim, call)],
       [`action:${MAP}`, async (claim, call) => children.runMap(claim, call)],

@@ -62,7 +62,11 @@ export class SagaQueries {
     const orders = inspected.stored.saga.paused ? await this.store.history(sagaId) : [];
     const pausedBy = orders.findLast(({ kind }) => kind === 'pause') ?? null;
     const isOffered = offeredIn(await this.store.readHandlers());
-    return explain(inspected, { graceMs: this.graceMs, isOffered: (kind, key) => key.startsWith(OWN_PREFIX) || isOffered(kind, key), pausedBy });
+    return explain(inspected, {
+      graceMs: this.graceMs,
+      isOffered: (kind, key) => key.startsWith(OWN_PREFIX) || isOffered(kind, key),
+      pausedBy,
+    });
   }
 
   /** @throws SagaNotFoundError, SagaWaitTimeoutError, SagaWaitInHandlerError */

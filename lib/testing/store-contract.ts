@@ -5,6 +5,7 @@ import type { StoreFixture } from './store-contract.fixture';
 import type { ContractCase } from './contract-case';
 import { outboxCases } from './store-contract.outbox';
 import { inspectCases } from './store-contract.inspect';
+import { parentCases } from './store-contract.parents';
 import { pauseCases } from './store-contract.pauses';
 import { queryCases } from './store-contract.queries';
 import { startCases } from './store-contract.start';
@@ -33,5 +34,6 @@ export function storeContract(): readonly ContractCase<StoreFixture>[] {
     ...verifyCases,
     ...walkCases,
     ...outboxCases,
+    ...parentCases,
   ];
 }

@@ -3,6 +3,9 @@ import { Injectable } from '@nestjs/common';
 import {
   contextRef,
   defineSaga,
+  fragment,
+  inMemoryStore,
+  inProcessTransport,
   ref,
   SagaActiveError,
   SagaDefinition,
@@ -10,6 +13,7 @@ import {
   typeOrmStore,
   type ChildSaga,
   type Saga,
+  type StepList,
 } from 'nest-saga';
 import { withFaultPoints } from 'nest-saga/testing';
 import { Bank, before, pay, payment, refuse } from './child-sagas/bank';
@@ -204,6 +208,38 @@ test('the saga of a step may be a class, or made by defineSaga(), at any depth',
   expect(saga.steps.map(({ output }) => output)).toEqual([{ account: 'made', amount: 3 }, { doubled: 42 }]);
 });
 
+const chargeSteps = (account: string): StepList => [
+  { name: 'deposit', action: 'bank.charge', input: { account, amount: 1 } },
+  { name: 'balance', action: 'bank.charge', input: { account: ref('deposit', 'account'), amount: 2 } },
+];
+
+test('functions that return steps are used as they are, and one list twice under names of its own', async () => {
+  const app = await bootBank();
+  const steps = [...chargeSteps('ann'), ...fragment('bob', chargeSteps('bob')), ...fragment('cid', chargeSteps('cid'))];
+  const { id } = await app.sagas.start('order', [...steps, { name: 'last', action: 'bank.charge', input: ref('bob.balance') }]);
+  const saga = await app.sagas.waitFor(id);
+  expect(saga.state).toBe('completed');
+  expect(saga.steps.map(({ name, output }) => `${name} ${(output as { account: string }).account}`)).toEqual([
+    ...['deposit ann', 'balance ann', 'bob.deposit bob', 'bob.balance bob', 'cid.deposit cid', 'cid.balance cid', 'last bob'],
+  ]);
+});
+
+test('sagas within sagas need neither PostgreSQL nor RabbitMQ', async () => {
+  const app = await bootBank({ options: { store: inMemoryStore(), transport: inProcessTransport() } });
+  const over = [
+    { account: 'x', amount: 1 },
+    { account: 'y', amount: 1 },
+    { account: 'z', amount: 1 },
+  ];
+  const each = { name: 'each', map: { over, action: 'bank.charge', limit: 2 } };
+  const { id } = await app.sagas.start('order', [{ name: 'outer', saga: nested }, each, refuse]);
+  expect(states(await app.sagas.waitFor(id))).toEqual(['compensated', 'outer compensated', 'each compensated', 'refuse failed']);
+  const refunded = app.bank.books.filter((line) => line.startsWith('refund')).map((line) => line.split(' ')[2]);
+  const charged = app.bank.books.filter((line) => line.startsWith('charge')).map((line) => line.split(' ')[2]);
+  expect([...refunded].sort()).toEqual([...charged].sort());
+  expect(charged).toHaveLength(5);
+});
+
 test('a saga that does not end by its own deadline turns back, and its step fails', async () => {
   const app = await bootBank();
   const hold = app.bank.hold('to');
@@ -255,7 +291,10 @@ test('an attempt that is made again, because its process died, finds the saga th
   const worker = new SupervisedWorker(site.worker({}, 'exit', { type: 'saga.started', name: 'slow' }));
   try {
     await worker.isAtWork();
-    const { id } = await site.app.sagas.start('order', [{ name: 'run', saga: slow }, { name: 'end', action: 'refuse' }]);
+    const { id } = await site.app.sagas.start('order', [
+      { name: 'run', saga: slow },
+      { name: 'end', action: 'refuse' },
+    ]);
     expect(states(await site.app.sagas.waitFor(id))).toEqual(['compensated', 'run compensated', 'end failed']);
     // Once when the saga of the step had started, and once when the one that undoes it had.
     expect(worker.deaths.map(({ signal }) => signal)).toEqual(['SIGKILL', 'SIGKILL']);
@@ -299,7 +338,9 @@ test('when the process dies in which a saga ended, the one above it goes on all 
     expect(states(await site.app.sagas.waitFor(id))).toEqual(['completed', 'run completed']);
     expect(worker.deaths).toEqual([{ code: null, signal: 'SIGKILL' }]);
     expect(await site.calls('slow')).toHaveLength(1);
-    const ends = await Promise.all([id, (await childOf(site.app, await site.app.sagas.get(id), 'run')).id].map((one) => site.app.sagas.get(one)));
+    const ends = await Promise.all(
+      [id, (await childOf(site.app, await site.app.sagas.get(id), 'run')).id].map((one) => site.app.sagas.get(one)),
+    );
     expect(ends[0]?.completedAt?.getTime()).toBeGreaterThan(ends[1]?.completedAt?.getTime() ?? Infinity);
   } finally {
     await worker.dismiss();

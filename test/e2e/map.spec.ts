@@ -125,7 +125,9 @@ test('what is no list fails with a word that says so, before any item has begun'
     error: { code: 'MAP_LIST', message: 'map.over must be an array, or refer to one, not "many"' },
   });
   const wide = await app.sagas.start('wide', [list(10_001), ship], {});
-  expect((await app.sagas.waitFor(wide.id)).cause).toMatchObject({ error: { code: 'MAP_LIST', message: 'map.over has 10001 items, more than 10000' } });
+  expect((await app.sagas.waitFor(wide.id)).cause).toMatchObject({
+    error: { code: 'MAP_LIST', message: 'map.over has 10001 items, more than 10000' },
+  });
   expect(app.depot.shipped).toEqual([]);
 });
 

@@ -11,7 +11,13 @@ export interface StoredSagaRow extends SagaRow {
   readonly operations: readonly OperationRow[];
   readonly given: { readonly context: Json; readonly metadata: Json; readonly businessKey: string | null } | null;
   readonly laid: JsonObject | null;
-  readonly steps: readonly (readonly [stepId: string, input: Json, output: Json, settledAt: number | null, references: readonly StoredReference[]])[];
+  readonly steps: readonly (readonly [
+    stepId: string,
+    input: Json,
+    output: Json,
+    settledAt: number | null,
+    references: readonly StoredReference[],
+  ])[];
   readonly updated_at: number;
   readonly completed_at: number | null;
 }

@@ -30,6 +30,10 @@ function problemsOf(list: unknown): readonly string[] {
   return [];
 }
 
+class Order {
+  declare readonly $input: unknown;
+}
+
 const charge = { name: 'charge', action: 'charge', input: { amount: contextRef('amount') } };
 const payment = { name: 'payment', steps: [charge, { ...charge, name: 'again', input: ref('charge') }] };
 
@@ -88,7 +92,7 @@ describe('a step that runs another saga', () => {
 
   it.each([
     [{ saga: 7 }, 'saga must be { name, steps }, what defineSaga() made or a @SagaDefinition class, not a value of type number'],
-    [{ saga: class Order {} }, 'saga is the class Order, which only SagaService.start() and execute() can look up'],
+    [{ saga: Order }, 'saga is the class Order, which only SagaService.start() and execute() can look up'],
     [{ saga: { ...payment, stps: [] } }, 'saga: there is no option "stps" (did you mean "steps"?)'],
     [{ saga: { ...payment, deadlineMs: 0 } }, 'saga.deadlineMs must be a number of milliseconds above 0'],
     [{ saga: { ...payment, onStuck: 'stop' } }, "saga.onStuck must be 'halt' or 'continue'"],

@@ -14,6 +14,7 @@ import type { SagaOrder } from '../core/event';
 import type { Call } from './attempt-context';
 import { reasonOf } from './execution';
 import { verb } from './handler-verb';
+import { OWN_KEY } from './start-options';
 import type { StartedSaga } from './starter';
 
 /** What the step of a saga that runs another has as its input. */
@@ -181,7 +182,7 @@ function parentOf({ sagaId, operation }: Claim): SagaParent {
 
 /** A saga that undoes another looks for what the other has started. */
 function keyOf(claim: Claim): string {
-  return `nest-saga:${claim.basis.saga.parent?.undoes ?? claim.sagaId}:${stepOf(claim).name}`;
+  return `${OWN_KEY}${claim.basis.saga.parent?.undoes ?? claim.sagaId}:${stepOf(claim).name}`;
 }
 
 function causeOf(claim: Claim): TurnCause {

@@ -269,6 +269,35 @@ test('everything that is wrong with a saga within a saga is said before anything
   expect(await app.sagas.list()).toEqual([]);
 });
 
+test("the keys under which steps start sagas are nobody else's", async () => {
+  const app = await bootBank();
+  await expect(app.sagas.start('payment', payment.steps, {}, { businessKey: 'nest-saga:01:pay' })).rejects.toThrow(
+    `options at "/businessKey": keys that begin with "nest-saga:" are the engine's own`,
+  );
+});
+
+@Injectable()
+class OnlySteps {
+  @SagaStep('only.step') step() {
+    return null;
+  }
+  @SagaStep('only.refuse') refuse() {
+    throw new Error('as asked');
+  }
+}
+
+test('a process without compensations of its own still undoes the steps that run sagas', async () => {
+  const app = await bootSagaApp({ providers: [OnlySteps] });
+  const saga = { name: 'child', steps: [{ name: 'step', action: 'only.step' }] };
+  const { id } = await app.sagas.start('order', [
+    { name: 'run', saga },
+    { name: 'refuse', action: 'only.refuse' },
+  ]);
+  expect(states(await app.sagas.waitFor(id))).toEqual(['compensated', 'run compensated', 'refuse failed']);
+  const sent = app.signals.filter((signal) => signal.type === 'wake-up.sent' && signal.operation.direction === 'undo');
+  expect(sent).toMatchObject([{ result: 'sent' }]);
+});
+
 test('a saga that another may still have to undo cannot be deleted', async () => {
   const app = await bootBank();
   const hold = app.bank.hold('before');
@@ -295,7 +324,7 @@ test('an attempt that is made again, because its process died, finds the saga th
       { name: 'run', saga: slow },
       { name: 'end', action: 'refuse' },
     ]);
-    expect(states(await site.app.sagas.waitFor(id))).toEqual(['compensated', 'run compensated', 'end failed']);
+    expect(states(await site.app.sagas.waitFor(id, { timeoutMs: 90_000 }))).toEqual(['compensated', 'run compensated', 'end failed']);
     // Once when the saga of the step had started, and once when the one that undoes it had.
     expect(worker.deaths.map(({ signal }) => signal)).toEqual(['SIGKILL', 'SIGKILL']);
     expect((await site.app.sagas.history(id)).filter(({ kind }) => kind === 'lease-expired')).toHaveLength(2);
@@ -305,7 +334,7 @@ test('an attempt that is made again, because its process died, finds the saga th
   } finally {
     await worker.dismiss();
   }
-}, 60_000);
+}, 120_000);
 
 test('a saga that is to begin only after its step was undone never begins', async () => {
   const namespace = freshName();
@@ -335,7 +364,7 @@ test('when the process dies in which a saga ended, the one above it goes on all 
   try {
     await worker.isAtWork();
     const { id } = await site.app.sagas.start('order', [{ name: 'run', saga: slow }]);
-    expect(states(await site.app.sagas.waitFor(id))).toEqual(['completed', 'run completed']);
+    expect(states(await site.app.sagas.waitFor(id, { timeoutMs: 90_000 }))).toEqual(['completed', 'run completed']);
     expect(worker.deaths).toEqual([{ code: null, signal: 'SIGKILL' }]);
     expect(await site.calls('slow')).toHaveLength(1);
     const ends = await Promise.all(
@@ -345,7 +374,7 @@ test('when the process dies in which a saga ended, the one above it goes on all 
   } finally {
     await worker.dismiss();
   }
-}, 60_000);
+}, 120_000);
 
 /** Waits until it is so; a test that waits for ever fails by its timeout. */
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {

@@ -64,8 +64,17 @@ export type { SagaStreamEvent, SagaStreamEventType } from './engine/stream-event
 export type { SagaWatchEvent } from './engine/watchers';
 
 export { defineSaga, SagaBuilder } from './builder/define-saga';
-export type { DefinedSaga, DefineSagaOptions, InputSources, ParallelBuilder, StepOptions } from './builder/define-saga';
 export type { ActionInput, ActionKey, ActionOutput, SagaActions } from './core/saga-actions';
+export type {
+  ChildOptions,
+  DefinedSaga,
+  DefineSagaOptions,
+  EachOptions,
+  InputSources,
+  ParallelBuilder,
+  StepOptions,
+} from './builder/define-saga';
+export { fragment } from './builder/fragment';
 
 export { lintPlan, toMermaid, undoTable, undoTableText } from './plans';
 export type { PlanSource, PlanSourceOptions, UndoneStep, UndoRow } from './plans';
@@ -82,8 +91,8 @@ export type { StepFailure } from './core/operation';
 export type { StepKind } from './core/plan';
 export type { RetryOptions, RetryPolicy } from './core/retry-policy';
 export type { StandardSchemaV1 } from './core/standard-schema';
-export type { SagaState, TurnCause } from './core/saga-value';
-export type { StepList, StepSpec } from './core/step-spec';
+export type { SagaParent, SagaState, TurnCause } from './core/saga-value';
+export type { ChildSaga, ChildStep, MapOptions, MapStep, StepList, StepSpec } from './core/step-spec';
 
 export { SagaDatabaseError, SagaManagerError, sagaMigrations, typeOrmStore } from './adapters/typeorm';
 export type {

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { withoutClasses } from './child-classes';
 import { SagaWaitInHandlerError } from './errors';
 import type { DefinedSaga } from './builder/define-saga';
 import { isRecord, knownFields } from './core/known-fields';
@@ -49,6 +50,8 @@ export interface ListOptions {
   readonly name?: string;
   /** True: only sagas that ended and need a person all the same. Default: all. */
   readonly attention?: boolean;
+  /** Id of a saga: only those that its steps have started, or that undo these. */
+  readonly parent?: string;
   /** 1 to 1,000. Default: 100. */
   readonly limit?: number;
   /** Id of a saga: only those that started before it. For the next page, the last id of this one. */
@@ -110,7 +113,7 @@ export class SagaService {
     const engine = await this.runtime.engine();
     if (typeof what === 'string' || !isDefinable(what)) {
       checkContext(third);
-      return engine.start(what, second as StepList, third, fourth === undefined ? {} : fourth);
+      return engine.start(what, this.plain(second as StepList), third, fourth === undefined ? {} : fourth);
     }
     const { name, steps, deadlineMs, onStuck, undosAtOnce, schema } = typeof what === 'function' ? this.runtime.definitionOf(what) : what;
     const own = {
@@ -120,7 +123,12 @@ export class SagaService {
     };
     const options = { ...own, ...(third === undefined ? {} : checkStartOptions(third)) };
     const context = schema === undefined ? second : await checkedContext(name, schema, second);
-    return engine.start(name, steps, context, options);
+    return engine.start(name, this.plain(steps), context, options);
+  }
+
+  /** Steps may run sagas that are classes. */
+  private plain(steps: StepList): StepList {
+    return withoutClasses(steps, (type) => this.runtime.definitionOf(type));
   }
 
   /**
@@ -165,7 +173,7 @@ export class SagaService {
 
   /** Sagas that are started, compensating or stuck. */
   async listActive(options: Omit<ListOptions, 'state'> = {}): Promise<readonly Saga[]> {
-    return this.list({ ...knownFields(options, 'list options', ['name', 'attention', 'limit', 'before']), state: ACTIVE_STATES });
+    return this.list({ ...knownFields(options, 'list options', ['name', 'attention', 'parent', 'limit', 'before']), state: ACTIVE_STATES });
   }
 
   /**

@@ -3,7 +3,7 @@ import type { StepKind } from '../core/plan';
 import type { RetryOptions } from '../core/retry-policy';
 import type { ConditionSpec } from '../core/condition-spec';
 import type { StandardSchemaV1 } from '../core/standard-schema';
-import type { StepList, PlainStep } from '../core/step-spec';
+import type { ChildSaga, ChildStep, MapOptions, MapStep, PlainStep, SagaClass, StepList, StepSpec } from '../core/step-spec';
 import { Recorder } from './recorder';
 import type { ActionInput, ActionKey, ActionOutput } from '../core/saga-actions';
 
@@ -34,6 +34,22 @@ export interface StepOptions<Context, Outputs, Key extends string> {
    * Default: it can be undone, and its failure turns the saga back.
    */
   readonly kind?: StepKind;
+}
+
+/** Of a step that runs another saga; `C` is what that saga takes as its context, if it says so. */
+export interface ChildOptions<Context, Outputs, C> {
+  /** What `defineSaga()` made, `{ name, steps }`, or a class with `@SagaDefinition`. */
+  readonly saga: (ChildSaga & { readonly $context?: C }) | SagaClass;
+  /** What that saga is given. Default {}. */
+  readonly context?: NoInfer<C> | ((from: InputSources<Context, Outputs>) => NoInfer<C>);
+}
+
+/** Of a step that runs one action for each item of a list. */
+export interface EachOptions<Context, Outputs, Key extends string> extends Omit<MapOptions, 'over' | 'action'> {
+  /** Key of the handler that gets one item as its input. */
+  readonly action: Key;
+  /** The list, or where it comes from. */
+  readonly over: readonly ActionInput<Key>[] | ((from: InputSources<Context, Outputs>) => readonly ActionInput<Key>[]);
 }
 
 export interface DefineSagaOptions {
@@ -89,6 +105,22 @@ export class SagaBuilder<Context, Outputs = unknown, Given = Context> implements
     return this.with(specOf(this.name, name, options));
   }
 
+  /** A step that runs another saga, after everything so far. Its output is that of the other's last step. */
+  saga<const Name extends string, C = unknown>(
+    name: NewName<Name, Outputs>,
+    options: ChildOptions<Context, Outputs, C>,
+  ): SagaBuilder<Context, Outputs & Readonly<Record<Name, unknown>>, Given> {
+    return this.with(childOf(this.name, name, options));
+  }
+
+  /** A step that runs one action for each item of a list, after everything so far. Its output is the list of theirs. */
+  map<const Name extends string, Key extends ActionKey>(
+    name: NewName<Name, Outputs>,
+    options: EachOptions<Context, Outputs, Key>,
+  ): SagaBuilder<Context, Outputs & Readonly<Record<Name, readonly ActionOutput<Key>[]>>, Given> {
+    return this.with(mapOf(this.name, name, options));
+  }
+
   /** Steps beside each other, after everything so far. None of them may refer to another. */
   parallel<Branches>(
     build: (branches: ParallelBuilder<Context, Outputs>) => ParallelBuilder<Context, Outputs, Branches>,
@@ -96,7 +128,7 @@ export class SagaBuilder<Context, Outputs = unknown, Given = Context> implements
     return this.with(build(new ParallelBuilder<Context, Outputs>(this.name, [])).branches);
   }
 
-  private with<More>(element: PlainStep | readonly PlainStep[]): SagaBuilder<Context, More, Given> {
+  private with<More>(element: StepSpec | readonly StepSpec[]): SagaBuilder<Context, More, Given> {
     return new SagaBuilder<Context, More, Given>(
       this.name,
       [...this.steps, element],
@@ -111,15 +143,29 @@ export class SagaBuilder<Context, Outputs = unknown, Given = Context> implements
 /** The steps of one parallel group. */
 export class ParallelBuilder<Context, Outputs, Branches = unknown> {
   constructor(
-    private readonly saga: string,
-    readonly branches: readonly PlainStep[],
+    private readonly inSaga: string,
+    readonly branches: readonly StepSpec[],
   ) {}
 
   step<const Name extends string, Key extends ActionKey>(
     name: NewName<Name, Outputs & Branches>,
     options: StepOptions<Context, Outputs, Key>,
   ): ParallelBuilder<Context, Outputs, Branches & Readonly<Record<Name, ActionOutput<Key>>>> {
-    return new ParallelBuilder(this.saga, [...this.branches, specOf(this.saga, name, options)]);
+    return new ParallelBuilder(this.inSaga, [...this.branches, specOf(this.inSaga, name, options)]);
+  }
+
+  saga<const Name extends string, C = unknown>(
+    name: NewName<Name, Outputs & Branches>,
+    options: ChildOptions<Context, Outputs, C>,
+  ): ParallelBuilder<Context, Outputs, Branches & Readonly<Record<Name, unknown>>> {
+    return new ParallelBuilder(this.inSaga, [...this.branches, childOf(this.inSaga, name, options)]);
+  }
+
+  map<const Name extends string, Key extends ActionKey>(
+    name: NewName<Name, Outputs & Branches>,
+    options: EachOptions<Context, Outputs, Key>,
+  ): ParallelBuilder<Context, Outputs, Branches & Readonly<Record<Name, readonly ActionOutput<Key>[]>>> {
+    return new ParallelBuilder(this.inSaga, [...this.branches, mapOf(this.inSaga, name, options)]);
   }
 }
 
@@ -144,11 +190,20 @@ export function defineSaga(name: string, options: DefineSagaOptions = {}): SagaB
 
 function specOf<Context, Outputs, Key extends string>(saga: string, name: string, options: StepOptions<Context, Outputs, Key>): PlainStep {
   const { input, ...rest } = options;
-  return {
-    name,
-    ...rest,
-    ...(input === undefined ? {} : { input: typeof input === 'function' ? recordedInput(saga, name, input) : input }),
-  };
+  return { name, ...rest, ...(input === undefined ? {} : { input: madeOf(saga, name, input) }) };
+}
+
+function childOf<Context, Outputs, C>(inSaga: string, name: string, { saga, context }: ChildOptions<Context, Outputs, C>): ChildStep {
+  return { name, saga, ...(context === undefined ? {} : { context: madeOf(inSaga, name, context) }) };
+}
+
+function mapOf<Context, Outputs, Key extends string>(saga: string, name: string, options: EachOptions<Context, Outputs, Key>): MapStep {
+  return { name, map: { ...options, over: madeOf(saga, name, options.over) } };
+}
+
+/** A value as it is, or what a function makes of values that do not exist yet. */
+function madeOf(saga: string, step: string, value: unknown): unknown {
+  return typeof value === 'function' ? recordedInput(saga, step, value) : value;
 }
 
 function recordedInput(saga: string, step: string, make: unknown): unknown {

@@ -43,13 +43,17 @@ function withdrawn(plan: Plan, action: Operation): Operation {
 export function settledBetweenAttempts(operation: Operation): 'completed' | 'skipped' | 'unknown' | 'failed' {
   if (operation.heard?.kind === 'completed') return 'completed';
   if (operation.hadUnknown) return 'unknown';
-  if (operation.state === 'waiting') return mayComeToItsEffect(operation) ? 'unknown' : 'skipped';
+  if (mayComeToItsEffect(operation)) return 'unknown';
+  if (operation.state === 'waiting') return 'skipped';
   return operation.claims === 0 ? 'skipped' : 'failed';
 }
 
-/** Somebody outside was asked for it; a time or a signal that is waited for has no effect. */
+/**
+ * Somebody outside was asked for it; a time or a signal that is waited for has no effect. A saga that it has begun is there also while
+ * it looks after it.
+ */
 export function mayComeToItsEffect({ state, wait }: Operation): boolean {
-  return state === 'waiting' && (wait?.kind === 'callback' || wait?.kind === 'saga');
+  return wait?.kind === 'saga' || (state === 'waiting' && wait?.kind === 'callback');
 }
 
 /**

@@ -6,7 +6,7 @@ import type { SagaEffect } from './effect';
 import { isPassed, kindOf } from './kinds';
 import { newOperation, type Operation } from './operation';
 import { dependentsOf, type Plan } from './plan';
-import { operationOf, withOperations, type SagaParent, type SagaValue, type StepFailed } from './saga-value';
+import { operationOf, withOperations, type SagaParent, type SagaState, type SagaValue, type StepFailed } from './saga-value';
 import { beginUndo } from './undoing';
 
 /** The rules of the way forward: what starts when an action settles, and when the saga is complete. */
@@ -109,17 +109,11 @@ export function startSaga(
     whole: true,
   };
   const effects = operations.filter((operation) => operation.state === 'started').map((operation) => dispatch(plan, operation));
-  const entry = {
-    kind: 'start',
-    state: 'started',
-    step: null,
-    direction: null,
-    round: null,
-    fence: null,
-    attempt: null,
-    actor: null,
-    reason: null,
-    error: null,
-  } as const;
-  return { saga: withOperations(empty, operations), effects: [...effects, { type: 'record', entry }] };
+  return { saga: withOperations(empty, operations), effects: [...effects, entryOfStart('started')] };
+}
+
+/** The first row of a saga's history. */
+export function entryOfStart(state: SagaState): SagaEffect {
+  const of = { step: null, direction: null, round: null, fence: null, attempt: null, actor: null, reason: null, error: null };
+  return { type: 'record', entry: { kind: 'start', state, ...of } };
 }

@@ -1,6 +1,6 @@
 import { PATIENCE, STEP_KINDS } from './kinds';
 import { quoted } from './names';
-import { CANNOT_FAIL } from './own-actions';
+import { CANNOT_FAIL, OWN_PREFIX } from './own-actions';
 import type { OperationPolicy, PlanStep, StepKind } from './plan';
 import { ancestorsOf, descendantsOf } from './plan-graph';
 import type { PlainStep } from './step-spec';
@@ -38,7 +38,8 @@ export function withKinds(steps: readonly PlanStep[], specs: readonly PlainStep[
     if (before.has(place)) return patient(step);
     const isAfter = after.has(place);
     const refuse = (problem: string): void => void problems.push(`step "${step.name}": ${problem}`);
-    const isUndone = specs[place]?.compensation != null && (isAfter || place === pivot);
+    const own = specs[place]?.compensation;
+    const isUndone = own != null && !own.startsWith(OWN_PREFIX) && (isAfter || place === pivot);
     if (isUndone)
       refuse(
         `its compensation "${step.compensation ?? ''}" is never run, because nothing is undone ${isAfter ? 'after the pivot' : 'of a pivot'}; remove it`,

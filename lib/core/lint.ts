@@ -42,14 +42,18 @@ export function lintSteps(
   { rules = {}, maxSteps = MOST_STEPS }: LintOptions = {},
 ): readonly LintFinding[] {
   const problems: string[] = [];
-  const placed = placeSteps(list, problems);
+  const placed = placeSteps(name, list, problems);
   if (problems.length > 0) throw new SagaPlanError(name, problems);
   const view = { steps: placed.map(({ spec }) => spec), graph: graphOf(placed), catalog, limits, maxSteps };
-  return LINT_RULES.flatMap(({ code, level: usual, find }) => {
+  const inside = placed.flatMap(({ spec }) =>
+    spec.child === undefined ? [] : lintSteps(spec.child.name, spec.child.steps, catalog, limits, { rules, maxSteps }),
+  );
+  const found = LINT_RULES.flatMap(({ code, level: usual, find }) => {
     const level = rules[code] ?? usual;
     if (level === 'off') return [];
     return find(view).map(({ step, message }): LintFinding => ({ code, level, saga: name, step, message }));
   });
+  return [...found, ...inside];
 }
 
 /** One line for a log or an error. */

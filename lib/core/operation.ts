@@ -68,8 +68,8 @@ export type Wait =
   | { readonly kind: 'timer' }
   /** A signal of this name to its saga. `taken`: the one that has come, which no other operation may take. */
   | { readonly kind: 'signal'; readonly name: string; readonly taken?: string }
-  /** The end of another saga. */
-  | { readonly kind: 'saga'; readonly sagaId: string };
+  /** The end of another saga. `stuck`: it is stuck, so that it waits for a person. */
+  | { readonly kind: 'saga'; readonly sagaId: string; readonly stuck?: true };
 
 /** How somebody outside says that an operation ended. */
 export type Heard =

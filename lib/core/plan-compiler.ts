@@ -1,15 +1,16 @@
 import { SagaPlanError } from '../errors';
 import { ConditionCompiler } from './condition-compiler';
 import type { HandlerCatalog, HandlerPolicy } from './handler-declaration';
-import type { JsonLimits } from './json';
 import { isKind, kindProblems, withKinds } from './kind-rules';
+import type { FormedStep } from './child-form';
+import type { Json, JsonLimits, JsonObject } from './json';
 import { isValidName, NAME_RULE, quoted } from './names';
 import { PLAN_FORMAT, UNDOS_AT_ONCE, type OperationPolicy, type Plan, type PlanStep } from './plan';
 import { cycleProblems } from './plan-graph';
 import { InputCompiler, type StepInput } from './plan-inputs';
-import { placeSteps, type PlacedStep } from './plan-shape';
+import { MAX_STEPS, placeSteps, type PlacedStep } from './plan-shape';
 import { retryPolicyOf, retryPolicyProblems } from './retry-policy';
-import type { StepList, PlainStep } from './step-spec';
+import type { ChildSaga, StepList, PlainStep } from './step-spec';
 import { didYouMean } from './suggestion';
 
 export interface PlanDefaults {
@@ -39,33 +40,95 @@ export function compilePlan(
   list: StepList,
   catalog: HandlerCatalog,
   defaults: PlanDefaults,
-  onStuck: 'halt' | 'continue' = defaults.onStuck,
-  undosAtOnce: number = defaults.undosAtOnce ?? UNDOS_AT_ONCE,
+  onStuck?: 'halt' | 'continue',
+  undosAtOnce?: number,
 ): CompiledPlan {
-  const shape: string[] = [];
-  const problems = isValidName(name) ? [] : [`the saga's name ${quoted(name)} is not ${NAME_RULE}`];
-  const placed = placeSteps(list, shape);
-  problems.push(...shape);
-  if (shape.length > 0) throw new SagaPlanError(name, problems); // what is no step cannot be looked at further
-  const compiler = new StepCompiler(placesByName(placed, problems), catalog, defaults, problems);
-  const unconditional = placed.map((step) => compiler.compile(step));
-  const cycles = cycleProblems(unconditional);
-  problems.push(...cycles);
-  const conditions = new ConditionCompiler(unconditional, problems);
-  const conditional = unconditional.map((step, place): PlanStep => {
+  const { compiled, problems } = new PlanCompiler(catalog, defaults).compile(name, list, onStuck, undosAtOnce);
+  if (compiled === null || problems.length > 0) throw new SagaPlanError(name, problems);
+  return compiled;
+}
+
+/** Sagas within sagas: further down, a saga most probably contains itself. */
+const DEEPEST = 8;
+
+interface Compiled {
+  /** Null: what is no step cannot be looked at further. */
+  readonly compiled: CompiledPlan | null;
+  readonly problems: readonly string[];
+}
+
+/** Compiles a saga, and the sagas that its steps run. */
+class PlanCompiler {
+  private steps = 0;
+
+  constructor(
+    private readonly catalog: HandlerCatalog,
+    private readonly defaults: PlanDefaults,
+  ) {}
+
+  compile(name: string, list: StepList, onStuck: 'halt' | 'continue' | undefined, undosAtOnce: number | undefined, depth = 0): Compiled {
+    const shape: string[] = [];
+    const problems = isValidName(name) ? [] : [`the saga's name ${quoted(name)} is not ${NAME_RULE}`];
+    const placed = placeSteps(name, list, shape);
+    problems.push(...shape);
+    this.steps += placed.length;
+    if (shape.length === 0 && this.steps > MAX_STEPS) problems.push(`with the sagas in it, it has more than ${MAX_STEPS} steps`);
+    if (shape.length > 0 || this.steps > MAX_STEPS) return { compiled: null, problems };
+    const children = placed.map(({ spec }) => this.child(spec, depth + 1, problems));
+    const compiler = new StepCompiler(placesByName(placed, problems), this.catalog, this.defaults, problems);
+    const unconditional = placed.map((step, place) => compiler.compile(step, children[place]?.plan));
+    const cycles = cycleProblems(unconditional);
+    problems.push(...cycles);
+    const conditional = withConditions(unconditional, placed, compiler, problems);
+    const specs = placed.map(({ spec }) => spec);
+    const steps = cycles.length > 0 ? conditional : withKinds(conditional, specs, problems);
+    const inputCompiler = new InputCompiler(steps, this.defaults.limits, problems);
+    const inputs = placed.map(({ spec }, place) => withChild(inputCompiler.compile(spec, place), spec.child, children[place]?.inputs));
+    return { compiled: { plan: { format: PLAN_FORMAT, name, ...this.undoing(onStuck, undosAtOnce), steps }, inputs }, problems };
+  }
+
+  /** What a plan says of its undos, where it differs from what is usual. */
+  private undoing(
+    onStuck: 'halt' | 'continue' = this.defaults.onStuck,
+    undosAtOnce: number = this.defaults.undosAtOnce ?? UNDOS_AT_ONCE,
+  ): Pick<Plan, 'onStuck' | 'undosAtOnce'> {
+    return { ...(onStuck === 'continue' && { onStuck }), ...(undosAtOnce !== UNDOS_AT_ONCE && { undosAtOnce }) };
+  }
+
+  private child({ name, child }: FormedStep, depth: number, problems: string[]): CompiledPlan | null {
+    if (child === undefined) return null;
+    const refuse = (problem: string): unknown => problems.push(`step "${name}" > ${problem}`);
+    if (depth > DEEPEST) {
+      refuse(`saga "${child.name}" is more than ${DEEPEST} sagas deep; does one of them run itself?`);
+      return null;
+    }
+    const { compiled, problems: found } = this.compile(child.name, child.steps, child.onStuck, child.undosAtOnce, depth);
+    for (const problem of found) refuse(problem);
+    return compiled;
+  }
+}
+
+function withConditions(
+  steps: readonly PlanStep[],
+  placed: readonly PlacedStep[],
+  compiler: StepCompiler,
+  problems: string[],
+): readonly PlanStep[] {
+  const conditions = new ConditionCompiler(steps, problems);
+  return steps.map((step, place): PlanStep => {
     const when = placed[place]?.spec.when;
     if (when === undefined) return step;
     if (typeof when === 'string') return { ...step, condition: compiler.conditionOf(step.name, when) };
     const condition = conditions.compile(when, place);
     return condition === null ? step : { ...step, when: condition };
   });
-  const specs = placed.map(({ spec }) => spec);
-  const steps = cycles.length > 0 ? conditional : withKinds(conditional, specs, problems);
-  const inputCompiler = new InputCompiler(steps, defaults.limits, problems);
-  const inputs = placed.map(({ spec }, place) => inputCompiler.compile(spec, place));
-  if (problems.length > 0) throw new SagaPlanError(name, problems);
-  const undoing = { ...(onStuck === 'continue' && { onStuck }), ...(undosAtOnce !== UNDOS_AT_ONCE && { undosAtOnce }) };
-  return { plan: { format: PLAN_FORMAT, name, ...undoing, steps }, inputs };
+}
+
+/** The inputs of another saga's steps travel with that of the step that runs it: so plans stay free of inputs. */
+function withChild(own: StepInput, child: ChildSaga | undefined, inputs: readonly StepInput[] | undefined): StepInput {
+  if (child === undefined || inputs === undefined) return own;
+  const of = { steps: inputs as unknown as Json, deadlineMs: child.deadlineMs ?? null };
+  return { ...own, input: { ...(own.input as JsonObject), ...of } };
 }
 
 function placesByName(placed: readonly PlacedStep[], problems: string[]): ReadonlyMap<string, number> {
@@ -85,7 +148,7 @@ class StepCompiler {
     private readonly problems: string[],
   ) {}
 
-  compile({ spec, after }: PlacedStep): PlanStep {
+  compile({ spec, after }: PlacedStep, child: Plan | undefined): PlanStep {
     const compensation = this.compensationOf(spec);
     const dependsOn = this.dependenciesOf(spec, after);
     this.checkPolicy(spec);
@@ -101,6 +164,7 @@ class StepCompiler {
       ...((spec.compensateOnFailure ?? ofAction.compensateOnFailure) === true && { compensateOnFailure: true as const }),
       actionPolicy: mergePolicies(action, ofAction, spec),
       undoPolicy: mergePolicies(undo, compensation === null ? {} : this.handlerPolicy(spec, 'undo', compensation), {}),
+      ...(child !== undefined && { child }),
       ...(verifier !== undefined && { verifyPolicy: mergePolicies(verify, verifier.policy, {}) }),
     };
   }

@@ -73,10 +73,20 @@ export type Isolation = 'REPEATABLE READ' | 'SERIALIZABLE';
 
 /** The steps that wait for this one, by their places. */
 export function dependentsOf(plan: Plan, step: number): readonly number[] {
-  const dependents: number[] = [];
-  plan.steps.forEach((candidate, place) => {
-    if (candidate.dependsOn.includes(step)) dependents.push(place);
+  return allDependents(plan)[step] ?? [];
+}
+
+const known = new WeakMap<Plan, readonly (readonly number[])[]>();
+
+/** Plans never change, and asking one for each step again would make ten thousand steps a hundred million looks. */
+function allDependents(plan: Plan): readonly (readonly number[])[] {
+  const before = known.get(plan);
+  if (before !== undefined) return before;
+  const dependents: number[][] = plan.steps.map(() => []);
+  plan.steps.forEach((step, place) => {
+    for (const other of step.dependsOn) dependents[other]?.push(place);
   });
+  known.set(plan, dependents);
   return dependents;
 }
 

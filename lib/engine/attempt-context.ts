@@ -79,5 +79,7 @@ function contextSeenBy({ context, laidOver }: Claim): Json {
 /** The same for every attempt, and for every round of an undo: that is what lets a participant do a thing once. */
 function idempotencyKey(claim: Claim, of: HandlerKind): string {
   const step = claim.basis.plan.steps[claim.operation.step]?.name ?? String(claim.operation.step);
-  return `${claim.sagaId}:${step}:${of}`;
+  // What a saga undoes that has been started for that, another has done.
+  const sagaId = of === 'action' ? (claim.basis.saga.parent?.undoes ?? claim.sagaId) : claim.sagaId;
+  return `${sagaId}:${step}:${of}`;
 }

@@ -47,7 +47,7 @@ export class AttemptReporter {
   /** What the store has applied by other means. */
   applied(claim: Claim, event: Report, applied: Applied): void {
     this.announce(claim, event, applied); // first what happened, then what follows from it
-    this.committer.perform(applied.plan, applied.saga, applied.effects);
+    this.committer.perform(applied.plan, applied.saga, applied.effects, event);
   }
 
   lost(claim: Claim, why: 'stale' | 'timeout'): void {
@@ -55,6 +55,8 @@ export class AttemptReporter {
   }
 
   private announce(claim: Claim, event: Report, { saga }: Applied): void {
+    if (event.type === 'suspended' && event.wait.kind === 'saga' && event.wait.stuck === true)
+      this.observer.notify({ type: 'child.stuck', sagaId: claim.sagaId, step: aboutOf(claim).step, childId: event.wait.sagaId });
     if (event.type === 'suspended') this.observer.notify({ type: 'operation.waiting', ...aboutOf(claim), wait: event.wait.kind });
     if (event.type === 'suspended' && event.wait.kind === 'signal') this.waitsForSignal(claim.sagaId, event.wait.name);
     if (event.type === 'skipped') this.observer.notify({ type: 'operation.skipped', ...aboutOf(claim), reason: event.reason });

@@ -8,10 +8,14 @@ import type { ApplyRequest, ApplyResult, Basis, Claim, SagaStore } from '../port
 import type { Dispatcher } from './dispatcher';
 import type { Heartbeats } from './heartbeats';
 import type { Onlookers } from './onlookers';
+import { ParentWaker } from './parent-waker';
 import { toError } from './to-error';
 import type { Waiters } from './waiters';
 
 export type Applied = Extract<ApplyResult, { readonly kind: 'applied' }>;
+
+/** A person's word that a stuck saga may go on with: its parent shows that it is stuck. */
+const MOVES_ON: readonly SagaEvent['type'][] = ['compensate', 'retry-step', 'reported'];
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
@@ -25,6 +29,7 @@ export interface CommitTimes {
 export class Committer {
   private readonly pauses = new Set<() => void>();
   private impatient = false;
+  private readonly parents: ParentWaker;
 
   constructor(
     private readonly store: SagaStore,
@@ -36,7 +41,9 @@ export class Committer {
     /** Asks the sweeper to look when a wait will be over. */
     private readonly lookIn: (ms: number) => void,
     private readonly onlookers: Pick<Onlookers, 'happened' | 'begun'>,
-  ) {}
+  ) {
+    this.parents = new ParentWaker(store, (sagaId, event) => this.commit(sagaId, event));
+  }
 
   /** One try. The result says what became of the event; errors of the store are a result too. */
   async commit(sagaId: string, event: SagaEvent, basis?: Basis, announce?: (applied: Applied) => void): Promise<ApplyResult> {
@@ -44,7 +51,7 @@ export class Committer {
     const result = await this.apply(request);
     if (result.kind !== 'applied') return result;
     announce?.(result); // first what happened, then what follows from it
-    this.perform(result.plan, result.saga, result.effects);
+    this.perform(result.plan, result.saga, result.effects, event);
     return result;
   }
 
@@ -66,10 +73,13 @@ export class Committer {
   }
 
   /** What follows from something that is stored. */
-  perform(plan: Plan, saga: SagaValue, effects: readonly SagaEffect[]): void {
-    const { id: sagaId, name } = saga;
+  perform(plan: Plan, saga: SagaValue, effects: readonly SagaEffect[], event?: SagaEvent): void {
+    const { id: sagaId, name, parent } = saga;
     this.onlookers.happened(plan, saga, effects);
     this.dispatcher.perform(sagaId, effects);
+    if (event?.type === 'suspended' && event.wait.kind === 'saga') this.tell(this.parents.begun(sagaId, event.operation, event.wait));
+    const isEnd = effects.some((effect) => effect.type === 'ended');
+    if (parent !== null && (isEnd || (event !== undefined && MOVES_ON.includes(event.type)))) this.tell(this.parents.wake(parent));
     for (const effect of effects) {
       if (effect.type === 'wait' && effect.endsInMs !== null) this.lookIn(effect.endsInMs);
       if (effect.type === 'abort') this.heartbeats.abort(sagaId, effect.operation, 'the saga turned back');
@@ -83,6 +93,11 @@ export class Committer {
   /** A worker begins with what it has claimed. */
   begun(claim: Claim): void {
     this.onlookers.begun(claim);
+  }
+
+  /** What fails here is made up for by a sweep. */
+  private tell(told: Promise<void>): void {
+    void told.catch((error: unknown) => this.observer.notify({ type: 'engine.trouble', where: 'parent', error: toError(error) }));
   }
 
   /** From now on nothing is tried twice: the process is going away. */

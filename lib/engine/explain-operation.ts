@@ -21,7 +21,8 @@ export interface Surroundings {
 
 /** What one operation waits for. `kind` decides what a person may do about it. */
 export interface Situation {
-  readonly kind: 'running' | 'waiting' | 'retrying' | 'due' | 'paused' | 'action-paused' | 'no-handler' | 'given-up' | 'open-pivot';
+  readonly kind:
+    'running' | 'waiting' | 'retrying' | 'due' | 'paused' | 'action-paused' | 'no-handler' | 'given-up' | 'open-pivot' | 'child';
   readonly operation: Operation;
   readonly step: string;
   /** Key of the handler. */
@@ -77,7 +78,8 @@ class Teller {
     if (isGivenUp(this.operation)) {
       return this.situation('given-up', `${this.what} was given up after ${this.attempts}${this.error}`, null, 'a person');
     }
-    if (this.operation.state === 'waiting') return this.waiting();
+    if (this.operation.state === 'waiting')
+      return this.operation.wait?.kind === 'saga' ? this.waitsFor(this.operation.wait) : this.waiting();
     const waitMs = this.operation.state === 'retrying' ? Math.max(0, Math.round(this.times?.dueInMs ?? 0)) : 0;
     return this.hindrance() ?? (waitMs > 0 ? this.retrying(waitMs) : this.due());
   }
@@ -117,6 +119,13 @@ class Teller {
         : `${this.what} waits for ${whom}${until}`;
     const end = operation.wait?.kind === 'timer' ? `${this.what} is over` : `the time of ${this.what} is over`;
     return this.situation('waiting', where, isTimed && !this.saga.paused ? { what: end, inMs: leftMs } : null, whom);
+  }
+
+  /** Nothing keeps it from looking after the other saga but a pause of its own. */
+  private waitsFor({ sagaId, stuck }: Extract<Wait, { readonly kind: 'saga' }>): Situation {
+    const where = `${this.what} waits for saga ${sagaId}${stuck === true ? ', which is stuck: a person must act there' : ''}`;
+    const next = { what: `saga ${sagaId} ends, and ${this.what} goes on`, inMs: null };
+    return this.situation('child', where, stuck === true ? null : next, `saga ${sagaId} to end`);
   }
 
   /** What keeps it from being claimed, whatever its time. */

@@ -1,4 +1,5 @@
 import { goesForward, isPersistent } from '../core/kinds';
+import type { Operation } from '../core/operation';
 import { isTerminal, type SagaValue } from '../core/saga-value';
 import type { InspectedSaga } from '../ports/saga-store';
 import type { Situation } from './explain-operation';
@@ -41,6 +42,8 @@ function optionsOf(saga: SagaValue, { kind, operation, step, key }: Situation, i
   switch (kind) {
     case 'waiting':
       return [...(operation.wait?.kind === 'timer' ? [] : [again]), ...skipping, ...resolve];
+    case 'child':
+      return [...ofChild(operation), ...skipping, ...resolve];
     case 'running':
       return resolve;
     case 'retrying':
@@ -67,6 +70,14 @@ function optionsOf(saga: SagaValue, { kind, operation, step, key }: Situation, i
 function ofAttention({ id, attention, state, openUndos }: SagaValue): readonly Option[] {
   if (!attention || (isTerminal(state) && openUndos > 0)) return [];
   return [{ call: `operator.acknowledge('${id}')`, effect: 'says that you have seen it: it needs no attention any more' }];
+}
+
+/** What helps is done there. */
+function ofChild({ wait }: Operation): readonly Option[] {
+  if (wait?.kind !== 'saga') return [];
+  const look = { call: `operator.explain('${wait.sagaId}')`, effect: 'says where the saga is that this one waits for' };
+  const again = { call: `sagas.compensate('${wait.sagaId}')`, effect: 'tries every undo of it again that was given up' };
+  return wait.stuck === true ? [look, again] : [look];
 }
 
 function ofSaga({ id, state, paused, attention, pastPivot, turning, openUndos }: SagaValue): readonly Option[] {

@@ -4,7 +4,7 @@ import type { Direction } from '../core/operation';
 import type { Identity } from '../ports/identity';
 import type { MessageTransport, WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { SagaStore } from '../ports/saga-store';
+import type { SagaStore, StartRequest } from '../ports/saga-store';
 import type { ShutdownNotice } from '../ports/shutdown-notice';
 import type { StepInvoker } from '../ports/step-invoker';
 import { ActionPauses } from './action-pauses';
@@ -12,6 +12,7 @@ import { AttemptReporter } from './attempt-reporter';
 import { AttemptRunner } from './attempt-runner';
 import { CallbackTokens } from './callback-tokens';
 import { Callbacks } from './callbacks';
+import { ChildSagas } from './child-sagas';
 import { Committer } from './committer';
 import { ConditionGate } from './condition-gate';
 import { Dispatcher } from './dispatcher';
@@ -81,7 +82,7 @@ export class SagaEngine {
   private readonly relay: OutboxRelay;
   private readonly events: EventWriter;
   private readonly tokens: CallbackTokens;
-  private readonly own = new OwnHandlers();
+  private readonly own: OwnHandlers;
 
   constructor(
     private readonly parts: EngineParts,
@@ -98,6 +99,14 @@ export class SagaEngine {
     const lookIn = (ms: number): void => this.sweeper.hurry(ms);
     this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options, lookIn, onlookers);
     const { limits } = options.plan;
+    const children = new ChildSagas(
+      store,
+      (request) => this.keepChild(request),
+      (sagaId, order) => this.committer.commit(sagaId, order),
+      identity,
+      options,
+    );
+    this.own = new OwnHandlers(children);
     const handlers = withOwn(invoker, this.own);
     this.tokens = new CallbackTokens(store, identity);
     this.callbacks = new Callbacks(this.tokens, store, this.committer, observer, limits);
@@ -180,8 +189,9 @@ export class SagaEngine {
 
   private consume(direction: Direction, what: string): void {
     const slots = this.options.workers[direction];
-    const keys = this.parts.invoker.declarations.filter((declaration) => declaration.direction === direction).map(({ key }) => key);
-    if (slots === 0 || keys.length === 0) return; // a process without handlers has no work of its own either
+    const { declarations } = this.parts.invoker;
+    if (slots === 0 || declarations.length === 0) return; // a process without handlers has no work of its own either
+    const keys = declarations.filter((declaration) => declaration.direction === direction).map(({ key }) => key);
     this.parts.transport.consume({
       direction,
       keys: [...keys, ...this.own.keys(direction)],
@@ -246,6 +256,12 @@ export class SagaEngine {
   async watch(sagaId: string, stream: PushStream<SagaWatchEvent>): Promise<void> {
     this.refuseWhenClosed('watch a saga');
     await this.watchers.watch(sagaId, stream);
+  }
+
+  private async keepChild(request: StartRequest): Promise<StartedSaga> {
+    const started = await this.starter.keep(request);
+    if (request.deadlineMs !== null && started.created) this.sweeper.hurry(request.deadlineMs);
+    return started;
   }
 
   /** @throws SagaInputError, SagaManagerError */

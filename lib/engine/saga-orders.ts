@@ -12,7 +12,7 @@ import { isSagaId } from '../core/names';
 import type { ApplyResult } from '../ports/saga-store';
 import type { Committer } from './committer';
 import { orderedBy, type OrderOptions } from './ordered-by';
-import { Saga } from './saga';
+import type { Saga } from './saga';
 import type { SagaQueries } from './saga-queries';
 import { isFulfilled, placeOfStep, refusalOf } from './step-refusal';
 import { readStepUpdate, type StepUpdate } from './step-update';
@@ -58,7 +58,7 @@ export class SagaOrders {
     const ignored = await this.commit(sagaId, event);
     const stored = await this.queries.stored(sagaId);
     if (ignored !== null && !isFulfilled(stored.saga, event, place)) throw refusalOf(stored, event, place);
-    return new Saga(stored);
+    return this.queries.seen(stored);
   }
 
   private async commit(sagaId: string, event: SagaEvent): Promise<IgnoredBecause | null> {

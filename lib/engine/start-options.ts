@@ -29,6 +29,8 @@ const FIELDS = Object.keys({
   manager: true,
 } satisfies Record<keyof StartOptions, true>);
 const LONGEST_KEY = 200;
+/** Under such keys steps start sagas. */
+export const OWN_KEY = 'nest-saga:';
 
 /** @throws SagaInputError: an option that is overlooked can cost a caller its idempotency, or its transaction */
 export function checkStartOptions(options: unknown): StartOptions {
@@ -52,6 +54,7 @@ export function checkContext(context: unknown): void {
 
 function checkBusinessKey(key: unknown): void {
   if (typeof key !== 'string' || key === '') return refuse('/businessKey', 'must be a text with at least one character');
+  if (key.startsWith(OWN_KEY)) refuse('/businessKey', `keys that begin with "${OWN_KEY}" are the engine's own`);
   if (key.length > LONGEST_KEY) refuse('/businessKey', `${key.length} characters are more than ${LONGEST_KEY}`);
   toJson(key, 'options.businessKey', { maxBytes: Infinity });
 }

@@ -3,9 +3,10 @@ import { startSaga } from '../core/forward';
 import { canonicalJson, toJson, type Json } from '../core/json';
 import type { HandlerCatalog } from '../core/handler-declaration';
 import type { LintOptions } from '../core/lint';
+import { namedKeys } from '../core/named-keys';
 import { compilePlan, type CompiledPlan, type PlanDefaults } from '../core/plan-compiler';
 import type { SagaState } from '../core/saga-value';
-import type { StepList, PlainStep } from '../core/step-spec';
+import type { StepList } from '../core/step-spec';
 import type { Identity } from '../ports/identity';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, StartRequest } from '../ports/saga-store';
@@ -23,8 +24,6 @@ export interface StartedSaga {
   /** Its rows are gone; only the key is remembered. */
   readonly purged: boolean;
 }
-
-const MOST_LOOKED_AT = 10_000;
 
 /** Everything that happens before a saga exists: nothing is stored until all of it is known to be right. */
 export class Starter {
@@ -68,7 +67,8 @@ export class Starter {
     return this.keep(request);
   }
 
-  private async keep(request: StartRequest): Promise<StartedSaga> {
+  /** Stores what is known to be right, once: a key that was used before answers what it started. */
+  async keep(request: StartRequest): Promise<StartedSaga> {
     const { sagaId, plan, saga, effects } = request;
     const result = await this.store.start(request);
     switch (result.kind) {
@@ -83,7 +83,7 @@ export class Starter {
         };
         if (result.committed === null) begin();
         else void result.committed.then(begin);
-        return { id: sagaId, name: plan.name, state: 'started', created: true, purged: false };
+        return { id: sagaId, name: plan.name, state: saga.state, created: true, purged: false };
       }
     }
   }
@@ -93,16 +93,8 @@ export class Starter {
     steps: StepList,
     { onStuck, undosAtOnce }: StartOptions,
   ): Promise<{ readonly compiled: CompiledPlan; readonly catalog: HandlerCatalog }> {
-    // No further than a plan may reach: an array can claim a length of four thousand million.
-    const some = (list: unknown): readonly unknown[] => (Array.isArray(list) ? (list.slice(0, MOST_LOOKED_AT) as unknown[]) : [list]);
-    const specs = (Array.isArray(steps) ? some(steps).flatMap(some) : []) as readonly (Partial<PlainStep> | null | undefined)[];
-    const keys = (pick: (spec: Partial<PlainStep>) => unknown): readonly string[] =>
-      specs.flatMap((spec) => (typeof spec === 'object' && spec !== null ? [pick(spec)] : [])).filter((key) => typeof key === 'string');
-    const catalog = await this.book.catalogWith(
-      keys((spec) => spec.action),
-      keys((spec) => spec.compensation),
-      keys((spec) => spec.when),
-    );
+    const { actions, undos, conditions } = namedKeys(steps);
+    const catalog = await this.book.catalogWith(actions, undos, conditions);
     return { compiled: compilePlan(name, steps, catalog, this.options.plan, onStuck, undosAtOnce), catalog };
   }
 

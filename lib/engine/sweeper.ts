@@ -4,6 +4,7 @@ import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, SweepResult } from '../ports/saga-store';
 import type { Committer } from './committer';
 import type { Dispatcher } from './dispatcher';
+import { withNews } from './parent-waker';
 import { RESEND_MAX_MS } from '../options/engine-options';
 import { announceWord } from './outside-word';
 import { toError } from './to-error';
@@ -97,7 +98,7 @@ export class Sweeper {
       const { sagaId, operation, fence, claimId, elapsedMs } = lease;
       await this.committer.commit(sagaId, { type: 'lease-expired', operation, fence, claimId, elapsedMs, seed: Math.random() });
     }
-    for (const { sagaId, operation, fence, wait, isOver, elapsedMs } of waits) {
+    for (const { sagaId, operation, fence, wait, isOver, elapsedMs } of await withNews(this.store, waits)) {
       if (wait.kind === 'signal') await this.bringSignals(sagaId, wait.name); // also at the end: it may have come at the last moment
       if (wait.kind === 'signal' && !isOver) continue;
       if (isOver) await this.endWait(sagaId, { type: 'wait-over', operation, fence, elapsedMs, seed: Math.random() });

@@ -38,7 +38,7 @@ export function readPlan(source: PlanSource, { handlers = [] }: PlanSourceOption
   for (const type of handlers) readClass(type, found);
   const { name, steps } = typeof source === 'function' ? readDefinitionClass(source, found) : source;
   const problems = [...found.problems];
-  const placed = placeSteps(steps, problems);
+  const placed = placeSteps(name, steps, problems);
   if (problems.length > 0) throw new SagaPlanError(name, problems);
   return { name, steps, placed, catalog: catalogOf([...found.handlers.map(({ declaration }) => declaration), ...OWN_ACTIONS]) };
 }

@@ -70,6 +70,8 @@ export type SagaSignal =
       readonly operation: OperationRef;
       readonly result: 'sent' | 'unroutable' | 'unavailable';
     }
+  /** A step waits for another saga, and that one is stuck: a person must act there. */
+  | { readonly type: 'child.stuck'; readonly sagaId: string; readonly step: string; readonly childId: string }
   | { readonly type: 'sweep.done'; readonly wakeUps: number; readonly expired: number; readonly deadlines: number }
   | { readonly type: 'purge.done'; readonly sagas: number; readonly messages: number }
   | { readonly type: 'event.published'; readonly eventId: string; readonly eventType: string }

@@ -57,8 +57,11 @@ export interface SagaStore {
   states(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaState>>;
   /** How far those sagas are that exist: little is read of each. */
   glance(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaGlance>>;
-  /** Removes a saga that has ended and needs no attention. Its business key stays. Answers the state that stood in the way, if one did. */
-  delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }>;
+  /**
+   * Removes a saga that has ended and needs no attention, unless one that it is a part of may still have to undo it. Its business key
+   * stays. Answers what stood in the way, if something did.
+   */
+  delete(sagaId: string): Promise<DeleteResult>;
   /** Removes a batch of what is older than it has to be: sagas as `delete` would, and quarantined messages. */
   purge(request: PurgeRequest): Promise<PurgeResult>;
   /** What happened to a saga, in order. */
@@ -123,6 +126,8 @@ export interface StartRequest {
   /** One a step, in the order of the plan. */
   readonly steps: readonly NewStep[];
   readonly context: Json;
+  /** What `setContext()` has laid over it: of a saga that goes on where another was. Default: nothing. */
+  readonly laidOver?: JsonObject | null;
   readonly metadata: Json;
   readonly businessKey: { readonly key: string; readonly fingerprint: string } | null;
   readonly deadlineMs: number | null;
@@ -316,6 +321,13 @@ export interface ExpiredLease {
   readonly elapsedMs: number;
 }
 
+export type DeleteResult =
+  | 'deleted'
+  | 'missing'
+  | 'attention'
+  /** `of`: it is another saga that has not ended, one that this one is a part of. */
+  | { readonly active: SagaState; readonly of?: string };
+
 export interface PurgeRequest {
   /** Sagas that ended at least this many milliseconds ago and need no attention; null keeps them. */
   readonly finishedMs: number | null;
@@ -335,6 +347,8 @@ export interface SagaQuery {
   readonly name?: string;
   /** Only sagas with, or without, attention. */
   readonly attention?: boolean;
+  /** Only sagas that a step of this one has started. */
+  readonly parent?: string;
   readonly limit: number;
   /** Only sagas that started before this one. */
   readonly before?: string;
@@ -364,6 +378,7 @@ export interface StoredSaga {
 export interface StoredStep {
   readonly stepId: string;
   readonly input: Json;
+  readonly references: readonly StoredReference[];
   readonly output: Json;
   /** When the last attempt of its action ended. */
   readonly executedAt: Date | null;

@@ -8,6 +8,7 @@ import { kindCases } from './store-contract.kinds';
 import { handlerCases } from './store-contract.handlers';
 import { outboxCases } from './store-contract.outbox';
 import { inspectCases } from './store-contract.inspect';
+import { parentCases } from './store-contract.parents';
 import { pauseCases } from './store-contract.pauses';
 import { queryCases } from './store-contract.queries';
 import { startCases } from './store-contract.start';
@@ -41,5 +42,6 @@ export function storeContract(): readonly ContractCase<StoreFixture>[] {
     ...waitCases,
     ...walkCases,
     ...outboxCases,
+    ...parentCases,
   ];
 }

@@ -687,8 +687,7 @@ export const laws: readonly Law[] = [
       }
     } else assert.equal(after.finishedBy, before.finishedBy);
     const claimed = event.type === 'claim' ? before.operations.get(operationKey(event.operation)) : undefined;
-    if (claimed?.direction === 'action')
-      assert.ok(claimed.order > 0, 'a new start');
+    if (claimed?.direction === 'action') assert.ok(claimed.order > 0, 'a new start');
     const open = actions(after).filter((action) => !isSettled(action));
     if (after.state === 'started') assert.ok(open.length > 0, 'nothing is left to wait for');
     if (after.state === 'completed') assert.equal(after.operations.get(`action:${after.finishedBy}:1`)?.state, 'completed');

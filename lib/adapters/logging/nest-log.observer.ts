@@ -38,6 +38,9 @@ export class NestLogObserver implements SagaObserver {
       case 'plan.questioned':
         for (const finding of signal.findings) this.logger.warn(spokenFinding(finding));
         return;
+      case 'child.stuck':
+        this.logger.warn(`step "${signal.step}" in saga ${signal.sagaId} waits for saga ${signal.childId}, which is stuck`);
+        return;
       case 'message.quarantined':
         this.logger.warn(`a message from ${signal.source} is no wake-up and was quarantined: ${oneLine(signal.reason)}`);
         return;

@@ -14,6 +14,7 @@ import type {
   ClaimResult,
   Decide,
   HandlerName,
+  DeleteResult,
   Heartbeat,
   HeartbeatResult,
   InspectedSaga,
@@ -95,7 +96,7 @@ export class InMemorySagaStore implements SagaStore {
       outputs: new Map(),
       times: new Map(),
       context: copy.context,
-      laidOver: null,
+      laidOver: copy.laidOver ?? null,
       metadata: copy.metadata,
       businessKey: copy.businessKey?.key ?? null,
       deadlineAt: copy.deadlineMs === null ? null : now + copy.deadlineMs,
@@ -215,6 +216,7 @@ export class InMemorySagaStore implements SagaStore {
       .filter((record) => record.seq < before)
       .filter((record) => query.states === undefined || query.states.includes(record.saga.state))
       .filter((record) => query.attention === undefined || query.attention === record.saga.attention)
+      .filter((record) => query.parent === undefined || query.parent === record.saga.parent?.sagaId)
       .filter((record) => query.name === undefined || query.name === record.saga.name)
       .sort((a, b) => b.seq - a.seq)
       .slice(0, query.limit)
@@ -242,11 +244,13 @@ export class InMemorySagaStore implements SagaStore {
     return new Map(found);
   }
 
-  async delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }> {
+  async delete(sagaId: string): Promise<DeleteResult> {
     const record = this.records.get(sagaId);
     if (record === undefined) return 'missing';
     if (!isTerminal(record.saga.state)) return { active: record.saga.state };
     if (record.saga.attention) return 'attention';
+    const above = this.activeAbove(record);
+    if (above !== undefined) return { active: above.saga.state, of: above.saga.id };
     const owned = record.businessKey === null ? undefined : this.keys.get(keyOf(record.saga.name, record.businessKey));
     if (owned !== undefined) owned.state = record.saga.state;
     this.records.delete(sagaId);
@@ -254,11 +258,18 @@ export class InMemorySagaStore implements SagaStore {
     return 'deleted';
   }
 
+  /** Of the sagas that it is a part of, however deep, one that has not ended: it may still have to undo what this one has done. */
+  private activeAbove(record: SagaRecord): SagaRecord | undefined {
+    const parent = this.records.get(record.saga.parent?.sagaId ?? '');
+    if (parent === undefined || !isTerminal(parent.saga.state) || parent.saga.attention) return parent;
+    return this.activeAbove(parent);
+  }
+
   async purge({ finishedMs, quarantinedMs, limit }: PurgeRequest): Promise<PurgeResult> {
     const now = this.now();
-    const old = [...this.records.values()].filter(
-      ({ completedAt, saga }) => finishedMs !== null && completedAt !== null && completedAt <= now - finishedMs && !saga.attention,
-    );
+    const isOld = ({ completedAt, saga }: SagaRecord): boolean =>
+      finishedMs !== null && completedAt !== null && completedAt <= now - finishedMs && !saga.attention;
+    const old = [...this.records.values()].filter((record) => isOld(record) && this.activeAbove(record) === undefined);
     const sagas = old.slice(0, limit);
     for (const { saga } of sagas) await this.delete(saga.id);
     const messages = this.quarantined.filter(({ at }) => quarantinedMs !== null && at <= now - quarantinedMs).slice(0, limit);
@@ -376,6 +387,7 @@ function stored(record: SagaRecord): StoredSaga {
     return {
       stepId: step.stepId,
       input: step.input,
+      references: step.references,
       output: record.outputs.get(place) ?? null,
       executedAt: settledAt === null ? null : new Date(settledAt),
     };

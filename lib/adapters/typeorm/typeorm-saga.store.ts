@@ -11,6 +11,7 @@ import type {
   ClaimResult,
   Decide,
   HandlerName,
+  DeleteResult,
   Heartbeat,
   HeartbeatResult,
   InspectedSaga,
@@ -186,13 +187,14 @@ export class TypeOrmSagaStore implements SagaStore {
     return new Map(rows.map(({ id, ...glance }) => [id, glance]));
   }
 
-  async delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }> {
+  async delete(sagaId: string): Promise<DeleteResult> {
     for (const delay of [10, 50, 200, 1_000]) {
       const [row] = await this.query<DeleteRow>(deleteStatement(this.schema, sagaId));
       if (row === undefined) return 'missing';
       if (row.deleted) return 'deleted';
       if (!isTerminal(row.state)) return { active: row.state };
       if (row.attention) return 'attention';
+      if (row.part_of !== null) return { active: row.part_of[1], of: row.part_of[0] };
       await pause(delay);
     }
     throw new SagaBusyError(`saga ${sagaId}`);

@@ -3,7 +3,9 @@ import type { CompletedEvent, ConcludedEvent, FailedEvent, LostEvent, ReleasedEv
 import { operationOf } from '../core/saga-value';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 import type { Applied, Committer } from './committer';
+import { systemScheduler } from './system-scheduler';
 
 export type Report = ConcludedEvent | FailedEvent | ReleasedEvent | LostEvent | VerifiedEvent;
 
@@ -18,10 +20,11 @@ export class AttemptReporter {
     private readonly committer: Committer,
     private readonly observer: SagaObserver,
     private readonly times: AttemptTimes,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   async report(claim: Claim, event: Report): Promise<void> {
-    const until = performance.now() + this.times.leaseMs + this.times.graceMs;
+    const until = this.scheduler.now() + this.times.leaseMs + this.times.graceMs;
     const result = await this.committer.commitPatiently(claim.sagaId, event, claim.basis, until, (applied) =>
       this.announce(claim, event, applied),
     );

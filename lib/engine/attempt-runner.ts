@@ -4,6 +4,7 @@ import { handlerKindOf } from '../core/handler-declaration';
 import type { JsonLimits } from '../core/json';
 import type { Unresolved } from '../core/reference';
 import type { Claim } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
 import { callOf, type Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
@@ -15,6 +16,7 @@ import type { Slots } from './slots';
 import type { OwnHandlers } from './own-handlers';
 import { isFinalWord, verdictOn } from './thrown';
 import { stopwatch } from './stopwatch';
+import { systemScheduler } from './system-scheduler';
 import type { TransactionalRunner } from './transactional-runner';
 import { foundIn } from './verification';
 import { within } from './within';
@@ -36,6 +38,7 @@ export class AttemptRunner {
     private readonly own: OwnHandlers,
     /** Asks the sweeper to look when a lease and its grace will have ended. */
     private readonly sweepIn: (ms: number) => void,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   /** From now on a handler that throws was probably interrupted by the shutdown around it. */
@@ -49,15 +52,17 @@ export class AttemptRunner {
     if (this.draining) return this.reporter.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
     const call = callOf(claim, attempt.abort.signal, this.limits);
-    const elapsed = stopwatch(claim);
+    const elapsed = stopwatch(claim, this.scheduler);
     if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call));
     if (this.transactional.isFor(claim)) return this.transactional.run(attempt, call, slots, elapsed);
-    if (policyOf(claim.basis.plan, claim.operation).transactional === true) return this.reporter.report(claim, noTransaction(claim));
+    if (policyOf(claim.basis.plan, claim.operation).transactional === true)
+      return this.reporter.report(claim, noTransaction(claim, this.scheduler.random()));
     this.heartbeats.add(attempt);
     try {
       const handler = this.invoke(claim, call);
       const ended =
-        (await within(handler, policyOf(claim.basis.plan, claim.operation).timeoutMs)) ?? (await this.overtime(attempt, handler));
+        (await within(handler, policyOf(claim.basis.plan, claim.operation).timeoutMs, this.scheduler)) ??
+        (await this.overtime(attempt, handler));
       if (ended === null) this.leaveBehind(claim, call, handler, slots);
       else await this.reporter.report(claim, this.reportOf(claim, call, ended, elapsed()));
     } finally {
@@ -81,7 +86,7 @@ export class AttemptRunner {
   private async overtime(attempt: RunningAttempt, handler: Promise<Ended>): Promise<Ended | null> {
     attempt.abort.abort(new DOMException('the step reached its timeout', 'TimeoutError'));
     await this.heartbeats.timeOut(attempt);
-    const ended = await within(handler, this.times.graceMs);
+    const ended = await within(handler, this.times.graceMs, this.scheduler);
     if (ended === null) {
       this.reporter.lost(attempt.claim, 'timeout');
       this.sweepIn(0);
@@ -103,7 +108,7 @@ export class AttemptRunner {
     if (ended.kind === 'threw') {
       if (this.draining && !isFinalWord(ended.thrown)) return { type: 'released', ...of, interrupted: true };
       const { onThrow } = policyOf(claim.basis.plan, claim.operation);
-      return { type: 'failed', ...of, ...verdictOn(ended.thrown, onThrow), elapsedMs, seed: Math.random() };
+      return { type: 'failed', ...of, ...verdictOn(ended.thrown, onThrow), elapsedMs, seed: this.scheduler.random() };
     }
     if (claim.operation.verifying) return this.foundBy(claim, ended.value, elapsedMs);
     try {
@@ -117,7 +122,7 @@ export class AttemptRunner {
 
   private foundBy(claim: Claim, answer: unknown, elapsedMs: number): Report {
     const found = foundIn(answer, keyOf(claim.basis.plan, claim.operation), this.limits);
-    const rest = { ...reportOn(claim), elapsedMs, seed: Math.random() };
+    const rest = { ...reportOn(claim), elapsedMs, seed: this.scheduler.random() };
     if (found.kind !== 'unreadable') return { type: 'verified', ...rest, found };
     return { type: 'failed', ...rest, error: found.error, outcome: 'failed', retryable: undefined, retryAfterMs: undefined };
   }
@@ -130,8 +135,8 @@ export class AttemptRunner {
 }
 
 /** The rules of its saga trust in a transaction that this process's handler does not have: left to one whose handler has. */
-function noTransaction(claim: Claim): Report {
+function noTransaction(claim: Claim, seed: number): Report {
   const key = keyOf(claim.basis.plan, claim.operation);
   const message = `the saga was started with a transactional handler for "${key}", and this process has another; give that one a new key`;
-  return { type: 'lost', ...reportOn(claim), error: { code: 'SAGA_TRANSACTION', message }, seed: Math.random() };
+  return { type: 'lost', ...reportOn(claim), error: { code: 'SAGA_TRANSACTION', message }, seed };
 }

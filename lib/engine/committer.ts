@@ -3,8 +3,10 @@ import type { SagaEvent } from '../core/event';
 import { transition } from '../core/transition';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { ApplyRequest, ApplyResult, Basis, SagaStore } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 import type { Dispatcher } from './dispatcher';
 import type { Heartbeats } from './heartbeats';
+import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 import type { Waiters } from './waiters';
 
@@ -32,6 +34,7 @@ export class Committer {
     private readonly times: CommitTimes,
     /** Asks the sweeper to look when a wait will be over. */
     private readonly lookIn: (ms: number) => void,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   /** One try. The result says what became of the event; errors of the store are a result too. */
@@ -44,7 +47,7 @@ export class Committer {
     return result;
   }
 
-  /** Tries until the store answers or `until` (by `performance.now()`) has passed: the outcome of user code is not given up lightly. */
+  /** Tries until the store answers or `until` (by the scheduler) has passed: the outcome of user code is not given up lightly. */
   async commitPatiently(
     sagaId: string,
     event: SagaEvent,
@@ -56,7 +59,7 @@ export class Committer {
       const result = await this.commit(sagaId, event, basis, announce);
       if (result.kind !== 'failed') return result;
       this.observer.notify({ type: 'engine.trouble', where: `commit of ${event.type}`, error: result.error });
-      if (this.impatient || performance.now() + pauseMs > until) return result;
+      if (this.impatient || this.scheduler.now() + pauseMs > until) return result;
       await this.pause(pauseMs);
     }
   }
@@ -92,11 +95,11 @@ export class Committer {
   private async pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const end = (): void => {
-        clearTimeout(timer);
+        timer.cancel();
         this.pauses.delete(end);
         resolve();
       };
-      const timer = setTimeout(end, ms);
+      const timer = this.scheduler.after(ms, end);
       this.pauses.add(end);
     });
   }

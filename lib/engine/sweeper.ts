@@ -1,9 +1,11 @@
 import type { WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, SweepResult } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 import type { Committer } from './committer';
 import type { Dispatcher } from './dispatcher';
 import { RESEND_MAX_MS } from '../options/engine-options';
+import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
 const BATCH = 100;
@@ -41,6 +43,7 @@ export class Sweeper {
     private readonly observer: SagaObserver,
     private readonly times: SweepTimes,
     private readonly runHere: (wakeUp: WakeUp) => boolean,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   start(): void {
@@ -51,11 +54,12 @@ export class Sweeper {
   hurry(ms: number): void {
     if (ms > LONGEST_HURRY_MS || this.hurries >= MOST_HURRIES) return;
     this.hurries++;
-    setTimeout(() => {
+    const look = (): void => {
       this.hurries--;
       this.isHurried = true;
       this.wakeUp?.();
-    }, ms + HURRY_SLACK_MS).unref();
+    };
+    this.scheduler.after(ms + HURRY_SLACK_MS, look, { keepsAlive: false });
   }
 
   async stop(): Promise<void> {
@@ -91,11 +95,11 @@ export class Sweeper {
   private async deal({ wakeUps, expired, waits, deadlines }: SweepResult): Promise<void> {
     for (const lease of expired) {
       const { sagaId, operation, fence, claimId, elapsedMs } = lease;
-      await this.committer.commit(sagaId, { type: 'lease-expired', operation, fence, claimId, elapsedMs, seed: Math.random() });
+      await this.committer.commit(sagaId, { type: 'lease-expired', operation, fence, claimId, elapsedMs, seed: this.scheduler.random() });
     }
     for (const { sagaId, operation, fence, isOver, elapsedMs } of waits) {
       const event = isOver
-        ? ({ type: 'wait-over', operation, fence, elapsedMs, seed: Math.random() } as const)
+        ? ({ type: 'wait-over', operation, fence, elapsedMs, seed: this.scheduler.random() } as const)
         : ({ type: 'woken', operation } as const);
       await this.committer.commit(sagaId, event);
     }
@@ -110,11 +114,11 @@ export class Sweeper {
       this.isHurried = false;
       return;
     }
-    const jittered = ms * (1 + Math.random() / 10);
+    const jittered = ms * (1 + this.scheduler.random() / 10);
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, jittered);
+      const timer = this.scheduler.after(jittered, resolve, { isRoutine: true });
       this.wakeUp = () => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
     });

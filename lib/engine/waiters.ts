@@ -2,7 +2,8 @@ import { SagaClosedError, SagaWaitTimeoutError } from '../errors';
 import { isTerminal, type SagaState } from '../core/saga-value';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore } from '../ports/saga-store';
-import { startTimer } from './long-timer';
+import type { Scheduler, Timer } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
 interface Waiter {
@@ -16,12 +17,13 @@ const POLL_MS = 250;
 /** Callers that wait for a saga to end, here or in another process. */
 export class Waiters {
   private readonly waiting = new Set<Waiter>();
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   private polling = false;
 
   constructor(
     private readonly store: SagaStore,
     private readonly observer: SagaObserver,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   /** Resolves when the saga is terminal or stuck. */
@@ -36,9 +38,10 @@ export class Waiters {
           else reject(failure);
         },
       };
-      const timer = startTimer(timeoutMs, () => waiter.done(new SagaWaitTimeoutError(sagaId, timeoutMs)));
+      const giveUp = (): void => waiter.done(new SagaWaitTimeoutError(sagaId, timeoutMs));
+      const timer = this.scheduler.after(timeoutMs, giveUp, { keepsAlive: false });
       this.waiting.add(waiter);
-      this.timer ??= setInterval(() => void this.poll([...this.waiting]), POLL_MS);
+      this.timer ??= this.scheduler.every(POLL_MS, () => void this.poll([...this.waiting]), { isRoutine: true });
       void this.poll([waiter]); // it may have ended since the caller looked
     });
   }
@@ -67,7 +70,7 @@ export class Waiters {
   private forget(waiter: Waiter): void {
     this.waiting.delete(waiter);
     if (this.waiting.size > 0) return;
-    clearInterval(this.timer);
+    this.timer?.cancel();
     this.timer = undefined;
   }
 }

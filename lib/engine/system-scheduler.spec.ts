@@ -17,8 +17,8 @@ describe('the time of the engine', () => {
   });
 
   describe('by the system', () => {
-    beforeEach(() => jest.useFakeTimers());
-    afterEach(() => jest.useRealTimers());
+    beforeEach(() => void jest.useFakeTimers());
+    afterEach(() => void jest.useRealTimers());
 
     it('waits for longer than one timer of the system can', () => {
       const fire = jest.fn();

@@ -2,19 +2,28 @@ import type { Identity } from '../ports/identity';
 
 const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
-/** Ids that are the same at every run, so that they may stand in a snapshot. */
-export class KitIdentity implements Identity {
+/** Ids that are the same at every run, so that they may stand in a snapshot. All processes of a kit share one source. */
+export class IdSource {
   private made = 0;
 
+  /** @param seed sources with other seeds make other ids */
+  constructor(private readonly seed: number) {}
+
+  next(): string {
+    return `${base32(this.seed, 10)}${base32(++this.made, 16)}`;
+  }
+}
+
+/** What names things for one process of a kit. */
+export class KitIdentity implements Identity {
   constructor(
     private readonly inner: Pick<Identity, 'digest'>,
-    /** Kits with other seeds make other ids. */
-    private readonly seed: number,
+    private readonly ids: IdSource,
     readonly worker: string,
   ) {}
 
   newId(): string {
-    return `${base32(this.seed, 10)}${base32(++this.made, 16)}`;
+    return this.ids.next();
   }
 
   digest(text: string): string {

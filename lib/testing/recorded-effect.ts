@@ -22,9 +22,9 @@ export interface RecordedEffect {
   readonly input: unknown;
   /** Virtual milliseconds since the kit was made. */
   readonly atMs: number;
-  outcome: 'running' | 'returned' | 'threw';
-  output: unknown;
-  error: unknown;
+  readonly outcome: 'running' | 'returned' | 'threw';
+  readonly output: unknown;
+  readonly error: unknown;
   /** False when the engine has not heard how this call ended: it had timed out, or its process has died. */
-  isHeard: boolean;
+  readonly isHeard: boolean;
 }

@@ -1,5 +1,5 @@
 import { NestFactory } from '@nestjs/core';
-import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/common';
+import { Module, type DynamicModule, type INestApplicationContext, type Type } from '@nestjs/common';
 import type { DefinedSaga } from '../builder/define-saga';
 import type { HandlerKind } from '../core/handler-declaration';
 import { quoted } from '../core/names';
@@ -26,7 +26,8 @@ import { TestRun } from './test-run';
 import { VirtualClock } from './virtual-clock';
 import { VirtualWorld } from './virtual-world';
 
-/** Brings what the engine is given in place of a database, a broker and the time of day. */
+/** Brings what makes the engine. */
+@Module({})
 class TestEngineModule {}
 
 /**
@@ -70,7 +71,11 @@ export class SagaTestKit {
 
   private async boot({ providers = [], controllers = [], imports = [], options = {}, boot, logger }: SagaTestKitOptions): Promise<void> {
     const modules: TestedModules = {
-      imports: [this.engineModule(), SagaModule.forRoot({ ...options, store: this.world.store, transport: this.world.transport }), ...imports],
+      imports: [
+        this.engineModule(),
+        SagaModule.forRoot({ ...options, store: this.world.store, transport: this.world.transport }),
+        ...imports,
+      ],
       providers: [...providers],
       controllers: [...controllers],
     };
@@ -107,6 +112,11 @@ export class SagaTestKit {
   /** What handlers were called with, the first call first. */
   get effects(): readonly RecordedEffect[] {
     return this.world.effects;
+  }
+
+  /** Names of the steps whose handler was to run, in the order in which they came up: `charge`, `undo charge`, `verify charge`. */
+  get reached(): readonly string[] {
+    return [...this.world.reached];
   }
 
   /** What `SagaEvents.publish()` has announced. */
@@ -176,21 +186,21 @@ export class SagaTestKit {
    * const answer = await kit.drive(controller.placeOrder(order)); // awaits sagas.execute(…)
    */
   async drive<T>(work: Promise<T>): Promise<T> {
-    let isSettled = false;
-    const settled = work.then(
-      () => void (isSettled = true),
-      () => void (isSettled = true),
-    );
-    const { stillness } = this.world;
+    const state: { isSettled: boolean } = { isSettled: false };
+    const settle = (): void => void (state.isSettled = true);
+    const settled = work.then(settle, settle);
     for (;;) {
-      await stillness.reached();
-      // A promise is settled by steps, and the last of them need not be one of ours.
-      if (isSettled || (await this.world.toNext())) {
-        if (isSettled) return work;
-        continue;
-      }
-      await stillness.change(() => 'nothing more is due, and what the test drives has not settled', settled);
+      await this.world.stillness.reached();
+      if (state.isSettled) return work;
+      if ((await this.world.toNext()) !== null) continue;
+      // Nothing more is due, and what is driven may be waiting for something of its own.
+      await this.world.stillness.change(() => 'nothing more is due, and what the test drives has not settled', settled);
     }
+  }
+
+  /** Names of the steps that are tried again when they fail. */
+  async retriedSteps(sagaId: string): Promise<readonly string[]> {
+    return this.world.retriedSteps(sagaId);
   }
 
   /** What has happened to a saga until now, as text: a line for each event. The same at every run. */
@@ -216,7 +226,9 @@ export class SagaTestKit {
     for (const [key, faults] of this.faults) {
       const step = key.slice(key.indexOf(':') + 1);
       if (faults.isUntouched && !known.includes(step))
-        throw new SagaTestError(`saga "${name}" has no step ${quoted(step)}${didYouMean(step, known)}, of which the test says what is to go wrong`);
+        throw new SagaTestError(
+          `saga "${name}" has no step ${quoted(step)}${didYouMean(step, known)}, of which the test says what is to go wrong`,
+        );
     }
   }
 }
@@ -225,7 +237,11 @@ function nameOf(kind: HandlerKind, step: string): string {
   return `${kind}:${step}`;
 }
 
-async function contextOf({ imports, providers, controllers }: TestedModules, logger: SagaTestKitOptions['logger']): Promise<INestApplicationContext> {
+async function contextOf(
+  { imports, providers, controllers }: TestedModules,
+  logger: SagaTestKitOptions['logger'],
+): Promise<INestApplicationContext> {
+  @Module({})
   class TestedModule {}
   const root: DynamicModule = { module: TestedModule, imports, providers, controllers };
   return NestFactory.createApplicationContext(root, { logger: logger ?? false, abortOnError: false });

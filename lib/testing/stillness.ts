@@ -67,7 +67,7 @@ export class Stillness {
 
   /** @throws SagaTestError when user code does not end */
   async reached(): Promise<void> {
-    for (let quiet = 0; quiet < QUIET_TURNS; ) {
+    for (let quiet = 0; quiet < QUIET_TURNS;) {
       const before = this.moves;
       if (this.busy.size > 0) await this.change(() => `${[...this.busy].map(({ what }) => what).join(', ')} has not ended`);
       else await new Promise<void>((resolve) => turn(resolve));

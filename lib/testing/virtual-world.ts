@@ -10,7 +10,7 @@ import type { HandlerContext } from '../ports/step-invoker';
 import type { StoreDefinition } from '../ports/store-definition';
 import type { TransportDefinition, TransportEnvironment } from '../ports/transport-definition';
 import type { ReadStub } from './handler-stubs';
-import { KitIdentity } from './kit-identity';
+import { IdSource, KitIdentity } from './kit-identity';
 import { nextDueMs } from './next-due';
 import type { RecordedEffect } from './recorded-effect';
 import { Stillness } from './stillness';
@@ -43,6 +43,8 @@ export class VirtualWorld implements Surroundings {
   readonly time: VirtualTime;
   readonly stillness: Stillness;
   readonly effects: RecordedEffect[] = [];
+  /** Handlers that were to run, whether they did or something went wrong before. */
+  readonly reached = new Set<string>();
   readonly events: StoredEvent[] = [];
   readonly transport: TransportDefinition;
   readonly store: StoreDefinition;
@@ -52,10 +54,12 @@ export class VirtualWorld implements Surroundings {
   private process: VirtualProcess | undefined;
   private made: { readonly parts: EngineParts; readonly options: EngineOptions } | undefined;
   private processes = 0;
+  private readonly ids: IdSource;
   /** The moment at which everything due in the store was looked after. */
   private lookedAt = -Infinity;
 
   constructor(private readonly options: WorldOptions) {
+    this.ids = new IdSource(options.seed);
     this.stillness = new Stillness(options.patienceMs);
     this.time = new VirtualTime(options.startAt, options.chance, this.stillness.moved);
     const memory = new InMemorySagaStore(() => this.time.now);
@@ -66,10 +70,9 @@ export class VirtualWorld implements Surroundings {
 
   /** Every engine here, in place of the module's own. */
   readonly makeEngine = (parts: EngineParts, options: EngineOptions): SagaEngine => {
-    const identity = new KitIdentity(parts.identity, this.options.seed, 'test');
     const invoker = new WatchedInvoker(parts.invoker, this.options.stubs, this.stillness, this);
     const { shutdown: _ofTheSystem, ...rest } = parts;
-    this.made = { parts: { ...rest, identity, invoker }, options };
+    this.made = { parts: { ...rest, invoker }, options };
     return this.newProcess(parts.transport);
   };
 
@@ -80,12 +83,13 @@ export class VirtualWorld implements Surroundings {
     const process = new VirtualProcess(this.time, this.sagas, transport, heard, this.stillness.moved);
     this.process = process;
     const { store, scheduler, observer } = process;
-    const identity = Object.create(parts.identity, { worker: { value: `process ${++this.processes}` } }) as EngineParts['identity'];
+    const identity = new KitIdentity(parts.identity, this.ids, `process ${++this.processes}`);
     return new SagaEngine({ ...parts, identity, store, transport: process.transport, scheduler, observer }, options);
   }
 
   crash(): void {
     this.process?.die();
+    for (const effect of this.effects) if (effect.outcome === 'running') Object.assign(effect, { isHeard: false });
     const engine = this.newProcess();
     this.options.onRestart(engine);
     void this.stillness.whileRunning('the start of a new process', () => engine.run());
@@ -115,6 +119,7 @@ export class VirtualWorld implements Surroundings {
   }
 
   fault(kind: HandlerKind, step: string): Fault | undefined {
+    this.reached.add(kind === 'action' ? step : `${kind} ${step}`);
     return this.options.faultOf(kind, step);
   }
 
@@ -131,6 +136,11 @@ export class VirtualWorld implements Surroundings {
 
   async timeline(sagaId: string): Promise<string> {
     return timelineOf(await this.sagas.history(sagaId), this.notes.get(sagaId) ?? []);
+  }
+
+  async retriedSteps(sagaId: string): Promise<readonly string[]> {
+    const stored = await this.sagas.find(sagaId);
+    return (stored?.plan.steps ?? []).flatMap(({ name, actionPolicy }) => ((actionPolicy.retry?.attempts ?? 1) > 1 ? [name] : []));
   }
 
   async givenUp(kind: HandlerKind, { saga, step }: HandlerContext): Promise<void> {
@@ -153,19 +163,20 @@ export class VirtualWorld implements Surroundings {
     return this.time.now - this.options.startAt;
   }
 
-  /** Goes on to the next moment in which something happens. False when there is none, or none until `until`. */
-  async toNext(until = Infinity): Promise<boolean> {
+  /** Goes on to the next moment in which something happens, and says why then; null when there is none, or none until `until`. */
+  async toNext(until = Infinity): Promise<'timer' | 'due' | null> {
     await this.stillness.reached();
-    const next = await this.next();
-    if (next === null || next > until) return false;
+    const { timer, due } = await this.next();
+    const next = Math.min(timer, due);
+    if (next === Infinity || next > until) return null;
     this.goTo(next);
     await this.stillness.reached();
-    return true;
+    return timer <= due ? 'timer' : 'due';
   }
 
   /** Lets time pass until then. */
   async pass(until: number): Promise<void> {
-    while (await this.toNext(until));
+    while ((await this.toNext(until)) !== null);
     this.goTo(until);
     await this.stillness.reached();
   }
@@ -175,15 +186,14 @@ export class VirtualWorld implements Surroundings {
     this.lookedAt = this.time.now;
   }
 
-  private async next(): Promise<number | null> {
+  private async next(): Promise<{ readonly timer: number; readonly due: number }> {
     const { now } = this.time;
-    const dueMs = await nextDueMs(this.sagas, this.made?.options.graceMs ?? 0);
     const timer = this.time.next({ isRoutine: false }) ?? Infinity;
+    const dueMs = await nextDueMs(this.sagas, this.made?.options.graceMs ?? 0);
+    if (dueMs === null) return { timer, due: Infinity };
     // What is due and is still there when it was looked after waits for another look.
-    const isLookedAfter = dueMs !== null && dueMs <= 0 && this.lookedAt === now;
-    const due = isLookedAfter ? (this.time.next({ isRoutine: true }) ?? Infinity) : dueMs === null ? Infinity : now + Math.max(0, dueMs);
-    const next = Math.min(timer, due);
-    return next === Infinity ? null : next;
+    if (dueMs <= 0 && this.lookedAt === now) return { timer, due: this.time.next({ isRoutine: true }) ?? Infinity };
+    return { timer, due: now + Math.max(0, dueMs) };
   }
 }
 

@@ -118,15 +118,14 @@ export class WatchedInvoker implements StepInvoker {
       isHeard,
     };
     this.around.record(effect);
+    const ended = (how: Partial<RecordedEffect>): void => void Object.assign(effect, how);
     try {
       const stub = this.stubs.get(nameOf(kind, key));
-      effect.output = await (stub === undefined
-        ? this.inner.invoke(kind, key, payload, context)
-        : stub.run(payload, context as never));
-      effect.outcome = 'returned';
-      return effect.output;
+      const output = await (stub === undefined ? this.inner.invoke(kind, key, payload, context) : stub.run(payload, context as never));
+      ended({ outcome: 'returned', output });
+      return output;
     } catch (error) {
-      Object.assign(effect, { error, outcome: 'threw' });
+      ended({ outcome: 'threw', error });
       throw error;
     }
   }

@@ -16,7 +16,7 @@ import { lintSteps, spokenFinding, type LintFinding } from './core/lint';
 import { OWN_ACTIONS } from './core/own-actions';
 import { compilePlan, type PlanDefaults } from './core/plan-compiler';
 import { ObserverFan } from './engine/observer-fan';
-import { SagaEngine } from './engine/saga-engine';
+import { SagaEngine, type EngineParts } from './engine/saga-engine';
 import { SagaRepository } from './engine/saga-repository';
 import { SagaConfigurationError, SagaPlanError } from './errors';
 import {
@@ -36,7 +36,12 @@ import { SagaEvents } from './saga.events';
 import { SagaOperator } from './saga.operator';
 import { SagaRuntime } from './saga.runtime';
 import { SagaService } from './saga.service';
-import { SAGA_INSTANCE, SAGA_OPTIONS } from './saga.tokens';
+import { SAGA_ENGINE_FACTORY, SAGA_INSTANCE, SAGA_OPTIONS } from './saga.tokens';
+
+/** What a test provides under `SAGA_ENGINE_FACTORY`. */
+export type EngineFactory = (parts: EngineParts, options: EngineOptions, definitions: Discovered['definitions']) => SagaEngine;
+
+const engineOf: EngineFactory = (parts, options) => new SagaEngine(parts, options);
 
 /** Puts one engine together at boot, or says in one error everything that stands in its way. */
 @Injectable()
@@ -87,7 +92,8 @@ export class SagaAssembler {
       shutdown: new ShutdownListener(),
     };
     this.autoStart = resolved.autoStart;
-    this.runtime.assemble(new SagaEngine(parts, resolved.engine), discovered.definitions);
+    const make = environment.resolve<EngineFactory>(SAGA_ENGINE_FACTORY) ?? engineOf;
+    this.runtime.assemble(make(parts, resolved.engine, discovered.definitions), discovered.definitions);
     this.report(discovered, resolved.engine, parts);
     for (const finding of findings) this.logger.warn(spokenFinding(finding));
   }

@@ -3,7 +3,9 @@ import type { AdmittedEvent, CompletedEvent, ConcludedEvent, FailedEvent, LostEv
 import { operationOf } from '../core/saga-value';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 import type { Applied, Committer } from './committer';
+import { systemScheduler } from './system-scheduler';
 
 export type Report = ConcludedEvent | FailedEvent | ReleasedEvent | LostEvent | VerifiedEvent | AdmittedEvent;
 
@@ -20,6 +22,7 @@ export class AttemptReporter {
     private readonly times: AttemptTimes,
     /** Told of each wait for a signal when it has begun: one may have come just before. */
     private readonly waitsForSignal: (sagaId: string, name: string) => void = () => undefined,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   async report(claim: Claim, event: Report): Promise<void> {
@@ -35,7 +38,7 @@ export class AttemptReporter {
   }
 
   private async commit(claim: Claim, event: Report): Promise<Applied | null> {
-    const until = performance.now() + this.times.leaseMs + this.times.graceMs;
+    const until = this.scheduler.now() + this.times.leaseMs + this.times.graceMs;
     const result = await this.committer.commitPatiently(claim.sagaId, event, claim.basis, until, (applied) =>
       this.announce(claim, event, applied),
     );

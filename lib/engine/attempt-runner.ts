@@ -4,6 +4,7 @@ import { handlerKindOf } from '../core/handler-declaration';
 import type { JsonLimits } from '../core/json';
 import type { Unresolved } from '../core/reference';
 import type { Claim } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
 import type { CallbackTokens } from './callback-tokens';
 import { callOf, type Call } from './attempt-context';
@@ -19,6 +20,7 @@ import type { Slots } from './slots';
 import type { OwnHandlers } from './own-handlers';
 import { isFinalWord, verdictOn } from './thrown';
 import { stopwatch, type Stopwatch } from './stopwatch';
+import { systemScheduler } from './system-scheduler';
 import type { TransactionalRunner } from './transactional-runner';
 import { foundIn } from './verification';
 import { within } from './within';
@@ -43,6 +45,7 @@ export class AttemptRunner {
     private readonly tokens: CallbackTokens,
     /** Asks the sweeper to look when a lease and its grace will have ended. */
     private readonly sweepIn: (ms: number) => void,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   /** From now on a handler that throws was probably interrupted by the shutdown around it. */
@@ -60,7 +63,7 @@ export class AttemptRunner {
     const unneeded = skippedByData(claim);
     if (unneeded !== null) return this.reporter.report(claim, unneeded);
     const call = callOf(claim, attempt.abort.signal, this.limits, this.tokens, this.store, this.setsOf(claim));
-    const elapsed = stopwatch(claim);
+    const elapsed = stopwatch(claim, this.scheduler);
     if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call));
     const { condition } = claim.operation;
     if (condition === null) return this.perform(attempt, call, slots, elapsed);
@@ -71,12 +74,14 @@ export class AttemptRunner {
   private async perform(attempt: RunningAttempt, call: Call, slots: Slots, elapsed: Stopwatch): Promise<void> {
     const { claim } = attempt;
     if (this.transactional.isFor(claim)) return this.transactional.run(attempt, call, slots, elapsed);
-    if (policyOf(claim.basis.plan, claim.operation).transactional === true) return this.reporter.report(claim, noTransaction(claim));
+    if (policyOf(claim.basis.plan, claim.operation).transactional === true)
+      return this.reporter.report(claim, noTransaction(claim, this.scheduler.random()));
     this.heartbeats.add(attempt);
     try {
       const handler = this.invoke(claim, call);
       const ended =
-        (await within(handler, policyOf(claim.basis.plan, claim.operation).timeoutMs)) ?? (await this.overtime(attempt, handler));
+        (await within(handler, policyOf(claim.basis.plan, claim.operation).timeoutMs, this.scheduler)) ??
+        (await this.overtime(attempt, handler));
       if (ended === null) this.leaveBehind(claim, call, handler, slots);
       else await this.reporter.report(claim, this.reportOf(claim, call, ended, elapsed()));
     } finally {
@@ -107,7 +112,7 @@ export class AttemptRunner {
   private async overtime(attempt: RunningAttempt, handler: Promise<Ended>): Promise<Ended | null> {
     attempt.abort.abort(new DOMException('the step reached its timeout', 'TimeoutError'));
     await this.heartbeats.timeOut(attempt);
-    const ended = await within(handler, this.times.graceMs);
+    const ended = await within(handler, this.times.graceMs, this.scheduler);
     if (ended === null) {
       this.reporter.lost(attempt.claim, 'timeout');
       this.sweepIn(0);
@@ -129,7 +134,7 @@ export class AttemptRunner {
     if (ended.kind === 'threw') {
       if (this.draining && !isFinalWord(ended.thrown)) return { type: 'released', ...of, interrupted: true };
       const { onThrow } = policyOf(claim.basis.plan, claim.operation);
-      return { type: 'failed', ...of, ...verdictOn(ended.thrown, onThrow), elapsedMs, seed: Math.random() };
+      return { type: 'failed', ...of, ...verdictOn(ended.thrown, onThrow), elapsedMs, seed: this.scheduler.random() };
     }
     if (claim.operation.verifying) return this.foundBy(claim, ended.value, elapsedMs);
     try {
@@ -143,7 +148,7 @@ export class AttemptRunner {
 
   private foundBy(claim: Claim, answer: unknown, elapsedMs: number): Report {
     const found = foundIn(answer, keyOf(claim.basis.plan, claim.operation), this.limits);
-    const rest = { ...reportOn(claim), elapsedMs, seed: Math.random() };
+    const rest = { ...reportOn(claim), elapsedMs, seed: this.scheduler.random() };
     if (found.kind !== 'unreadable') return { type: 'verified', ...rest, found };
     return { type: 'failed', ...rest, error: found.error, outcome: 'failed', retryable: undefined, retryAfterMs: undefined };
   }
@@ -159,8 +164,8 @@ export class AttemptRunner {
 }
 
 /** The rules of its saga trust in a transaction that this process's handler does not have: left to one whose handler has. */
-function noTransaction(claim: Claim): Report {
+function noTransaction(claim: Claim, seed: number): Report {
   const key = keyOf(claim.basis.plan, claim.operation);
   const message = `the saga was started with a transactional handler for "${key}", and this process has another; give that one a new key`;
-  return { type: 'lost', ...reportOn(claim), error: { code: 'SAGA_TRANSACTION', message }, seed: Math.random() };
+  return { type: 'lost', ...reportOn(claim), error: { code: 'SAGA_TRANSACTION', message }, seed };
 }

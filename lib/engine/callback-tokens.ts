@@ -3,6 +3,8 @@ import type { OperationRef } from '../core/operation';
 import type { Identity } from '../ports/identity';
 import type { StoredSecret } from '../ports/saga-signal';
 import type { SagaStore } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
 
 /** `ns1.<which operation, and which key signed that>.<signature>` */
 const VERSION = 'ns1';
@@ -26,10 +28,11 @@ export class CallbackTokens {
   constructor(
     private readonly store: Pick<SagaStore, 'secrets'>,
     private readonly identity: Pick<Identity, 'seal' | 'isSame'>,
+    private readonly scheduler: Pick<Scheduler, 'now'> = systemScheduler,
   ) {}
 
   async open(): Promise<void> {
-    this.readAt = performance.now();
+    this.readAt = this.scheduler.now();
     this.keys = await this.store.secrets();
   }
 
@@ -60,7 +63,7 @@ export class CallbackTokens {
   /** Another process may have begun to sign with a newer key. */
   private async keyOf(id: number): Promise<Uint8Array | null> {
     const known = (): Uint8Array | undefined => this.keys.find((key) => key.id === id)?.key;
-    if (known() === undefined && performance.now() - this.readAt > READ_AGAIN_MS) await this.open();
+    if (known() === undefined && this.scheduler.now() - this.readAt > READ_AGAIN_MS) await this.open();
     return known() ?? null;
   }
 }

@@ -9,6 +9,8 @@ import type { Dispatcher } from './dispatcher';
 import type { Heartbeats } from './heartbeats';
 import type { Onlookers } from './onlookers';
 import { ParentWaker } from './parent-waker';
+import type { Scheduler } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 import type { Waiters } from './waiters';
 
@@ -41,6 +43,7 @@ export class Committer {
     /** Asks the sweeper to look when a wait will be over. */
     private readonly lookIn: (ms: number) => void,
     private readonly onlookers: Pick<Onlookers, 'happened' | 'begun'>,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {
     this.parents = new ParentWaker(store, (sagaId, event) => this.commit(sagaId, event));
   }
@@ -55,7 +58,7 @@ export class Committer {
     return result;
   }
 
-  /** Tries until the store answers or `until` (by `performance.now()`) has passed: the outcome of user code is not given up lightly. */
+  /** Tries until the store answers or `until` (by the scheduler) has passed: the outcome of user code is not given up lightly. */
   async commitPatiently(
     sagaId: string,
     event: SagaEvent,
@@ -67,7 +70,7 @@ export class Committer {
       const result = await this.commit(sagaId, event, basis, announce);
       if (result.kind !== 'failed') return result;
       this.observer.notify({ type: 'engine.trouble', where: `commit of ${event.type}`, error: result.error });
-      if (this.impatient || performance.now() + pauseMs > until) return result;
+      if (this.impatient || this.scheduler.now() + pauseMs > until) return result;
       await this.pause(pauseMs);
     }
   }
@@ -118,11 +121,11 @@ export class Committer {
   private async pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const end = (): void => {
-        clearTimeout(timer);
+        timer.cancel();
         this.pauses.delete(end);
         resolve();
       };
-      const timer = setTimeout(end, ms);
+      const timer = this.scheduler.after(ms, end);
       this.pauses.add(end);
     });
   }

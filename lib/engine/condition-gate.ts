@@ -3,6 +3,7 @@ import { evaluate } from '../core/evaluate-condition';
 import type { SkippedEvent } from '../core/event';
 import type { StepFailure } from '../core/operation';
 import type { Claim } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 import type { ContextVerbs, HandlerContext, StepInvoker } from '../ports/step-invoker';
 import type { Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type Report } from './attempt-reporter';
@@ -12,6 +13,7 @@ import type { Heartbeats, RunningAttempt } from './heartbeats';
 import type { Slots } from './slots';
 import type { Stopwatch } from './stopwatch';
 import { isFinalWord, verdictOn } from './thrown';
+import { systemScheduler } from './system-scheduler';
 import { within } from './within';
 
 type Asked = { readonly kind: 'answered'; readonly answer: unknown } | { readonly kind: 'threw'; readonly thrown: unknown };
@@ -33,6 +35,7 @@ export class ConditionGate {
     private readonly invoker: StepInvoker,
     private readonly heartbeats: Heartbeats,
     private readonly reporter: AttemptReporter,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   drain(): void {
@@ -46,7 +49,7 @@ export class ConditionGate {
     this.heartbeats.add(attempt);
     try {
       const asking = this.ask(key, call);
-      const asked = await within(asking, timeoutMs);
+      const asked = await within(asking, timeoutMs, this.scheduler);
       if (asked === null) {
         attempt.abort.abort(new DOMException('the condition reached the timeout of its step', 'TimeoutError'));
         slots.leaveBehind(asking);
@@ -73,13 +76,13 @@ export class ConditionGate {
   private reportOf(claim: Claim, key: string, asked: Asked | null, timeoutMs: number, elapsedMs: number): Report | null {
     const of = reportOn(claim);
     const failed = (error: StepFailure): Report => {
-      const wish = { retryable: undefined, retryAfterMs: undefined, elapsedMs, seed: Math.random() };
+      const wish = { retryable: undefined, retryAfterMs: undefined, elapsedMs, seed: this.scheduler.random() };
       return { type: 'failed', ...of, error, outcome: 'failed', ...wish };
     };
     if (asked === null) return failed({ code: 'STEP_TIMEOUT', message: `@SagaCondition('${key}') gave no answer within ${timeoutMs} ms` });
     if (asked.kind === 'threw') {
       if (this.draining && !isFinalWord(asked.thrown)) return { type: 'released', ...of, interrupted: true };
-      return { type: 'failed', ...of, ...verdictOn(asked.thrown), outcome: 'failed', elapsedMs, seed: Math.random() };
+      return { type: 'failed', ...of, ...verdictOn(asked.thrown), outcome: 'failed', elapsedMs, seed: this.scheduler.random() };
     }
     const answer = answerIn(asked.answer, key);
     if (answer.kind === 'unreadable') return failed(answer.error);

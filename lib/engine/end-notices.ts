@@ -1,13 +1,15 @@
 import { isSagaId } from '../core/names';
 import type { MessageTransport } from '../ports/message-transport';
 import type { NoticeBoard } from '../ports/notice-board';
+import type { Scheduler, Timer } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
 
 /** A lane that nobody waits in is followed for a while: the next caller of `execute()` needs it again. */
 const LINGER_MS = 30_000;
 
 interface Lane {
   readonly sagaIds: Set<string>;
-  linger: NodeJS.Timeout | undefined;
+  linger: Timer | undefined;
 }
 
 export interface EndListener {
@@ -30,6 +32,7 @@ export class EndNotices {
   constructor(
     transport: Pick<MessageTransport, 'notices'>,
     private readonly listener: EndListener,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {
     this.board = transport.notices?.({
       onNotice: (_topic, sagaId) => (isSagaId(sagaId) ? listener.ended(sagaId) : undefined),
@@ -50,7 +53,7 @@ export class EndNotices {
     const name = laneOf(sagaId);
     const lane = this.lanes.get(name);
     if (lane !== undefined) {
-      clearTimeout(lane.linger);
+      lane.linger?.cancel();
       lane.sagaIds.add(sagaId);
       return;
     }
@@ -62,14 +65,15 @@ export class EndNotices {
     const name = laneOf(sagaId);
     const lane = this.lanes.get(name);
     if (lane === undefined || !lane.sagaIds.delete(sagaId) || lane.sagaIds.size > 0) return;
-    lane.linger = setTimeout(() => {
+    const unfollow = (): void => {
       this.lanes.delete(name);
       this.board?.unfollow(name);
-    }, LINGER_MS).unref();
+    };
+    lane.linger = this.scheduler.after(LINGER_MS, unfollow, { keepsAlive: false, isRoutine: true });
   }
 
   close(): void {
-    for (const { linger } of this.lanes.values()) clearTimeout(linger);
+    for (const { linger } of this.lanes.values()) linger?.cancel();
     this.lanes.clear();
   }
 }

@@ -5,6 +5,7 @@ import type { Identity } from '../ports/identity';
 import type { MessageTransport, WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, StartRequest } from '../ports/saga-store';
+import type { Scheduler, Timer } from '../ports/scheduler';
 import type { ShutdownNotice } from '../ports/shutdown-notice';
 import type { StepInvoker } from '../ports/step-invoker';
 import { ActionPauses } from './action-pauses';
@@ -34,6 +35,7 @@ import { Signals } from './signals';
 import type { StartOptions } from './start-options';
 import { Starter, type StartedSaga } from './starter';
 import { Sweeper } from './sweeper';
+import { systemScheduler } from './system-scheduler';
 import { TransactionalRunner } from './transactional-runner';
 import { Waiters } from './waiters';
 import { Watchers, type SagaWatchEvent } from './watchers';
@@ -47,6 +49,8 @@ export interface EngineParts {
   readonly identity: Identity;
   /** Default: only `stop` and `close` end the work. */
   readonly shutdown?: ShutdownNotice;
+  /** Default: the time of this process. */
+  readonly scheduler?: Scheduler;
 }
 
 /** Handlers that were told to stop get this long to say so. */
@@ -88,16 +92,16 @@ export class SagaEngine {
     private readonly parts: EngineParts,
     private readonly options: EngineOptions,
   ) {
-    const { store, transport, invoker, observer, identity } = parts;
+    const { store, transport, invoker, observer, identity, scheduler = systemScheduler } = parts;
     const runHere = (wakeUp: WakeUp): boolean => this.phase === 'running' && this.workers.wake(wakeUp);
     const works = options.workers.action + options.workers.undo > 0;
-    this.heartbeats = new Heartbeats(store, observer, options);
-    this.waiters = new Waiters(store, transport, observer, options.waitPollMs);
-    this.dispatcher = new Dispatcher(transport, observer, options.brokerFallbackMs, runHere);
-    this.watchers = new Watchers(store, this.waiters, observer);
+    this.heartbeats = new Heartbeats(store, observer, options, scheduler);
+    this.waiters = new Waiters(store, transport, observer, options.waitPollMs, scheduler);
+    this.dispatcher = new Dispatcher(transport, observer, options.brokerFallbackMs, runHere, scheduler);
+    this.watchers = new Watchers(store, this.waiters, observer, scheduler);
     const onlookers = new Onlookers(this.streams, this.watchers);
     const lookIn = (ms: number): void => this.sweeper.hurry(ms);
-    this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options, lookIn, onlookers);
+    this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options, lookIn, onlookers, scheduler);
     const { limits } = options.plan;
     const children = new ChildSagas(
       store,
@@ -108,12 +112,13 @@ export class SagaEngine {
     );
     this.own = new OwnHandlers(children);
     const handlers = withOwn(invoker, this.own);
-    this.tokens = new CallbackTokens(store, identity);
+    this.tokens = new CallbackTokens(store, identity, scheduler);
     this.callbacks = new Callbacks(this.tokens, store, this.committer, observer, limits);
     this.signals = new Signals(store, this.committer, identity, observer, limits);
-    const reporter = new AttemptReporter(this.committer, observer, options, (sagaId, name) => void this.signals.bring(sagaId, name));
-    const transactional = new TransactionalRunner(store, invoker, this.heartbeats, reporter, observer, options, limits);
-    const gate = new ConditionGate(invoker, this.heartbeats, reporter);
+    const bring = (sagaId: string, name: string): Promise<void> => this.signals.bring(sagaId, name);
+    const reporter = new AttemptReporter(this.committer, observer, options, (sagaId, name) => void bring(sagaId, name), scheduler);
+    const transactional = new TransactionalRunner(store, invoker, this.heartbeats, reporter, observer, options, limits, scheduler);
+    const gate = new ConditionGate(invoker, this.heartbeats, reporter, scheduler);
     this.runner = new AttemptRunner(
       ...([
         invoker,
@@ -128,21 +133,20 @@ export class SagaEngine {
         store,
         this.tokens,
       ] as const),
-      (ms) => this.sweeper.hurry(ms),
+      lookIn,
+      scheduler,
     );
-    this.workers = new Workers(store, handlers, this.runner, observer, identity, options);
-    this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere, (sagaId, name) =>
-      this.signals.bring(sagaId, name),
-    );
+    this.workers = new Workers(store, handlers, this.runner, observer, identity, options, scheduler);
+    this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere, bring, scheduler);
     const warn = (message: string): void => observer.notify({ type: 'engine.trouble', where: 'start', error: new Error(message) });
     const missing = new MissingHandlers(store, observer, options.missingHandlers);
-    this.book = new HandlerBook(store, invoker.declarations, options.group, works, warn, missing);
-    this.janitor = new Janitor(store, observer, options.retention);
+    this.book = new HandlerBook(store, invoker.declarations, options.group, works, warn, missing, scheduler);
+    this.janitor = new Janitor(store, observer, options.retention, scheduler);
     this.starter = new Starter(store, this.book, this.committer, observer, identity, options);
-    this.relay = new OutboxRelay(store, transport, observer, options, `${identity.worker} ${identity.newId()}`);
+    this.relay = new OutboxRelay(store, transport, observer, options, `${identity.worker} ${identity.newId()}`, scheduler);
     this.events = new EventWriter(store, identity, options.plan.limits, () => this.relay.hurry());
     const lookNow = (): void => this.sweeper.hurry(0);
-    this.queries = new SagaQueries(store, this.waiters, options.graceMs, (verb) => this.refuseWhenClosed(verb));
+    this.queries = new SagaQueries(store, this.waiters, options.graceMs, (verb) => this.refuseWhenClosed(verb), scheduler);
     this.orders = new SagaOrders(this.committer, this.queries, options.plan.limits, lookNow);
     this.actionPauses = new ActionPauses(store, this.book, lookNow);
   }
@@ -217,10 +221,10 @@ export class SagaEngine {
     const { sweeper, janitor } = this;
     const relayed = drained.then(() => this.relay.stop()); // what the last handlers publish is still announced
     const quiet = Promise.all([relayed, this.parts.transport.stop(), sweeper.stop(), janitor.stop()]);
-    await settledWithin(quiet, this.options.drainMs); // what they complete is still dispatched: the next step should not wait for a sweep
+    await this.settledWithin(quiet, this.options.drainMs); // what they complete is still dispatched: the next step should not wait for a sweep
     this.heartbeats.abortAll('the process is shutting down');
-    await settledWithin(drained, LAST_WORDS_MS);
-    await settledWithin(this.relay.stop(), LAST_WORDS_MS);
+    await this.settledWithin(drained, LAST_WORDS_MS);
+    await this.settledWithin(this.relay.stop(), LAST_WORDS_MS);
     this.committer.hurry();
   }
 
@@ -240,9 +244,9 @@ export class SagaEngine {
     this.waiters.close();
     this.streams.close();
     if (!wasOpen) return;
-    await settledWithin(this.book.close(), CLOSE_MS);
-    await settledWithin(this.parts.transport.close(), CLOSE_MS);
-    await settledWithin(this.parts.store.close(), CLOSE_MS);
+    await this.settledWithin(this.book.close(), CLOSE_MS);
+    await this.settledWithin(this.parts.transport.close(), CLOSE_MS);
+    await this.settledWithin(this.parts.store.close(), CLOSE_MS);
   }
 
   async start(name: string, steps: StepList, context: unknown, options: StartOptions): Promise<StartedSaga> {
@@ -275,6 +279,15 @@ export class SagaEngine {
     return this.committer;
   }
 
+  /** Resolves when the work has settled or the time is over. */
+  private async settledWithin(work: Promise<unknown>, ms: number): Promise<void> {
+    const { scheduler = systemScheduler } = this.parts;
+    const timers: Timer[] = [];
+    const deadline = new Promise<void>((resolve) => timers.push(scheduler.after(ms, resolve)));
+    await Promise.race([work.catch(() => undefined), deadline]);
+    for (const timer of timers) timer.cancel();
+  }
+
   private refuseWhenClosed(verb: string): void {
     if (this.phase === 'closed' || this.phase === 'new') throw new SagaClosedError(verb);
   }
@@ -283,14 +296,4 @@ export class SagaEngine {
 /** What this process can run: its application's handlers, and the engine's own. */
 function withOwn(invoker: StepInvoker, own: OwnHandlers): Pick<StepInvoker, 'has' | 'declarations'> {
   return { declarations: invoker.declarations, has: (kind, key) => invoker.has(kind, key) || own.find(kind, key) !== undefined };
-}
-
-/** Resolves when the work has settled or the time is over. */
-async function settledWithin(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work.catch(() => undefined), deadline]);
-  clearTimeout(timer);
 }

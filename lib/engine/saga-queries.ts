@@ -3,6 +3,8 @@ import { isSagaId } from '../core/names';
 import { OWN_PREFIX } from '../core/own-actions';
 import type { SagaState } from '../core/saga-value';
 import type { SagaQuery, SagaStore, StoredHistoryEntry, StoredSaga } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
 import { explain, type Explanation } from './explain';
 import { offeredIn } from './handler-book';
 import { insideHandler } from './handler-scope';
@@ -17,6 +19,7 @@ export class SagaQueries {
     private readonly waiters: Waiters,
     private readonly graceMs: number,
     private readonly refuseWhenClosed: (verb: string) => void,
+    private readonly scheduler: Pick<Scheduler, 'now'> = systemScheduler,
   ) {}
 
   async find(sagaId: string): Promise<Saga | null> {
@@ -75,9 +78,9 @@ export class SagaQueries {
     if (insideHandler()) throw new SagaWaitInHandlerError(`saga ${sagaId}`);
     this.refuseWhenClosed('wait for a saga');
     if (!isSagaId(sagaId)) throw new SagaNotFoundError(sagaId);
-    const until = performance.now() + timeoutMs;
+    const until = this.scheduler.now() + timeoutMs;
     for (;;) {
-      const given = await this.waiters.wait(sagaId, Math.max(0, until - performance.now()), timeoutMs).catch(toError);
+      const given = await this.waiters.wait(sagaId, Math.max(0, until - this.scheduler.now()), timeoutMs).catch(toError);
       if (given !== undefined && !(given instanceof SagaWaitTimeoutError)) throw given;
       const saga = await this.get(sagaId); // a notice is a rumour; and a time that is over ends with a look
       if (isEnd(saga.state)) return saga;

@@ -3,8 +3,9 @@ import { isTerminal, type SagaState } from '../core/saga-value';
 import type { MessageTransport } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore } from '../ports/saga-store';
+import type { Scheduler, Timer } from '../ports/scheduler';
 import { EndNotices } from './end-notices';
-import { startTimer } from './long-timer';
+import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
 /** Called once: without an error when the saga has ended. */
@@ -24,7 +25,7 @@ export class Waiters {
   private readonly notices: EndNotices;
   private toLook = new Set<string>();
   private looking = false;
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   private closed = false;
 
   constructor(
@@ -32,11 +33,13 @@ export class Waiters {
     transport: Pick<MessageTransport, 'notices'>,
     private readonly observer: SagaObserver,
     private readonly pollMs: number,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {
-    this.notices = new EndNotices(transport, {
-      ended: (sagaId) => this.settle(sagaId),
-      hearing: (sagaIds) => this.lookAt(sagaIds),
-    });
+    const listener = {
+      ended: (sagaId: string) => this.settle(sagaId),
+      hearing: (sagaIds: Iterable<string>) => this.lookAt(sagaIds),
+    };
+    this.notices = new EndNotices(transport, listener, scheduler);
   }
 
   /**
@@ -52,10 +55,11 @@ export class Waiters {
         if (failure === undefined) resolve();
         else reject(failure);
       });
-      const timer = startTimer(timeoutMs, () => {
+      const giveUp = (): void => {
         forget();
         reject(new SagaWaitTimeoutError(sagaId, askedMs));
-      });
+      };
+      const timer = this.scheduler.after(timeoutMs, giveUp, { keepsAlive: false });
     });
   }
 
@@ -100,18 +104,19 @@ export class Waiters {
     this.toLook.delete(sagaId);
     this.notices.leave(sagaId);
     if (this.waiting.size > 0) return;
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     this.timer = undefined;
   }
 
   /** Ticks more often than it looks: the way of the notices may be lost at any moment. */
-  private pollLater(waitedMs = 0): NodeJS.Timeout {
+  private pollLater(waitedMs = 0): Timer {
     const tickMs = Math.min(BLIND_POLL_MS, this.pollMs);
-    return setTimeout(() => {
+    const tick = (): void => {
       const isDue = !this.notices.areHeard || waitedMs + tickMs >= this.pollMs;
       this.timer = this.pollLater(isDue ? 0 : waitedMs + tickMs);
       if (isDue) this.lookAt(this.waiting.keys());
-    }, tickMs);
+    };
+    return this.scheduler.after(tickMs, tick, { isRoutine: true });
   }
 
   /** One query at a time: what is to be looked at meanwhile is in the next one. */
@@ -134,7 +139,7 @@ export class Waiters {
         this.observer.notify({ type: 'engine.trouble', where: 'look for waiters', error: toError(error) });
         this.toLook.clear();
         if (this.timer === undefined) return;
-        clearTimeout(this.timer);
+        this.timer.cancel();
         this.timer = this.pollLater(this.pollMs); // at the next tick
       }
     }

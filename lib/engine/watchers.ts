@@ -4,6 +4,8 @@ import { progressOf, type Progress } from '../core/progress';
 import type { SagaState, SagaValue } from '../core/saga-value';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaGlance, SagaStore } from '../ports/saga-store';
+import type { Scheduler, Timer } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
 import type { PushStream } from './push-stream';
 import { toError } from './to-error';
 import { isEnd, type Waiters } from './waiters';
@@ -30,13 +32,14 @@ const CHUNK = 1_000;
 /** Readers that want to see sagas move: at once what happens here, and the end wherever it is; what happens elsewhere within a second. */
 export class Watchers {
   private readonly watching = new Map<string, Set<Watch>>();
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   private looking = false;
 
   constructor(
     private readonly store: Pick<SagaStore, 'find' | 'glance'>,
     private readonly waiters: Pick<Waiters, 'expect'>,
     private readonly observer: SagaObserver,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   /** The stream ends when the saga has; it fails when there is no such saga. */
@@ -65,14 +68,15 @@ export class Watchers {
       forget();
       if (all.delete(watch) && all.size === 0) this.watching.delete(sagaId);
       if (this.watching.size > 0) return;
-      clearTimeout(this.timer);
+      this.timer?.cancel();
       this.timer = undefined;
     });
     this.lookLater();
   }
 
   private lookLater(): void {
-    if (this.timer === undefined && !this.looking) this.timer = setTimeout(() => void this.lookAtAll(), LOOK_MS);
+    if (this.timer !== undefined || this.looking) return;
+    this.timer = this.scheduler.after(LOOK_MS, () => void this.lookAtAll(), { isRoutine: true });
   }
 
   private async lookAtAll(): Promise<void> {

@@ -153,9 +153,10 @@ describe('the handlers that steps name', () => {
     const list = [
       [{ name: 'a', action: 'one', compensation: 'undo.one' }, null, 7],
       { name: 'b', saga: { name: 'x', steps: [{ name: 'c', action: 'two', compensation: null }] } },
+      { name: 'e', sleepMs: 1, when: 'four' },
       { name: 'd', map: { over: [], action: 'three', compensation: 'undo.three' } },
     ];
-    expect(namedKeys(list)).toEqual({ actions: ['one', 'two', 'three'], undos: ['undo.one', 'undo.three'] });
+    expect(namedKeys(list)).toEqual({ actions: ['one', 'two', 'three'], undos: ['undo.one', 'undo.three'], conditions: ['four'] });
   });
 
   it('are looked for no further than a plan may reach', () => {

@@ -39,7 +39,8 @@ function heardLate(action: Operation, { fence, output }: LateWord): Operation {
 function latePivot(plan: Plan, saga: SagaValue, pivot: Operation, event: SagaEvent): Decision {
   if (isOpenPivot(plan, saga, pivot))
     return finish(event, pivotAnswered(plan, saga, { ...pivot, state: 'completed', error: null }), 'late');
-  if (pivot.state !== 'failed' || saga.cause?.kind === 'terminated') return ignored('stale');
+  const isKnown = pivot.error?.code === LATE_EFFECT;
+  if (pivot.state !== 'failed' || isKnown || saga.cause?.kind === 'terminated') return ignored('stale');
   const late: Operation = {
     ...pivot,
     error: { code: LATE_EFFECT, message: 'it took effect after all, when it had been said to have failed' },

@@ -79,7 +79,7 @@ describe('a step that waits for another saga', () => {
     },
   );
 
-  it('keeps other undos waiting while its own waits, also past one that was given up', () => {
+  it('keeps its saga from being stuck while its own undo waits, also when another was given up', () => {
     const wide: Plan = { ...plan, onStuck: 'continue', steps: [step('a'), step('b'), step('c')] };
     const undo = (place: number, state: OperationState, order: number): Operation =>
       newOperation({ step: place, direction: 'undo', round: 1 }, { state, order, claims: 1, fence: 1, claimId: 'x' });
@@ -105,6 +105,6 @@ describe('a step that waits for another saga', () => {
     const decision = transition(wide, compensating, { ...failed, operation: { step: 1, direction: 'undo', round: 1 } });
     if (decision.kind !== 'moved') throw new Error(decision.kind);
     expect(decision.saga.state).toBe('compensating');
-    expect(decision.effects.map(({ type }) => type)).toEqual(['record']);
+    expect(decision.effects.map(({ type }) => type)).toEqual(['dispatch', 'record']);
   });
 });

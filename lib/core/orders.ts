@@ -105,7 +105,7 @@ function skipped(plan: Plan, saga: SagaValue, action: Operation, order: StepOrde
 
 function retried(plan: Plan, saga: SagaValue, action: Operation, order: StepOrder): Decision {
   const undo = undoInQuestion(saga, action.step);
-  const waiting = [undo, action].find((operation) => isDueLater(operation, saga) || isAskedAgain(operation));
+  const waiting = [undo, action].find((operation) => isDueLater(operation, saga) || isAskedAgain(operation, saga));
   if (waiting !== undefined) {
     const now = waiting.state === 'waiting' ? askedAgain(waiting) : { ...waiting, state: 'started' as const };
     return finish(order, draft(withOperations(saga, [now]), now, [dispatch(plan, now)]));
@@ -120,8 +120,8 @@ function isDueLater(operation: Operation | undefined, saga: SagaValue): boolean 
 }
 
 /** Whoever was to say how it ended may never have been asked. A pause asks nobody: it can be skipped. */
-function isAskedAgain(operation: Operation | undefined): boolean {
-  return operation?.state === 'waiting' && operation.wait?.kind !== 'timer';
+function isAskedAgain(operation: Operation | undefined, saga: SagaValue): boolean {
+  return operation?.state === 'waiting' && operation.wait?.kind !== 'timer' && saga.turning === null && goesTheWayOf(operation, saga);
 }
 
 /** The attempt that has waited does not count, or there would be none left to ask again with. Both may be answered. */

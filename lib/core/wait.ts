@@ -125,5 +125,6 @@ export function woken(plan: Plan, saga: SagaValue, event: WokenEvent): Decision 
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
   if (operation.state !== 'waiting' || operation.wait?.kind !== 'saga') return ignored('not-waiting');
   const again: Operation = { ...operation, state: 'started', claims: operation.claims - 1 };
-  return finish(event, draft(withOperations(saga, [again]), again, [dispatch(plan, again)]));
+  const isHeld = saga.state === 'stuck' && operation.direction === 'action'; // until it is known which way the pivot has gone
+  return finish(event, draft(withOperations(saga, [again]), again, isHeld ? [] : [dispatch(plan, again)]));
 }

@@ -24,16 +24,16 @@ export interface StepSchemas {
 /** The words that a handler can say through its context. */
 export interface ContextVerbs {
   /** `return ctx.skip('nothing to ship')`: the step ends as `skipped` and is not undone; the saga goes on. Of a compensation: nothing to undo. */
-  skip(reason: string): StepWord;
+  readonly skip: (reason: string) => StepWord;
   /**
    * `return ctx.suspend({ timeoutMs })`: the handler is done, the step waits, without a worker, until `SagaCallbacks` ends it. `timeoutMs` is
    * how long it waits at most. Default: for as long as it takes.
    */
-  suspend(options?: { readonly timeoutMs?: number }): StepWord;
+  readonly suspend: (options?: { readonly timeoutMs?: number }) => StepWord;
   /** `return ctx.finish(output)`: the saga completes here, early and well; what has not begun is skipped. Steps only. */
-  finish(output?: unknown): StepWord;
+  readonly finish: (output?: unknown) => StepWord;
   /** Later handlers see these names in `ctx.saga.context`, if and when this attempt ends well. References still mean what was given at start. */
-  setContext(patch: object): void;
+  readonly setContext: (patch: object) => void;
 }
 
 /** What every handler gets as its second argument. `C` is the context given to `start()`. */

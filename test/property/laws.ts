@@ -549,7 +549,7 @@ export const laws: readonly Law[] = [
     for (const [key, operation] of begun) {
       assert.ok(event.type === 'suspended' && operationKey(event.operation) === key);
       assert.deepEqual(operation.wait, event.wait);
-      assert.ok(operation.direction === 'undo' || after.state === 'started', 'nothing waits in a saga that has turned back');
+      assert.ok(operation.direction === 'undo' || goesForward(after.state), 'nothing waits in a saga that has turned back');
       const lookAgain = event.wait.kind === 'signal' || event.wait.kind === 'saga';
       assert.deepEqual(told, [{ type: 'wait', operation: refOf(operation), endsInMs: event.timeoutMs, lookAgain }]);
     }
@@ -836,7 +836,7 @@ function reportedKey(saga: SagaValue, ref: OperationRef): OperationKey {
 /** How the pivot ends is known to a worker, to whoever answers a question, or to somebody outside. */
 function somebodyWillSay(pivot: Operation): boolean {
   const isOutside = isWaiting(pivot) && (pivot.wait?.kind === 'callback' || pivot.wait?.kind === 'saga');
-  const isAboutToLook = pivot.state === 'started' && pivot.wait?.kind === 'saga';
+  const isAboutToLook = isReady(pivot) && pivot.wait?.kind === 'saga';
   return isRunning(pivot) || pivot.verifying || isOutside || isAboutToLook;
 }
 

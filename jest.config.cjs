@@ -1,4 +1,8 @@
 // Two projects: `unit` needs nothing, `services` needs PostgreSQL and RabbitMQ (see test/services).
+
+/** Packages that come as ES modules alone, which Jest does not load as they are. */
+const ES_MODULES = '(arktype|arkregex|@ark)';
+
 /** @type {import('jest').Config} */
 const shared = {
   rootDir: __dirname,
@@ -8,7 +12,9 @@ const shared = {
     '^nest-saga/testing$': '<rootDir>/lib/testing/index.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/sample/.*/dist/'],
+  transformIgnorePatterns: [`/node_modules/(?!${ES_MODULES}/)`],
   transform: {
+    [`/node_modules/${ES_MODULES}/.+\\.js$`]: ['@swc/jest', { swcrc: false, module: { type: 'commonjs' }, jsc: { target: 'es2022' } }],
     '^.+\\.ts$': [
       '@swc/jest',
       {

@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { SagaRepository } from './engine/saga-repository';
+import { SagaCallbacks } from './saga.callbacks';
 import { SagaEvents } from './saga.events';
 import { SagaOperator } from './saga.operator';
 import { SagaService } from './saga.service';
@@ -44,4 +45,14 @@ export function getSagaOperatorToken(name = 'default'): Token<SagaOperator> {
 /** Injects the `SagaOperator` of a named module. */
 export function InjectSagaOperator(name?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getSagaOperatorToken(name));
+}
+
+/** The token of a named module's `SagaCallbacks`; without a name it is the class itself. */
+export function getSagaCallbacksToken(name = 'default'): Token<SagaCallbacks> {
+  return name === 'default' ? SagaCallbacks : `SAGA_CALLBACKS_${name}`;
+}
+
+/** Injects the `SagaCallbacks` of a named module. */
+export function InjectSagaCallbacks(name?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getSagaCallbacksToken(name));
 }

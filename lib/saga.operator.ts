@@ -21,9 +21,12 @@ export class SagaOperator {
   constructor(private readonly runtime: SagaRuntime) {}
 
   /**
-   * Turns a saga back that goes forward: waits for what runs, then undoes what was done.
+   * Turns a saga back that goes forward: waits for what runs, then undoes what was done. While its pivot runs the wish is remembered, and the
+   * pivot's outcome decides.
    *
    * @throws SagaNotFoundError, SagaTerminalError, SagaInputError
+   * @throws SagaPastPivotError when the pivot has completed
+   * @throws SagaStepRefusedError when nobody knows whether the pivot took effect
    */
   async cancel(sagaId: string, options: OrderOptions = {}): Promise<Saga> {
     return (await this.runtime.engine()).orders.orderSaga('cancel', sagaIdOf(sagaId), options);
@@ -55,6 +58,16 @@ export class SagaOperator {
    */
   async resume(sagaId: string, options: OrderOptions = {}): Promise<Saga> {
     return (await this.runtime.engine()).orders.orderSaga('resume', sagaIdOf(sagaId), options);
+  }
+
+  /**
+   * Says that a person has seen why a saga shows `attention`, and ends it. What a late effect asks for is ended by its undo alone, or by
+   * `resolveStep`.
+   *
+   * @throws SagaNotFoundError, SagaAttentionError, SagaInputError
+   */
+  async acknowledge(sagaId: string, options: OrderOptions = {}): Promise<Saga> {
+    return (await this.runtime.engine()).orders.orderSaga('acknowledge', sagaIdOf(sagaId), options);
   }
 
   /**

@@ -12,22 +12,36 @@ import { MethodCaller } from './discovery/method-caller';
 import { SagaExplorer, type Discovered } from './discovery/saga.explorer';
 import { catalogOf } from './core/handler-declaration';
 import { isValidName } from './core/names';
+import { lintSteps, spokenFinding, type LintFinding } from './core/lint';
+import { OWN_ACTIONS } from './core/own-actions';
 import { compilePlan, type PlanDefaults } from './core/plan-compiler';
 import { ObserverFan } from './engine/observer-fan';
-import { SagaEngine } from './engine/saga-engine';
+import { SagaEngine, type EngineParts } from './engine/saga-engine';
 import { SagaRepository } from './engine/saga-repository';
 import { SagaConfigurationError, SagaPlanError } from './errors';
-import { getSagaEventsToken, getSagaOperatorToken, getSagaRepositoryToken, getSagaServiceToken } from './inject-saga.decorator';
+import {
+  getSagaCallbacksToken,
+  getSagaEventsToken,
+  getSagaOperatorToken,
+  getSagaRepositoryToken,
+  getSagaServiceToken,
+} from './inject-saga.decorator';
 import { definitionProblems } from './options/definition-problems';
 import type { EngineOptions } from './options/engine-options';
 import { resolveSagaOptions } from './options/resolve-saga-options';
 import type { SagaModuleOptions } from './options/saga-module-options';
 import type { TransportEnvironment } from './ports/transport-definition';
+import { SagaCallbacks } from './saga.callbacks';
 import { SagaEvents } from './saga.events';
 import { SagaOperator } from './saga.operator';
 import { SagaRuntime } from './saga.runtime';
 import { SagaService } from './saga.service';
-import { SAGA_INSTANCE, SAGA_OPTIONS } from './saga.tokens';
+import { SAGA_ENGINE_FACTORY, SAGA_INSTANCE, SAGA_OPTIONS } from './saga.tokens';
+
+/** What a test provides under `SAGA_ENGINE_FACTORY`. */
+export type EngineFactory = (parts: EngineParts, options: EngineOptions, definitions: Discovered['definitions']) => SagaEngine;
+
+const engineOf: EngineFactory = (parts, options) => new SagaEngine(parts, options);
 
 /** Puts one engine together at boot, or says in one error everything that stands in its way. */
 @Injectable()
@@ -54,6 +68,7 @@ export class SagaAssembler {
       observer.notify({ type: 'engine.trouble', where: 'transport', error }),
     );
     const { store = typeOrmStore(), transport = rabbitMqTransport() } = (this.options as SagaModuleOptions | null) ?? {};
+    const findings = findingsIn(discovered, resolved.engine);
     const problems = [
       ...twins(this.instance, instances),
       ...resolved.problems,
@@ -61,6 +76,7 @@ export class SagaAssembler {
       ...definitionProblems('transport', transport, environment),
       ...discovered.problems,
       ...planProblems(discovered, resolved.engine.plan),
+      ...findings.filter(({ level }) => level === 'error').map(spokenFinding),
     ];
     if (problems.length > 0) throw new SagaConfigurationError(problems);
 
@@ -76,8 +92,10 @@ export class SagaAssembler {
       shutdown: new ShutdownListener(),
     };
     this.autoStart = resolved.autoStart;
-    this.runtime.assemble(new SagaEngine(parts, resolved.engine), discovered.definitions);
+    const make = environment.resolve<EngineFactory>(SAGA_ENGINE_FACTORY) ?? engineOf;
+    this.runtime.assemble(make(parts, resolved.engine, discovered.definitions), discovered.definitions);
     this.report(discovered, resolved.engine, parts);
+    for (const finding of findings) this.logger.warn(spokenFinding(finding));
   }
 
   private report(
@@ -108,6 +126,20 @@ export class SagaAssembler {
       },
     };
   }
+}
+
+/** What the linter says of plans that are classes. Which handlers other processes have is not known yet. */
+function findingsIn({ definitions, handlers }: Discovered, { lint, plan }: EngineOptions): readonly LintFinding[] {
+  const catalog = catalogOf([...handlers.map(({ declaration }) => declaration), ...OWN_ACTIONS]);
+  const options = { ...lint, rules: { ...lint.rules, 'unknown-key': 'off' as const } };
+  return [...definitions.values()].flatMap(({ name, steps }) => {
+    try {
+      return lintSteps(name, steps, catalog, plan.limits, options);
+    } catch (error) {
+      if (error instanceof SagaPlanError) return []; // what is wrong with its form has been said
+      throw error;
+    }
+  });
 }
 
 /** Plans that are classes are known at boot, all but the handlers that other processes have. */
@@ -154,11 +186,12 @@ export function sagaProviders(instance: string): Provider[] {
         new SagaRepository(() => runtime.engine(), resolveSagaOptions(options).engine.plan.limits),
       inject: [SagaRuntime, SAGA_OPTIONS],
     },
+    { provide: getSagaCallbacksToken(instance), useFactory: (runtime: SagaRuntime) => new SagaCallbacks(runtime), inject: [SagaRuntime] },
     { provide: getSagaOperatorToken(instance), useFactory: (runtime: SagaRuntime) => new SagaOperator(runtime), inject: [SagaRuntime] },
   ];
 }
 
-const EXPORTED = [getSagaServiceToken, getSagaRepositoryToken, getSagaEventsToken, getSagaOperatorToken] as const;
+const EXPORTED = [getSagaServiceToken, getSagaRepositoryToken, getSagaEventsToken, getSagaOperatorToken, getSagaCallbacksToken] as const;
 
 export function sagaExports(instance: string): ReturnType<(typeof EXPORTED)[number]>[] {
   return EXPORTED.map((tokenOf) => tokenOf(instance));

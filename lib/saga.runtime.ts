@@ -16,12 +16,18 @@ export class SagaRuntime {
 
   /** The engine, opened: a saga may be started from an `onApplicationBootstrap` hook that runs before ours. */
   async engine(): Promise<SagaEngine> {
+    const engine = this.assembledEngine();
+    await engine.open();
+    return engine;
+  }
+
+  /** @throws SagaConfigurationError before the application has read its handlers */
+  assembledEngine(): SagaEngine {
     if (this.assembled === undefined) {
       throw new SagaConfigurationError([
         'a saga was used before the application had read its handlers; call SagaService from onApplicationBootstrap or later',
       ]);
     }
-    await this.assembled.engine.open();
     return this.assembled.engine;
   }
 

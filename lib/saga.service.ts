@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { withoutClasses } from './child-classes';
 import { SagaWaitInHandlerError } from './errors';
 import type { DefinedSaga } from './builder/define-saga';
 import { isRecord, knownFields } from './core/known-fields';
@@ -6,14 +7,21 @@ import { ACTIVE_STATES, type SagaState } from './core/saga-value';
 import type { StepList } from './core/step-spec';
 import type { CheckedElement } from './core/typed-handlers';
 import type { Saga } from './engine/saga';
+import { checkedContext } from './engine/checked-context';
 import { completed, executeOptionsOf, type ExecuteOptions } from './engine/execution';
 import { insideHandler } from './engine/handler-scope';
 import type { OrderOptions } from './engine/ordered-by';
+import { PushStream } from './engine/push-stream';
 import { sagaIdOf } from './engine/saga-id';
 import type { SagaQueries } from './engine/saga-queries';
 import { checkContext, checkStartOptions } from './engine/start-options';
+import type { SentSignal, SignalOptions } from './engine/signals';
 import type { StartOptions } from './engine/start-options';
 import type { StartedSaga } from './engine/starter';
+import type { SagaStreamEvent, SagaStreamEventType } from './engine/stream-event';
+import { toError } from './engine/to-error';
+import type { SagaWatchEvent } from './engine/watchers';
+import { signalOf, streamFilterOf } from './options/event-stream-options';
 import { listQueryOf } from './options/list-query';
 import { waitTimeoutOf } from './options/wait-timeout';
 import type { StoredHistoryEntry } from './ports/saga-store';
@@ -42,10 +50,30 @@ export interface ListOptions {
   readonly name?: string;
   /** True: only sagas that ended and need a person all the same. Default: all. */
   readonly attention?: boolean;
+  /** Id of a saga: only those that its steps have started, or that undo these. */
+  readonly parent?: string;
   /** 1 to 1,000. Default: 100. */
   readonly limit?: number;
   /** Id of a saga: only those that started before it. For the next page, the last id of this one. */
   readonly before?: string;
+}
+
+export interface EventStreamOptions<T extends SagaStreamEventType = SagaStreamEventType> {
+  /** Only events of this saga. Default: of all. */
+  readonly sagaId?: string;
+  /** Only events of sagas with this name. Default: of all. */
+  readonly name?: string;
+  /** Only these. Default: all. */
+  readonly types?: readonly Exclude<T, 'events.dropped'>[];
+  /** So many events wait for a slow reader, 1 to 100,000. Default: 1,000. */
+  readonly buffer?: number;
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
+}
+
+export interface WatchOptions {
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
 }
 
 export interface WaitOptions {
@@ -85,12 +113,22 @@ export class SagaService {
     const engine = await this.runtime.engine();
     if (typeof what === 'string' || !isDefinable(what)) {
       checkContext(third);
-      return engine.start(what, second as StepList, third, fourth === undefined ? {} : fourth);
+      return engine.start(what, this.plain(second as StepList), third, fourth === undefined ? {} : fourth);
     }
-    const { name, steps, deadlineMs, onStuck } = typeof what === 'function' ? this.runtime.definitionOf(what) : what;
-    const own = { ...(deadlineMs === undefined ? {} : { deadlineMs }), ...(onStuck === undefined ? {} : { onStuck }) };
+    const { name, steps, deadlineMs, onStuck, undosAtOnce, schema } = typeof what === 'function' ? this.runtime.definitionOf(what) : what;
+    const own = {
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
+      ...(onStuck === undefined ? {} : { onStuck }),
+      ...(undosAtOnce === undefined ? {} : { undosAtOnce }),
+    };
     const options = { ...own, ...(third === undefined ? {} : checkStartOptions(third)) };
-    return engine.start(name, steps, second, options);
+    const context = schema === undefined ? second : await checkedContext(name, schema, second);
+    return engine.start(name, this.plain(steps), context, options);
+  }
+
+  /** Steps may run sagas that are classes. */
+  private plain(steps: StepList): StepList {
+    return withoutClasses(steps, (type) => this.runtime.definitionOf(type));
   }
 
   /**
@@ -135,7 +173,7 @@ export class SagaService {
 
   /** Sagas that are started, compensating or stuck. */
   async listActive(options: Omit<ListOptions, 'state'> = {}): Promise<readonly Saga[]> {
-    return this.list({ ...knownFields(options, 'list options', ['name', 'attention', 'limit', 'before']), state: ACTIVE_STATES });
+    return this.list({ ...knownFields(options, 'list options', ['name', 'attention', 'parent', 'limit', 'before']), state: ACTIVE_STATES });
   }
 
   /**
@@ -149,13 +187,60 @@ export class SagaService {
   }
 
   /**
+   * What happens to sagas in this process from now on, one event after the other; see `SagaStreamEvent`. Slow reading slows nothing: what
+   * does not fit into the buffer is dropped, and an event `events.dropped` says how much. It ends when the loop is left, with `signal`,
+   * or with the application. For a saga that runs elsewhere use `watch`.
+   *
+   * @throws SagaInputError
+   * @example
+   * for await (const event of sagas.events({ types: ['step.failed'] })) console.log(event.step, event.message);
+   */
+  events<T extends SagaStreamEventType = SagaStreamEventType>(
+    options: EventStreamOptions<T> = {},
+  ): AsyncIterableIterator<Extract<SagaStreamEvent, { readonly type: T | 'events.dropped' }>> {
+    const stream: AsyncIterableIterator<SagaStreamEvent> = this.runtime.assembledEngine().streams.open(streamFilterOf(options));
+    return stream as AsyncIterableIterator<Extract<SagaStreamEvent, { readonly type: T | 'events.dropped' }>>;
+  }
+
+  /**
+   * How far a saga is, now and whenever that changes, in whichever process it runs, until it has ended or is stuck. What happens in this
+   * process is seen at once, what happens elsewhere within a second, its end at once. A slow reader gets the newest. The stream ends by
+   * itself, when the loop is left, or with `signal`.
+   *
+   * @throws SagaInputError; while reading SagaNotFoundError, SagaClosedError
+   * @example
+   * for await (const { state, done, of } of sagas.watch(id)) console.log(`${state}: ${done} of ${of}`);
+   */
+  watch(sagaId: string, options: WatchOptions = {}): AsyncIterableIterator<SagaWatchEvent> {
+    const signal = signalOf(knownFields(options, 'watch options', ['signal'])['signal'], 'watch options');
+    const stream = new PushStream<SagaWatchEvent>({ capacity: 1, signal });
+    const begin = async (): Promise<void> => (await this.runtime.engine()).watch(sagaIdOf(sagaId), stream);
+    begin().catch((error: unknown) => stream.fail(toError(error)));
+    return stream;
+  }
+
+  /**
    * Undoes what a running saga has done, or tries the undo of a stuck one again. Returns as soon as that is stored; a saga that is
-   * compensating already is left alone.
+   * compensating already is left alone. While its pivot runs the wish is remembered, and the pivot's outcome decides.
    *
    * @throws SagaNotFoundError, SagaTerminalError
+   * @throws SagaPastPivotError when the pivot has completed
+   * @throws SagaStepRefusedError when nobody knows whether the pivot took effect
    */
   async compensate(sagaId: string, options: OrderOptions = {}): Promise<Saga> {
     return (await this.runtime.engine()).orders.orderSaga('compensate', sagaIdOf(sagaId), options);
+  }
+
+  /**
+   * Tells a saga something: the oldest signal of a name ends the step `{ name, signal }` that waits for it, now or when it comes to that, and its
+   * payload is the step's output. Returns when the signal is stored.
+   *
+   * @throws SagaNotFoundError, SagaTerminalError
+   * @throws SagaInputError when the name, the payload or an option cannot be stored
+   * @throws SagaManagerError when `manager` has no open transaction on the engine's database
+   */
+  async signal(sagaId: string, name: string, payload?: unknown, options: SignalOptions = {}): Promise<SentSignal> {
+    return (await this.runtime.engine()).signals.send(sagaIdOf(sagaId), name, payload, options);
   }
 
   /** Everything that happened to a saga, in order. */

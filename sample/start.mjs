@@ -1,5 +1,6 @@
 // `npm start`: installs, compiles, starts a throw-away PostgreSQL unless DATABASE_URL is set, and
-// runs the first sample. RabbitMQ is used only if AMQP_URL is set.
+// runs the first sample, or the one that is named: `node sample/start.mjs 03-approval`. RabbitMQ is used only if AMQP_URL is set.
+import { existsSync, readdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,10 +11,13 @@ import { startServices } from '../test/services/services.mjs';
 import { beforeExit, isShuttingDown } from '../test/services/shutdown.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const sample = 'sample/01-order-processing';
+const samples = readdirSync(join(root, 'sample')).filter((name) => existsSync(join(root, 'sample', name, 'src/main.ts')));
+const [name = '01-order-processing'] = process.argv.slice(2);
+const sample = `sample/${name}`;
 const GRACE_MS = 15_000;
 
 try {
+  if (!samples.includes(name)) throw new Error(`there is no sample "${name}": name one of ${samples.join(', ')}.`);
   await ensureInstalled(root);
   await ensureBuilt({ root, sample });
   const services = await startServices({ root, rabbit: false });

@@ -96,4 +96,28 @@ describe('defineSaga', () => {
     /* eslint-enable @typescript-eslint/no-unsafe-return */
     expect(begun.steps).toHaveLength(1);
   });
+
+  it('runs other sagas, and actions for each item of a list, with the types of both', () => {
+    const child = defineSaga<{ amount: number }>('payment').step('charge', { action: 'spec.charge' });
+    const saga = created()
+      .saga('pay', { saga: child, context: ({ context }) => ({ amount: context.amount }) })
+      .map('ship', { action: 'spec.charge', over: [{ orderId: 'o', amount: 1 }], limit: 2 })
+      .parallel((p) =>
+        p
+          .saga('again', { saga: { name: 'plain', steps: [{ name: 'a', action: 'x' }] } })
+          .map('each', { action: 'x', over: ({ outputs }) => outputs.ship }),
+      );
+    expect(saga.steps.slice(1)).toEqual([
+      { name: 'pay', saga: child, context: { amount: contextRef('amount') } },
+      { name: 'ship', map: { action: 'spec.charge', over: [{ orderId: 'o', amount: 1 }], limit: 2 } },
+      [
+        { name: 'again', saga: { name: 'plain', steps: [{ name: 'a', action: 'x' }] } },
+        { name: 'each', map: { action: 'x', over: ref('ship') } },
+      ],
+    ]);
+    // @ts-expect-error -- a context that the other saga does not take
+    created().saga('pay', { saga: child, context: { amount: 'much' } });
+    // @ts-expect-error -- an item that the handler does not take
+    created().map('ship', { action: 'spec.charge', over: [{ orderId: 5 }] });
+  });
 });

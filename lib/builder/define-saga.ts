@@ -1,6 +1,9 @@
 import { SagaPlanError } from '../errors';
+import type { StepKind } from '../core/plan';
 import type { RetryOptions } from '../core/retry-policy';
-import type { StepList, PlainStep } from '../core/step-spec';
+import type { ConditionSpec } from '../core/condition-spec';
+import type { StandardSchemaV1 } from '../core/standard-schema';
+import type { ChildSaga, ChildStep, MapOptions, MapStep, PlainStep, SagaClass, StepList, StepSpec } from '../core/step-spec';
 import { Recorder } from './recorder';
 import type { ActionInput, ActionKey, ActionOutput } from '../core/saga-actions';
 
@@ -9,6 +12,8 @@ export interface InputSources<Context, Outputs> {
   readonly outputs: Outputs;
   /** What was given to `start()`. */
   readonly context: Context;
+  /** What is taken when there is nothing, because a step was skipped or returned no such thing: `or(outputs.discount.amount, 0)`. */
+  or<T>(value: T, otherwise: NonNullable<T>): NonNullable<T>;
 }
 
 export interface StepOptions<Context, Outputs, Key extends string> {
@@ -18,10 +23,33 @@ export interface StepOptions<Context, Outputs, Key extends string> {
   readonly compensation?: string | null;
   /** A value, or a function of earlier outputs and the context that runs once, when the saga is defined. Default null. */
   readonly input?: ActionInput<Key> | ((from: InputSources<Context, Outputs>) => ActionInput<Key>);
+  /** The step runs only if this holds: data about the context and earlier outputs, or the key of a `@SagaCondition`. Default: it runs. */
+  readonly when?: ConditionSpec | string;
   readonly timeoutMs?: number;
   readonly retry?: RetryOptions;
   readonly compensateOnFailure?: boolean;
   readonly onThrow?: 'failed' | 'unknown';
+  /**
+   * `pivot` (no way back once it has completed), `retriable` (tried until it completes) or `optional` (the saga goes on when it fails).
+   * Default: it can be undone, and its failure turns the saga back.
+   */
+  readonly kind?: StepKind;
+}
+
+/** Of a step that runs another saga; `C` is what that saga takes as its context, if it says so. */
+export interface ChildOptions<Context, Outputs, C> {
+  /** What `defineSaga()` made, `{ name, steps }`, or a class with `@SagaDefinition`. */
+  readonly saga: (ChildSaga & { readonly $context?: C }) | SagaClass;
+  /** What that saga is given. Default {}. */
+  readonly context?: NoInfer<C> | ((from: InputSources<Context, Outputs>) => NoInfer<C>);
+}
+
+/** Of a step that runs one action for each item of a list. */
+export interface EachOptions<Context, Outputs, Key extends string> extends Omit<MapOptions, 'over' | 'action'> {
+  /** Key of the handler that gets one item as its input. */
+  readonly action: Key;
+  /** The list, or where it comes from. */
+  readonly over: readonly ActionInput<Key>[] | ((from: InputSources<Context, Outputs>) => readonly ActionInput<Key>[]);
 }
 
 export interface DefineSagaOptions {
@@ -29,6 +57,15 @@ export interface DefineSagaOptions {
   readonly deadlineMs?: number;
   /** `continue`: when an undo is given up, those that it was not built on go on. Default: the module's (`halt`). */
   readonly onStuck?: 'halt' | 'continue';
+  /**
+   * At most this many compensations of the saga at a time, 1 to 1,000; 1 is the strict reverse order of start. Default: the module's (10).
+   */
+  readonly undosAtOnce?: number;
+  /**
+   * What the saga takes as its context, in any library that follows standardschema.dev: `start()` refuses anything else with a `SagaInputError`,
+   * and stores what the schema makes of it. Default: anything.
+   */
+  readonly context?: StandardSchemaV1;
 }
 
 /** A name that is taken already, as a type error that says so. */
@@ -40,53 +77,95 @@ export interface DefinedSaga<Context> {
   readonly steps: StepList;
   readonly deadlineMs: number | undefined;
   readonly onStuck: 'halt' | 'continue' | undefined;
+  readonly undosAtOnce: number | undefined;
+  /** Of the context. */
+  readonly schema?: StandardSchemaV1 | undefined;
   /** Says what the context is; nothing is there when the program runs. */
   readonly $context?: Context;
 }
 
 /** A saga that was defined step by step: `sagas.start(saga, context)`. Each call returns a new one and leaves the old as it was. */
-export class SagaBuilder<Context, Outputs = unknown> implements DefinedSaga<Context> {
-  declare readonly $context?: Context;
+export class SagaBuilder<Context, Outputs = unknown, Given = Context> implements DefinedSaga<Given> {
+  declare readonly $context?: Given;
 
   constructor(
     readonly name: string,
     readonly steps: StepList,
     readonly deadlineMs: number | undefined,
     readonly onStuck: 'halt' | 'continue' | undefined,
+    readonly undosAtOnce: number | undefined,
+    readonly schema?: StandardSchemaV1,
   ) {}
 
   /** A step after everything so far. */
   step<const Name extends string, Key extends ActionKey>(
     name: NewName<Name, Outputs>,
     options: StepOptions<Context, Outputs, Key>,
-  ): SagaBuilder<Context, Outputs & Readonly<Record<Name, ActionOutput<Key>>>> {
+  ): SagaBuilder<Context, Outputs & Readonly<Record<Name, ActionOutput<Key>>>, Given> {
     return this.with(specOf(this.name, name, options));
+  }
+
+  /** A step that runs another saga, after everything so far. Its output is that of the other's last step. */
+  saga<const Name extends string, C = unknown>(
+    name: NewName<Name, Outputs>,
+    options: ChildOptions<Context, Outputs, C>,
+  ): SagaBuilder<Context, Outputs & Readonly<Record<Name, unknown>>, Given> {
+    return this.with(childOf(this.name, name, options));
+  }
+
+  /** A step that runs one action for each item of a list, after everything so far. Its output is the list of theirs. */
+  map<const Name extends string, Key extends ActionKey>(
+    name: NewName<Name, Outputs>,
+    options: EachOptions<Context, Outputs, Key>,
+  ): SagaBuilder<Context, Outputs & Readonly<Record<Name, readonly ActionOutput<Key>[]>>, Given> {
+    return this.with(mapOf(this.name, name, options));
   }
 
   /** Steps beside each other, after everything so far. None of them may refer to another. */
   parallel<Branches>(
     build: (branches: ParallelBuilder<Context, Outputs>) => ParallelBuilder<Context, Outputs, Branches>,
-  ): SagaBuilder<Context, Outputs & Branches> {
+  ): SagaBuilder<Context, Outputs & Branches, Given> {
     return this.with(build(new ParallelBuilder<Context, Outputs>(this.name, [])).branches);
   }
 
-  private with<More>(element: PlainStep | readonly PlainStep[]): SagaBuilder<Context, More> {
-    return new SagaBuilder<Context, More>(this.name, [...this.steps, element], this.deadlineMs, this.onStuck);
+  private with<More>(element: StepSpec | readonly StepSpec[]): SagaBuilder<Context, More, Given> {
+    return new SagaBuilder<Context, More, Given>(
+      this.name,
+      [...this.steps, element],
+      this.deadlineMs,
+      this.onStuck,
+      this.undosAtOnce,
+      this.schema,
+    );
   }
 }
 
 /** The steps of one parallel group. */
 export class ParallelBuilder<Context, Outputs, Branches = unknown> {
   constructor(
-    private readonly saga: string,
-    readonly branches: readonly PlainStep[],
+    private readonly inSaga: string,
+    readonly branches: readonly StepSpec[],
   ) {}
 
   step<const Name extends string, Key extends ActionKey>(
     name: NewName<Name, Outputs & Branches>,
     options: StepOptions<Context, Outputs, Key>,
   ): ParallelBuilder<Context, Outputs, Branches & Readonly<Record<Name, ActionOutput<Key>>>> {
-    return new ParallelBuilder(this.saga, [...this.branches, specOf(this.saga, name, options)]);
+    return new ParallelBuilder(this.inSaga, [...this.branches, specOf(this.inSaga, name, options)]);
+  }
+
+  saga<const Name extends string, C = unknown>(
+    name: NewName<Name, Outputs & Branches>,
+    options: ChildOptions<Context, Outputs, C>,
+  ): ParallelBuilder<Context, Outputs, Branches & Readonly<Record<Name, unknown>>> {
+    return new ParallelBuilder(this.inSaga, [...this.branches, childOf(this.inSaga, name, options)]);
+  }
+
+  map<const Name extends string, Key extends ActionKey>(
+    name: NewName<Name, Outputs & Branches>,
+    options: EachOptions<Context, Outputs, Key>,
+  ): ParallelBuilder<Context, Outputs, Branches & Readonly<Record<Name, readonly ActionOutput<Key>[]>>> {
+    return new ParallelBuilder(this.inSaga, [...this.branches, mapOf(this.inSaga, name, options)]);
   }
 }
 
@@ -100,24 +179,39 @@ export class ParallelBuilder<Context, Outputs, Branches = unknown> {
  *   .parallel((p) => p.step('reserve', { action: 'inventory.reserve' }).step('validate', { action: 'shipping.validate' }))
  *   .step('charge', { action: 'payment.charge', input: ({ outputs, context }) => ({ orderId: outputs.create.orderId, amount: context.amount }) });
  */
-export function defineSaga<Context = unknown>(name: string, options: DefineSagaOptions = {}): SagaBuilder<Context> {
-  return new SagaBuilder<Context>(name, [], options.deadlineMs, options.onStuck);
+export function defineSaga<Schema extends StandardSchemaV1>(
+  name: string,
+  options: DefineSagaOptions & { readonly context: Schema },
+): SagaBuilder<StandardSchemaV1.InferOutput<Schema>, unknown, StandardSchemaV1.InferInput<Schema>>;
+export function defineSaga<Context = unknown>(name: string, options?: DefineSagaOptions): SagaBuilder<Context>;
+export function defineSaga(name: string, options: DefineSagaOptions = {}): SagaBuilder<unknown> {
+  return new SagaBuilder<unknown>(name, [], options.deadlineMs, options.onStuck, options.undosAtOnce, options.context);
 }
 
 function specOf<Context, Outputs, Key extends string>(saga: string, name: string, options: StepOptions<Context, Outputs, Key>): PlainStep {
   const { input, ...rest } = options;
-  return {
-    name,
-    ...rest,
-    ...(input === undefined ? {} : { input: typeof input === 'function' ? recordedInput(saga, name, input) : input }),
-  };
+  return { name, ...rest, ...(input === undefined ? {} : { input: madeOf(saga, name, input) }) };
+}
+
+function childOf<Context, Outputs, C>(inSaga: string, name: string, { saga, context }: ChildOptions<Context, Outputs, C>): ChildStep {
+  return { name, saga, ...(context === undefined ? {} : { context: madeOf(inSaga, name, context) }) };
+}
+
+function mapOf<Context, Outputs, Key extends string>(saga: string, name: string, options: EachOptions<Context, Outputs, Key>): MapStep {
+  return { name, map: { ...options, over: madeOf(saga, name, options.over) } };
+}
+
+/** A value as it is, or what a function makes of values that do not exist yet. */
+function madeOf(saga: string, step: string, value: unknown): unknown {
+  return typeof value === 'function' ? recordedInput(saga, step, value) : value;
 }
 
 function recordedInput(saga: string, step: string, make: unknown): unknown {
   const recorder = new Recorder();
   const outputs = new Proxy({}, { get: (_, key) => (typeof key === 'string' ? recorder.output(key) : undefined) });
+  const or = (value: unknown, otherwise: unknown): unknown => recorder.or(value, otherwise);
   try {
-    return recorder.recorded((make as (from: object) => unknown)({ outputs, context: recorder.context() }));
+    return recorder.recorded((make as (from: object) => unknown)({ outputs, context: recorder.context(), or }));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new SagaPlanError(saga, [`step "${step}": its input cannot be made: ${why}`]);

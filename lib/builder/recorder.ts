@@ -14,6 +14,13 @@ export class Recorder {
     return this.stand(contextRef());
   }
 
+  /** The same value, and what is taken when there is none. */
+  or(value: unknown, otherwise: unknown): unknown {
+    const reference = typeof value === 'object' && value !== null ? this.references.get(value) : undefined;
+    if (reference === undefined) throw new TypeError('or() takes an earlier output, or the context, and what is taken when there is none');
+    return reference.or(otherwise);
+  }
+
   /** What a function made of such values: plain data with references in their places. */
   recorded(value: unknown): unknown {
     if (typeof value !== 'object' || value === null) return value;

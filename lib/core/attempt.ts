@@ -1,6 +1,7 @@
-import { retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
+import { asHeard, giveUp, retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
+import { mayStillRun } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { draft, finish, policyOf, type Draft } from './draft';
+import { draft, finish, mayTakeEffect, policyOf, type Draft } from './draft';
 import type {
   AdmittedEvent,
   CompletedEvent,
@@ -12,12 +13,13 @@ import type {
   SuspendedEvent,
   VerifiedEvent,
 } from './event';
-import { lateOutcome } from './late';
+import { finishEarly } from './early-end';
+import { lateSuccess } from './late-kinds';
 import type { Operation } from './operation';
 import type { Plan } from './plan';
 import { lossDelayMs } from './retry-policy';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
-import { settle, settleUnknown } from './settle';
+import { settle } from './settle';
 import { isBeingAskedAfter } from './verify';
 import { suspended } from './wait';
 
@@ -37,9 +39,10 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
   const operation = operationOf(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
   const isItsWorker = operation.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
+  if (isItsWorker && event.type === 'admitted' && operation.condition === null) return ignored('stale'); // said once before
   if (isItsWorker) return finish(event, withContext(event, next(plan, saga, operation, event)));
   if (event.type !== 'completed' || operation.direction !== 'action') return ignored('stale');
-  return isBeingAskedAfter(operation) ? answered(plan, saga, operation, event) : lateOutcome(plan, saga, operation, event);
+  return isBeingAskedAfter(operation) ? answered(plan, saga, operation, event) : lateSuccess(plan, saga, operation, event);
 }
 
 /**
@@ -47,10 +50,10 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
  * effect.
  */
 function answered(plan: Plan, saga: SagaValue, operation: Operation, event: CompletedEvent): Decision {
-  if (event.fence >= operation.fence) return ignored('stale');
+  if (event.fence >= operation.fence || event.fence <= operation.lateFence) return ignored('stale');
   const { fence, output } = event;
   const completed: Operation = { ...operation, state: 'completed', fence: operation.fence + 1, lateFence: fence, output, error: null };
-  return finish(event, settle(plan, saga, completed), 'late');
+  return finish(event, ended(plan, saga, completed, event), 'late');
 }
 
 function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptEnd): Draft {
@@ -59,15 +62,16 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
       return released(plan, saga, operation, event.interrupted);
     case 'completed':
       return completed(plan, saga, operation, event);
-    case 'skipped':
+    case 'skipped': {
+      if (operation.heard !== null) return asHeard(plan, saga, operation, operation.heard);
       // An undo that has nothing to do has done it.
-      return settle(plan, saga, { ...operation, state: operation.direction === 'action' ? 'skipped' : 'completed', error: null });
+      const state = operation.direction === 'action' ? 'skipped' : 'completed';
+      return settle(plan, saga, { ...operation, state, hadUnknown: operation.hadUnknown && event.neverRan !== true, error: null });
+    }
     case 'suspended':
       return suspended(plan, saga, operation, event);
-    case 'admitted': {
-      const admitted: Operation = { ...operation, condition: null };
-      return draft(withOperations(saga, [admitted]), admitted);
-    }
+    case 'admitted':
+      return admitted(plan, saga, operation);
     case 'verified':
       return verified(plan, saga, operation, event);
     case 'failed': {
@@ -83,26 +87,36 @@ function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptE
 }
 
 function completed(plan: Plan, saga: SagaValue, operation: Operation, event: CompletedEvent): Draft {
-  // Two words that cannot both be true: somebody outside said that it had failed.
-  if (operation.heard !== null) return settleUnknown(plan, saga, { ...operation, hadUnknown: true, error: operation.heard });
-  if (event.takes === undefined) return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null });
-  if (!saga.whole) return NEED_ALL;
-  const { name, signalId } = event.takes;
-  const isTaken = [...saga.operations.values()].some(({ wait }) => wait?.kind === 'signal' && wait.taken === signalId);
-  if (isTaken) return startAgain(plan, saga, { ...operation, claims: operation.claims - 1 }, 0);
-  const wait = { kind: 'signal', name, taken: signalId } as const;
-  return settle(plan, saga, { ...operation, state: 'completed', output: event.output, error: null, wait });
+  // Two words that cannot both be true: somebody outside said that it had failed. This one was counted; its copies are not.
+  if (operation.heard?.kind === 'failed') {
+    return giveUp(plan, saga, { ...operation, hadUnknown: true, lateFence: operation.fence, error: operation.heard.error });
+  }
+  if (operation.heard !== null) return asHeard(plan, saga, operation, operation.heard);
+  return ended(plan, saga, { ...operation, state: 'completed', output: event.output, error: null }, event);
+}
+
+/** A step may end its saga with it. */
+function ended(plan: Plan, saga: SagaValue, completed: Operation, { finishes }: CompletedEvent): Draft {
+  return finishes === true ? finishEarly(plan, saga, completed) : settle(plan, saga, completed);
+}
+
+/** From here on its handler may run. A saga that has turned back meanwhile does not want that any more. */
+function admitted(plan: Plan, saga: SagaValue, operation: Operation): Draft {
+  if (!mayStillRun(operation, saga)) return settle(plan, saga, { ...operation, state: 'skipped', error: null });
+  const ready: Operation = { ...operation, condition: null };
+  return draft(withOperations(saga, [ready]), ready);
 }
 
 /** What later handlers see, when there was something new in this attempt and it counts. */
 function withContext(event: AttemptEnd, made: Draft): Draft {
-  if (made.kind === 'need' || !('contextPatch' in event) || event.contextPatch === undefined) return made;
-  return { ...made, effects: [...made.effects, { type: 'context', patch: event.contextPatch }] };
+  const patch = 'contextPatch' in event ? event.contextPatch : undefined;
+  if (made.kind === 'need' || patch === undefined) return made;
+  return { ...made, effects: [...made.effects, { type: 'context', patch }] };
 }
 
 function released(plan: Plan, saga: SagaValue, operation: Operation, interrupted: boolean): Draft {
-  const mayHaveHappened = interrupted && policyOf(plan, operation).transactional !== true;
-  return startAgain(plan, saga, { ...operation, claims: operation.claims - 1, hadUnknown: operation.hadUnknown || mayHaveHappened }, 0);
+  const hadUnknown = operation.hadUnknown || (interrupted && mayTakeEffect(plan, operation));
+  return startAgain(plan, saga, { ...operation, claims: operation.claims - 1, hadUnknown }, 0);
 }
 
 function verified(plan: Plan, saga: SagaValue, operation: Operation, event: VerifiedEvent): Draft {
@@ -122,7 +136,7 @@ function verified(plan: Plan, saga: SagaValue, operation: Operation, event: Veri
  */
 function leaseExpired(plan: Plan, saga: SagaValue, operation: Operation, event: LeaseExpiredEvent): Draft {
   const policy = policyOf(plan, operation);
-  const taken = { ...operation, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || policy.transactional !== true };
+  const taken = { ...operation, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || mayTakeEffect(plan, operation) };
   if (operation.timedOut) {
     const error = { code: 'STEP_TIMEOUT', message: `no outcome within ${policy.timeoutMs} ms` };
     return retryOrSettle(plan, saga, { ...taken, error }, { ...event, retryable: undefined, retryAfterMs: undefined });

@@ -22,7 +22,11 @@ export type IgnoredReason =
   | 'past-deadline' // the saga's deadline has passed, and it will turn back
   | 'no-condition' // it waits for a process that has its condition
   | 'not-waiting' // nothing waits for this any more, or not yet
+  | 'taken' // another operation has had this signal
   | 'past-pivot' // there is no way back
+  | 'open-pivot' // nobody knows whether the pivot took effect
+  | 'retriable' // it is tried until it completes
+  | 'not-undone' // a late effect is still to be undone
   | 'suspect' // its processes died too often for this one to run it beside others
   | 'no-verifier' // it waits for a process that can ask whether it took effect
   | 'wrong-direction' // an action of a saga that turned back, or an undo of one that did not

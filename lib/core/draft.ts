@@ -25,6 +25,11 @@ export function about(subject: Operation, made: Draft): Draft {
   return made.kind === 'draft' ? { ...made, subject } : made;
 }
 
+/** The saga reached a state on which waiters return. */
+export function ended(saga: SagaValue, subject: Operation | null = null): Draft {
+  return draft(saga, subject, [{ type: 'ended', state: saga.state }]);
+}
+
 /** @param kind what the history calls it; the event's own name, unless it came too late to be that */
 export function finish(event: SagaEvent, made: Draft, kind: HistoryEntry['kind'] = event.type): Decision {
   if (made.kind === 'need') return made;
@@ -69,4 +74,10 @@ export function policyOf(plan: Plan, operation: OperationRef & Partial<Pick<Oper
   if (step === undefined) throw new TypeError(`plan "${plan.name}" has no step ${operation.step}`);
   if (operation.verifying === true && step.verifyPolicy !== undefined) return step.verifyPolicy;
   return operation.direction === 'action' ? step.actionPolicy : step.undoPolicy;
+}
+
+/** Whether an attempt of which nobody hears the end may have its effect all the same. */
+export function mayTakeEffect(plan: Plan, operation: Operation): boolean {
+  // Until its condition has said yes, no handler is run.
+  return policyOf(plan, operation).transactional !== true && operation.condition === null;
 }

@@ -38,6 +38,8 @@ export interface ClaimEvent {
   readonly canVerify?: boolean;
   /** An operation that was lost more often than this is refused. Default: none. */
   readonly maxLosses?: number;
+  /** Keys of the `@SagaCondition` methods that the worker's process has. Default: whichever is needed. */
+  readonly conditions?: readonly string[];
   /** The worker's process runs nothing else until this attempt is over. Default: false. */
   readonly alone?: boolean;
 }
@@ -63,14 +65,19 @@ export interface CompletedEvent extends OfClaim {
   readonly finishes?: boolean;
   /** What later handlers see in their context, by its names. Default: nothing new. */
   readonly contextPatch?: JsonObject;
-  /** The signal that this operation has waited for: no other may take it. */
-  readonly takes?: { readonly name: string; readonly signalId: string };
+}
+
+export interface TakenSignal {
+  readonly name: string;
+  readonly signalId: string;
 }
 
 /** The handler, or a condition, says that there is nothing to do. */
 export interface SkippedEvent extends OfClaim {
   readonly type: 'skipped';
   readonly reason: string;
+  /** Its condition does not hold and never did: no attempt has run the handler. Default: false. */
+  readonly neverRan?: boolean;
   readonly contextPatch?: JsonObject;
 }
 
@@ -92,6 +99,8 @@ export interface AdmittedEvent extends OfClaim {
 export interface CalledBackEvent {
   readonly type: 'called-back';
   readonly operation: OperationRef;
+  /** It was waited for by this name, and nobody else may take it. Left out: somebody has the token of the operation. */
+  readonly takes?: TakenSignal;
   readonly result: { readonly kind: 'completed'; readonly output: Json } | { readonly kind: 'failed'; readonly error: StepFailure };
 }
 
@@ -158,9 +167,9 @@ export interface DeadlineEvent {
 export interface SagaOrder {
   /**
    * `compensate`: undo what was done; on a stuck saga, try the undo again. `cancel`: the same, but only for one that goes forward.
-   * `terminate`: end it as it is. `pause`: claim nothing more; `resume`: go on.
+   * `terminate`: end it as it is. `pause`: claim nothing more; `resume`: go on. `acknowledge`: somebody has seen what raised attention.
    */
-  readonly type: 'compensate' | 'cancel' | 'terminate' | 'pause' | 'resume';
+  readonly type: 'compensate' | 'cancel' | 'terminate' | 'pause' | 'resume' | 'acknowledge';
   readonly reason: string | null;
   readonly actor: string | null;
 }

@@ -1,22 +1,57 @@
-import { beginUndo, turnBack } from './backward';
+import { raised } from './attention';
+import { turnBack } from './backward';
 import { NEED_ALL } from './decision';
 import { about, dispatch, draft, type Draft } from './draft';
 import type { SagaEffect } from './effect';
+import { isPassed, kindOf } from './kinds';
 import { newOperation, type Operation } from './operation';
 import { dependentsOf, type Plan } from './plan';
-import { operationOf, withOperations, type SagaParent, type SagaValue } from './saga-value';
+import { operationOf, withOperations, type SagaParent, type SagaState, type SagaValue, type StepFailed } from './saga-value';
+import { beginUndo } from './undoing';
 
 /** The rules of the way forward: what starts when an action settles, and when the saga is complete. */
 export function settleAction(plan: Plan, saga: SagaValue, action: Operation): Draft {
   const settled = { ...withOperations(saga, [action]), openActions: saga.openActions - 1 };
-  if (saga.state !== 'started') return settled.openActions === 0 ? about(action, beginUndo(plan, settled)) : draft(settled, action);
-  if (action.state !== 'completed' && action.state !== 'skipped') {
-    const error = action.error ?? { code: 'STEP_FAILED', message: 'the step failed' };
-    const step = plan.steps[action.step]?.name ?? String(action.step);
-    const outcome = action.state === 'unknown' ? ({ outcome: 'unknown' } as const) : {};
-    return about(action, turnBack(plan, settled, { kind: 'step-failed', step, error, ...outcome }));
+  if (saga.state !== 'started' && saga.state !== 'stuck')
+    return settled.openActions === 0 ? about(action, beginUndo(plan, settled)) : draft(settled, action);
+  if (kindOf(plan, action) === 'pivot') return settlePivot(plan, settled, action);
+  return isPassed(plan, action) ? goOn(plan, settled, action) : fail(plan, settled, action);
+}
+
+/** It decides which way a saga goes that was to turn back meanwhile. When nobody knows how it ended, nobody knows the way. */
+function settlePivot(plan: Plan, saga: SagaValue, pivot: Operation): Draft {
+  const wish = saga.turning;
+  if (pivot.state === 'unknown') {
+    const stuck: SagaValue = { ...saga, state: 'stuck', cause: wish ?? causeIn(plan, pivot) };
+    return draft(stuck, pivot, [{ type: 'ended', state: 'stuck' }]);
   }
-  return startDependents(plan, settled, action);
+  // One that was left out has no effect that stands in the way, unless an attempt of it may have had one.
+  const isNeedless = pivot.state === 'skipped' && !pivot.hadUnknown;
+  if (pivot.state === 'failed' || (isNeedless && wish !== null)) return fail(plan, saga, pivot);
+  const passed = goOn(plan, { ...saga, pastPivot: true }, pivot);
+  return wish === null ? passed : raised(passed);
+}
+
+function fail(plan: Plan, saga: SagaValue, action: Operation): Draft {
+  return about(action, turnBack(plan, saga, saga.turning ?? causeIn(plan, action)));
+}
+
+function causeIn(plan: Plan, action: Operation): StepFailed {
+  const error = action.error ?? { code: 'STEP_FAILED', message: 'the step failed' };
+  const step = plan.steps[action.step]?.name ?? String(action.step);
+  return { kind: 'step-failed', step, error, ...(action.state === 'unknown' && { outcome: 'unknown' as const }) };
+}
+
+/** What is next, unless the saga has been finished early: then nothing is, but what has begun. */
+function goOn(plan: Plan, saga: SagaValue, action: Operation): Draft {
+  return saga.finishedBy === null ? startDependents(plan, saga, action) : completedIfDone(saga, action, []);
+}
+
+function completedIfDone(saga: SagaValue, action: Operation, effects: readonly SagaEffect[]): Draft {
+  // What stands beside the pivot of a stuck saga may end and make way; nothing is claimed until the way is known.
+  if (saga.state === 'stuck') return draft(saga, action);
+  if (saga.openActions > 0) return draft(saga, action, effects);
+  return draft({ ...saga, state: 'completed' }, action, [...effects, { type: 'ended', state: 'completed' }]);
 }
 
 /** A step that a person skipped before its turn has settled when its turn comes, and those that wait for it move up. */
@@ -35,12 +70,12 @@ function startDependents(plan: Plan, saga: SagaValue, action: Operation): Draft 
       if (!isSkipped) effects.push(dispatch(plan, dependent));
       else {
         settled.push(place);
-        moved = { ...moved, openActions: moved.openActions - 1 };
+        const isPivot = kindOf(plan, dependent) === 'pivot';
+        moved = { ...moved, openActions: moved.openActions - 1, pastPivot: moved.pastPivot || isPivot };
       }
     }
   }
-  if (moved.openActions > 0) return draft(moved, action, effects);
-  return draft({ ...moved, state: 'completed' }, action, [...effects, { type: 'ended', state: 'completed' }]);
+  return completedIfDone(moved, action, effects);
 }
 
 /** The saga as it is at its start, with the wake-ups of the steps that wait for nothing. */
@@ -74,17 +109,11 @@ export function startSaga(
     whole: true,
   };
   const effects = operations.filter((operation) => operation.state === 'started').map((operation) => dispatch(plan, operation));
-  const entry = {
-    kind: 'start',
-    state: 'started',
-    step: null,
-    direction: null,
-    round: null,
-    fence: null,
-    attempt: null,
-    actor: null,
-    reason: null,
-    error: null,
-  } as const;
-  return { saga: withOperations(empty, operations), effects: [...effects, { type: 'record', entry }] };
+  return { saga: withOperations(empty, operations), effects: [...effects, entryOfStart('started')] };
+}
+
+/** The first row of a saga's history. */
+export function entryOfStart(state: SagaState): SagaEffect {
+  const of = { step: null, direction: null, round: null, fence: null, attempt: null, actor: null, reason: null, error: null };
+  return { type: 'record', entry: { kind: 'start', state, ...of } };
 }

@@ -12,11 +12,13 @@ export interface HandlerDeclaration {
   readonly policy: HandlerPolicy;
 }
 
-/** An action, its undo, or the question whether an action of unknown outcome took effect. */
-export type HandlerKind = 'action' | 'undo' | 'verify';
+/**
+ * An action, its undo, the question whether an action of unknown outcome took effect, or the one whether a step is to run at all.
+ */
+export type HandlerKind = 'action' | 'undo' | 'verify' | 'condition';
 
 /** What the next attempt of an operation runs. */
-export function handlerKindOf(operation: Pick<Operation, 'direction' | 'verifying'>): HandlerKind {
+export function handlerKindOf(operation: Pick<Operation, 'direction' | 'verifying'>): Exclude<HandlerKind, 'condition'> {
   return operation.verifying ? 'verify' : operation.direction;
 }
 
@@ -29,6 +31,8 @@ export interface HandlerPolicy {
   readonly onThrow?: 'failed' | 'unknown';
   /** Actions only. */
   readonly compensateOnFailure?: boolean;
+  /** Actions only: the names of the context that it may set, and no others. Left out: any. */
+  readonly sets?: readonly string[];
 }
 
 /** The handlers that plans may name: those of this process, and those that others have written into the store. */
@@ -36,7 +40,7 @@ export interface HandlerCatalog {
   find(direction: HandlerKind, key: string): HandlerDeclaration | undefined;
   /** Keys of the undos declared `for` this action. */
   undosOf(action: string): readonly string[];
-  keys(direction: 'action' | 'undo'): readonly string[];
+  keys(direction: HandlerKind): readonly string[];
 }
 
 export function catalogOf(declarations: readonly HandlerDeclaration[]): HandlerCatalog {

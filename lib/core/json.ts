@@ -123,7 +123,7 @@ function spend({ what, budget }: Place, bytes: number): void {
 }
 
 function tooLarge(what: string, size: string, limit: number): SagaInputError {
-  return new SagaInputError(what, '', `${size} more than the ${limit} bytes allowed; store the data elsewhere and pass its key`);
+  return new SagaInputError(what, '', `${size} more than the ${limit} bytes allowed; store the data elsewhere and pass its key`, [], true);
 }
 
 function checkText(text: string, place: Place): string {

@@ -1,20 +1,32 @@
+import { hasReason } from './attention';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, type Draft } from './draft';
-import type { CompletedEvent } from './event';
+import type { SagaEffect } from './effect';
+import type { SagaEvent } from './event';
+import type { Json } from './json';
 import { newOperation, type Operation } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, withOperations, type SagaValue } from './saga-value';
+import { givenUpUndos } from './undo-order';
+
+/** Somebody says, after all, that an action took effect. */
+export interface LateWord {
+  readonly event: SagaEvent;
+  /** Up to which attempts are spoken of. */
+  readonly fence: number;
+  readonly output: Json;
+}
 
 /**
  * An attempt that was given up as unknown reports after all that it took effect. If its undo has not been tried yet,
  * that will do. If it has, the undo may have come before the effect, so there is another round of it, under the same idempotency
  * key. A saga that has ended keeps its state and raises `attention` until that round is done.
  */
-export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, event: CompletedEvent): Decision {
-  if (!isDoubted(action) || event.fence >= action.fence || event.fence <= action.lateFence) return ignored('stale');
+export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, { event, fence, output }: LateWord): Decision {
+  if (!isDoubted(action) || fence <= action.lateFence) return ignored('stale');
   if (plan.steps[action.step]?.compensation == null) return ignored('stale');
   if (!saga.whole) return NEED_ALL;
-  const heard: Operation = { ...action, lateFence: event.fence, output: event.output };
+  const heard: Operation = { ...action, lateFence: fence, output };
   const undos = [...saga.operations.values()].filter((operation) => operation.direction === 'undo');
   const last = undos.filter((undo) => undo.step === action.step).sort((a, b) => b.round - a.round)[0];
   if (last === undefined && action.state !== 'failed') return ignored('stale');
@@ -29,30 +41,45 @@ export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, even
   if (last !== undefined && last.actionOutcome !== 'failed' && isUntried(last)) return ignored('stale');
   // The undos of a saga that has ended wait for nobody: they have no place in the order.
   const order = isTerminal(saga.state) ? 0 : Math.max(0, ...undos.map((undo) => undo.order)) + 1;
-  return finish(event, anotherRound(plan, saga, heard, (last?.round ?? 1) + 1, order), 'late');
+  const round = newOperation(
+    { step: action.step, direction: 'undo', round: (last?.round ?? 1) + 1 },
+    { order, actionOutcome: 'completed' },
+  );
+  return finish(event, anotherRound(plan, saga, heard, round, last), 'late');
 }
 
 /** It ended without the effect, and one attempt of it may still come to it. */
-function isDoubted({ state, hadUnknown }: Operation): boolean {
+export function isDoubted({ state, hadUnknown }: Operation): boolean {
   return state === 'unknown' || ((state === 'failed' || state === 'skipped') && hadUnknown);
 }
 
 function isUntried(undo: Operation): boolean {
-  return undo.claims === 0 && undo.state !== 'completed';
+  return undo.fence === 0 && undo.state !== 'completed'; // an attempt that was given back may have begun, and somebody else may say that it is done
 }
 
-function anotherRound(plan: Plan, saga: SagaValue, action: Operation, round: number, order: number): Draft {
-  const atOnce = isTerminal(saga.state);
-  const ref = { step: action.step, direction: 'undo', round } as const;
-  const undo = newOperation(ref, { order, actionOutcome: 'completed', waits: atOnce ? 0 : 1, state: atOnce ? 'started' : 'pending' });
-  const asked: SagaValue = { ...withOperations(saga, [action, undo]), openUndos: saga.openUndos + 1, attention: atOnce };
-  return draft(asked, action, atOnce ? [dispatch(plan, undo), { type: 'attention', raised: true }] : []);
+/** It waits for the round before it and for nothing else. While a person must act nothing begins, and it waits for that person too. */
+function anotherRound(plan: Plan, saga: SagaValue, action: Operation, undo: Operation, last: Operation | undefined): Draft {
+  const hasEnded = isTerminal(saga.state);
+  const waits = hasEnded || last === undefined || last.state === 'completed' ? 0 : 1;
+  const isHalted = !hasEnded && (saga.state === 'stuck' || (plan.onStuck !== 'continue' && givenUpUndos(saga).length > 0));
+  const begins = waits === 0 && !isHalted;
+  const asked: Operation = { ...undo, waits, state: begins ? 'started' : 'pending' };
+  const turned: SagaValue = {
+    ...withOperations(saga, [action, asked]),
+    openUndos: saga.openUndos + 1,
+    attention: hasEnded || saga.attention,
+  };
+  const raised: readonly SagaEffect[] = hasEnded ? [{ type: 'attention', raised: true }] : [];
+  return draft(turned, action, [...(begins ? [dispatch(plan, asked)] : []), ...raised]);
 }
 
 /** A round that an ended saga asked for is over: the last one that completes clears the attention, one that is given up keeps it. */
-export function settleLateRound(saga: SagaValue, undo: Operation): Draft {
+export function settleLateRound(plan: Plan, saga: SagaValue, undo: Operation): Draft {
   const settled = withOperations(saga, [undo]);
   if (undo.state !== 'completed') return draft(settled, undo);
-  const openUndos = saga.openUndos - 1;
-  return draft({ ...settled, openUndos, attention: openUndos > 0 }, undo, openUndos > 0 ? [] : [{ type: 'attention', raised: false }]);
+  const undone: SagaValue = { ...settled, openUndos: saga.openUndos - 1 };
+  if (undone.openUndos > 0) return draft(undone, undo);
+  if (!saga.whole && plan.steps.some(({ kind }) => kind === 'pivot')) return NEED_ALL;
+  if (hasReason(plan, undone)) return draft(undone, undo);
+  return draft({ ...undone, attention: false }, undo, [{ type: 'attention', raised: false }]);
 }

@@ -24,6 +24,8 @@ export interface Operation {
   readonly state: OperationState;
   /** Join counter: operations that must settle before this one starts. */
   readonly waits: number;
+  /** Undos: steps whose undos wait for this one. Of an action its plan says so. */
+  readonly releases: readonly number[];
   /** Actions: the saga's `rev` at the first claim, 0 before. Undos: the place in the order of undo, from 1; 0 when asked for after the end. */
   readonly order: number;
   /** Rises at each claim and when the operation is taken away from its worker. */
@@ -50,8 +52,8 @@ export interface Operation {
   readonly error: StepFailure | null;
   /** What it waits for, or has waited for last; null when it never did. */
   readonly wait: Wait | null;
-  /** Somebody who was waited for has said that it failed while a worker still had it: it settles when that attempt ends. */
-  readonly heard: StepFailure | null;
+  /** The word of somebody outside that came while a worker still had it, or that ended it as failed: the first one counts. */
+  readonly heard: Heard | null;
   /** Key of the `@SagaCondition` that has not been asked yet; null when there is none, or the answer was yes. */
   readonly condition: string | null;
   /** Present only in the decision that sets it: outputs are never needed to decide. */
@@ -66,8 +68,14 @@ export type Wait =
   | { readonly kind: 'timer' }
   /** A signal of this name to its saga. `taken`: the one that has come, which no other operation may take. */
   | { readonly kind: 'signal'; readonly name: string; readonly taken?: string }
-  /** The end of another saga. */
-  | { readonly kind: 'saga'; readonly sagaId: string };
+  /** The end of another saga. `stuck`: it is stuck, so that it waits for a person. */
+  | { readonly kind: 'saga'; readonly sagaId: string; readonly stuck?: true };
+
+/** How somebody outside says that an operation ended. */
+export type Heard =
+  | { readonly kind: 'failed'; readonly error: StepFailure }
+  /** Its output is stored already; it settles when what its worker writes in the same transaction is. */
+  | { readonly kind: 'completed' };
 
 /** How an attempt failed, fit to be stored and shown: no stack, no payload, no SQL. */
 export interface StepFailure {
@@ -94,6 +102,7 @@ export function newOperation(of: OperationRef, init: Partial<Operation>): Operat
     round: of.round,
     state: 'pending',
     waits: 0,
+    releases: [],
     order: 0,
     fence: 0,
     claimId: null,

@@ -160,6 +160,14 @@ describe('a stuck undo', () => {
   });
 });
 
+describe('undos at once', () => {
+  it('are ten, unless the module or the start says otherwise; what is said of them is in the plan', () => {
+    const of = (over: Partial<PlanDefaults>, said?: number) =>
+      compilePlan('order', [step('a')], catalog, { ...defaults, ...over }, undefined, said).plan.undosAtOnce;
+    expect([of({}), of({}, 3), of({ undosAtOnce: 2 }), of({ undosAtOnce: 2 }, 1)]).toEqual([undefined, 3, 2, 1]);
+  });
+});
+
 describe('an unknown key', () => {
   it('is refused before anything starts, with what to add and what was probably meant', () => {
     expect(problemsOf([{ name: 'a', action: 'orders.crate', compensation: 'orders.delte' }])).toEqual([

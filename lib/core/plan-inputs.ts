@@ -1,5 +1,6 @@
 import { SagaInputError } from '../errors';
-import type { Json, JsonLimits } from './json';
+import { stepsIn } from './condition';
+import { toJson, type Json, type JsonLimits } from './json';
 import { quoted } from './names';
 import type { PlanStep } from './plan';
 import { ancestorsOf } from './plan-graph';
@@ -23,7 +24,8 @@ export class InputCompiler {
   compile(spec: PlainStep, place: number): StepInput {
     try {
       const { data, found } = takeReferences(spec.input ?? null, `input of step "${spec.name}"`, this.limits);
-      return { input: data, references: found.map((reference) => this.compileReference(reference, spec.name, place)) };
+      const references = found.map((reference) => this.compileReference(reference, spec.name, place));
+      return { input: data, references: [...references, ...this.lookedAt(place)] };
     } catch (error) {
       if (!(error instanceof SagaInputError)) throw error;
       this.problems.push(error.message);
@@ -31,11 +33,19 @@ export class InputCompiler {
     }
   }
 
+  /** The outputs that its condition looks at come with its claim as well. */
+  private lookedAt(place: number): readonly StoredReference[] {
+    const when = this.steps[place]?.when;
+    return when === undefined ? [] : [...new Set(stepsIn(when))].map((step) => ({ at: null, step, path: [] }));
+  }
+
   private compileReference({ at, reference }: FoundReference, name: string, place: number): StoredReference {
     const { source, path } = reference;
+    const what = `what a reference in the input of step "${name}" takes otherwise`;
+    const otherwise = reference.otherwise === undefined ? {} : { otherwise: toJson(reference.otherwise.value, what, this.limits) };
     const isStorable = (key: unknown): boolean => typeof key === 'string' && key.isWellFormed() && !key.includes('\u0000');
     if (!path.every(isStorable)) this.refuse(name, 'the path of a reference must be made of texts that PostgreSQL can store');
-    if (source.kind === 'context') return { at, path, step: null };
+    if (source.kind === 'context') return { at, path, step: null, ...otherwise };
     const step = this.steps.findIndex((candidate) => candidate.name === source.step);
     if (step < 0) {
       const names = this.steps.map((candidate) => candidate.name);
@@ -46,7 +56,7 @@ export class InputCompiler {
     } else if (!ancestorsOf(this.steps, place).has(step)) {
       this.refuse(name, `refers to the output of "${source.step}", which may not have settled by then; put it in dependsOn`);
     }
-    return { at, path, step };
+    return { at, path, step, ...otherwise };
   }
 
   private refuse(name: string, problem: string): void {

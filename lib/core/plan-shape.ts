@@ -1,18 +1,19 @@
+import type { FormedStep } from './child-form';
 import { nameProblem, quoted } from './names';
 import { formOf, plainStep } from './step-forms';
 import type { PlainStep, StepList, StepSpec } from './step-spec';
 import { didYouMean } from './suggestion';
 
-const MAX_STEPS = 10_000;
+export const MAX_STEPS = 10_000;
 
 export interface PlacedStep {
-  readonly spec: PlainStep;
+  readonly spec: FormedStep;
   /** Names of the list element before it. */
   readonly after: readonly string[];
 }
 
 /** Checks that every element has the form of a step, and flattens the groups; what has not is named in `problems`. */
-export function placeSteps(list: StepList, problems: string[]): readonly PlacedStep[] {
+export function placeSteps(saga: string, list: StepList, problems: string[]): readonly PlacedStep[] {
   if (!Array.isArray(list) || list.length === 0) {
     problems.push('it has no steps; pass an array of { name, action, … }');
     return [];
@@ -29,7 +30,7 @@ export function placeSteps(list: StepList, problems: string[]): readonly PlacedS
     if (group.length === 0) problems.push(`element ${place} is an empty group`);
     const specs = group.filter((spec): spec is StepSpec => isStep(spec, place, problems));
     const refuse = (name: string) => (problem: string) => problems.push(`step "${name}": ${problem}`);
-    placed.push(...specs.map((spec) => ({ spec: plainStep(spec, refuse(spec.name)), after })));
+    placed.push(...specs.map((spec) => ({ spec: plainStep(spec, refuse(spec.name), saga), after })));
     after = specs.map((spec) => spec.name);
   });
   if (placed.length > MAX_STEPS) problems.push(`${placed.length} steps are more than ${MAX_STEPS}`);
@@ -42,10 +43,12 @@ const STEP_FIELDS: readonly string[] = [
   'compensation',
   'input',
   'dependsOn',
+  'when',
   'timeoutMs',
   'retry',
   'compensateOnFailure',
   'onThrow',
+  'kind',
 ];
 
 function isStep(spec: unknown, place: number, problems: string[]): spec is StepSpec {

@@ -4,11 +4,21 @@ import type { RetryPolicy } from './retry-policy';
 /** The format this version writes. A process that does not know a plan's format leaves its operations to others. */
 export const PLAN_FORMAT = 1;
 
+/** Undos of one saga that run beside each other, unless the plan says otherwise. */
+export const UNDOS_AT_ONCE = 10;
+const MOST_UNDOS_AT_ONCE = 1_000;
+
+/** What is wrong with a number of undos at once, or null. */
+export function undosAtOnceProblem(given: unknown): string | null {
+  const isRight = typeof given === 'number' && Number.isInteger(given) && given >= 1 && given <= MOST_UNDOS_AT_ONCE;
+  return given === undefined || isRight ? null : `must be a whole number from 1 to ${MOST_UNDOS_AT_ONCE.toLocaleString('en')}`;
+}
+
 /** The steps of one saga as plain data. Structure only: inputs live in rows of their own, so equal plans are stored once. */
 export interface Plan {
   readonly format: number;
   readonly name: string;
-  /** What becomes of the other undos when one is given up: they stay (left out), or those that it was not built on go on. */
+  /** What becomes of the other undos when one is given up: none begins any more (left out), or those that it was not built on go on. */
   readonly onStuck?: 'continue';
   /** At most this many undos at a time. Left out: `UNDOS_AT_ONCE`. */
   readonly undosAtOnce?: number;
@@ -63,9 +73,32 @@ export type Isolation = 'REPEATABLE READ' | 'SERIALIZABLE';
 
 /** The steps that wait for this one, by their places. */
 export function dependentsOf(plan: Plan, step: number): readonly number[] {
-  const dependents: number[] = [];
-  plan.steps.forEach((candidate, place) => {
-    if (candidate.dependsOn.includes(step)) dependents.push(place);
+  return allDependents(plan)[step] ?? [];
+}
+
+const known = new WeakMap<Plan, readonly (readonly number[])[]>();
+
+/** Plans never change, and asking one for each step again would make ten thousand steps a hundred million looks. */
+function allDependents(plan: Plan): readonly (readonly number[])[] {
+  const before = known.get(plan);
+  if (before !== undefined) return before;
+  const dependents: number[][] = plan.steps.map(() => []);
+  plan.steps.forEach((step, place) => {
+    for (const other of step.dependsOn) dependents[other]?.push(place);
+  });
+  known.set(plan, dependents);
+  return dependents;
+}
+
+/** The same for all steps at once: asking for each again would make ten thousand steps a hundred million looks. */
+export function dependentsByStep(plan: Plan): ReadonlyMap<number, readonly number[]> {
+  const dependents = new Map<number, number[]>();
+  plan.steps.forEach((step, place) => {
+    for (const other of step.dependsOn) {
+      const known = dependents.get(other);
+      if (known === undefined) dependents.set(other, [place]);
+      else known.push(place);
+    }
   });
   return dependents;
 }

@@ -21,6 +21,12 @@ describe('taking references out of an input', () => {
     expect(found).toEqual([{ at: [], reference: new Reference({ kind: 'output', step: 'create' }, []) }]);
   });
 
+  it('takes the default of a reference along, as the reference was', () => {
+    const plain = ref('create', 'id');
+    const { found } = take({ a: plain.or({ n: 1 }), b: plain });
+    expect(found.map(({ reference }) => reference.otherwise)).toEqual([{ value: { n: 1 } }, undefined]);
+  });
+
   it('never takes user data for a reference, however much it looks like one', () => {
     const lookalike = { source: { kind: 'output', step: 'create' }, path: ['id'], $ref: '#/create/id' };
     expect(take({ a: lookalike })).toEqual({ data: { a: lookalike }, found: [] });
@@ -84,6 +90,18 @@ describe('resolving references', () => {
 
   it('replaces a whole input', () => {
     expect(resolved(null, { at: [], step: 0, path: [] })).toEqual({ kind: 'resolved', input: from.outputs.get(0) });
+  });
+
+  it('takes the default of what is missing, and only of that', () => {
+    const or = (reference: StoredReference) => resolved({ a: 1 }, { ...reference, otherwise: 0 });
+    expect(or({ at: ['a'], step: 9, path: [] })).toEqual({ kind: 'resolved', input: { a: 0 } });
+    expect(or({ at: ['a'], step: 0, path: ['nowhere'] })).toEqual({ kind: 'resolved', input: { a: 0 } });
+    expect(or({ at: ['a'], step: null, path: ['none'] })).toEqual({ kind: 'resolved', input: { a: null } });
+    expect(resolved({ a: 1 }, { at: ['a'], step: 9, path: [], otherwise: null })).toEqual({ kind: 'resolved', input: { a: null } });
+  });
+
+  it('puts nothing into the input that only a condition looks at', () => {
+    expect(resolved({ a: 1 }, { at: null, step: 9, path: [] })).toEqual({ kind: 'resolved', input: { a: 1 } });
   });
 
   it('takes null for a value, not for something missing', () => {

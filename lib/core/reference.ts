@@ -5,7 +5,20 @@ export class Reference {
   constructor(
     readonly source: ReferenceSource,
     readonly path: readonly string[],
+    /** What is taken when there is nothing. */
+    readonly otherwise?: { readonly value: unknown },
   ) {}
+
+  /**
+   * The same, with a value that is taken when there is none: the step was skipped, or what it returned has no such place. A null that is
+   * there is taken as it is. Without this a step whose reference names nothing fails (`SAGA_REFERENCE`).
+   *
+   * @example
+   * { name: 'charge', action: 'payment.charge', input: { discount: ref('discount', 'amount').or(0) } }
+   */
+  or(value: unknown): Reference {
+    return new Reference(this.source, this.path, { value });
+  }
 
   /** Outside the input of a step nobody would resolve it. */
   toJSON(): never {
@@ -33,10 +46,13 @@ export function contextRef(...path: readonly string[]): Reference {
 
 /** A reference as it is stored: where its value goes, and where it comes from. */
 export interface StoredReference {
-  readonly at: readonly string[];
+  /** null: it goes nowhere, and only a condition looks at it. */
+  readonly at: readonly string[] | null;
   /** Place of the step in the plan; null means the context. */
   readonly step: number | null;
   readonly path: readonly string[];
+  /** What is taken when there is nothing. */
+  readonly otherwise?: Json;
 }
 
 export interface FoundReference {
@@ -85,13 +101,20 @@ export interface Unresolved {
 export function resolveReferences(input: Json, references: readonly StoredReference[], from: Resolvable): Resolved {
   let resolved = input;
   for (const reference of references) {
-    const source = reference.step === null ? from.context : from.outputs.get(reference.step);
-    const value = source === undefined ? undefined : follow(source, reference.path);
-    if (value === undefined)
-      return { kind: 'unresolved', at: jsonPointer(reference.at), step: reference.step, path: jsonPointer(reference.path) };
-    resolved = replaceAt(resolved, reference.at, value);
+    const { at, step, path } = reference;
+    if (at === null) continue;
+    const value = valueOf(reference, from);
+    if (value === undefined) return { kind: 'unresolved', at: jsonPointer(at), step, path: jsonPointer(path) };
+    resolved = replaceAt(resolved, at, value);
   }
   return { kind: 'resolved', input: resolved };
+}
+
+/** What a reference names, or what it says is to be taken instead; undefined when there is neither. */
+export function valueOf({ step, path, otherwise }: Omit<StoredReference, 'at'>, from: Resolvable): Json | undefined {
+  const source = step === null ? from.context : from.outputs.get(step);
+  const found = source === undefined ? undefined : follow(source, path);
+  return found === undefined ? otherwise : found;
 }
 
 function follow(value: Json, path: readonly string[]): Json | undefined {

@@ -67,6 +67,13 @@ function delayOf(policy: RetryPolicy, question: RetryQuestion): number {
   return Math.floor(ceiling * question.seed);
 }
 
+/** Milliseconds until the next attempt of what is tried until it completes, when its policy has no more. */
+export function longestDelayMs(policy: RetryPolicy | null, seed: number): number {
+  const { backoff, baseMs, maxMs } = policy ?? RETRYABLE_WITHOUT_POLICY;
+  // From the half on: sagas that wait for the same cause come back apart, and none comes early.
+  return backoff === 'fixed' ? Math.min(baseMs, maxMs) : Math.floor((maxMs * (1 + seed)) / 2);
+}
+
 const LONGEST_LOSS_PAUSE_MS = 10_000;
 
 /** Milliseconds until an attempt that was lost by no fault of its handler is made up for. */

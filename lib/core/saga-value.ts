@@ -51,15 +51,18 @@ export interface SagaValue {
   /** Join counter: undos that have not completed. 0 until the undo has begun. */
   readonly openUndos: number;
   readonly cause: TurnCause | null;
-  /** It has ended, and an effect came late that is not undone yet: its state stays, and a person should know. */
+  /**
+   * A person should know: an effect came after the end and is not undone yet; a wish to turn back came when there was no way back; a
+   * retriable step has used up its attempts.
+   */
   readonly attention: boolean;
   /** Nothing of it is claimed, in either direction, until it is resumed. */
   readonly paused: boolean;
-  /** Its pivot has completed: there is no way back. */
+  /** Its pivot has completed, or was left out on the way forward: there is no way back. */
   readonly pastPivot: boolean;
-  /** It was to turn back while its pivot ran; decided when the pivot's outcome is known. */
+  /** It was to turn back while its pivot ran, and the outcome of the pivot decides. Past the pivot: the wish could not be fulfilled. */
   readonly turning: TurnCause | null;
-  /** Undos that were given up. */
+  /** How often an undo was given up on the way back. From the first time on each undo is decided from the whole saga. */
   readonly givenUp: number;
   /** Place of the step that ended it early and well. */
   readonly finishedBy: number | null;

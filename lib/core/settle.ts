@@ -1,9 +1,10 @@
-import { settledBetweenAttempts, settleUndo } from './backward';
+import { settledBetweenAttempts } from './backward';
 import { dispatch, draft, type Draft } from './draft';
 import { settleAction } from './forward';
 import type { Operation } from './operation';
 import type { Plan } from './plan';
 import { withOperations, type SagaValue } from './saga-value';
+import { settleUndo } from './undoing';
 import { askWhetherDone, canBeAsked } from './verify';
 
 /** An operation has reached its last state; what that means for the saga depends on its direction. */

@@ -1,8 +1,8 @@
 import { attemptEnded } from './attempt';
-import { turnBack } from './backward';
+import { withAttention } from './attention';
 import { claim } from './claim';
 import { ignored, type Decision } from './decision';
-import { finish } from './draft';
+import { deadlinePassed } from './deadline';
 import type { SagaEvent } from './event';
 import { sagaOrdered, stepOrdered } from './orders';
 import type { Plan } from './plan';
@@ -14,21 +14,23 @@ import { calledBack, waitOver, woken } from './wait';
  * Decides what an event does to a saga. Pure: the same plan, saga and event give the same decision for ever.
  *
  * ```
- * started ──► completed                     every action settled well
+ * started ──► completed                     every action settled well, or one of them finished the saga
  *    ├──────► compensating ──► compensated  every undo completed
  *    │             │  ▲  └───► failed       everything settled and nothing needed an undo
  *    │             ▼  │
  *    │           stuck                      an undo was exhausted; `compensate` tries it again, or a person
- *    │                                      reports it done, which may complete the last one (`compensated`)
+ *    │             ▲  │                     reports it done, which may complete the last one (`compensated`)
+ *    ├─────────────┘  │                     nobody knows whether the pivot took effect; whoever finds out sends it
+ *    │ ◄──────────────┘                     forward (`started`) or back (`compensating`, `failed`)
  *    └──────► failed                        turned back with nothing to wait for and nothing to undo
  *
  * and whichever has not ended ──► failed    a person terminated it as it was
  * ```
  */
 export function transition(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
-  if (!isTerminal(saga.state)) return decide(plan, saga, event);
+  if (!isTerminal(saga.state)) return withAttention(plan, saga, decide(plan, saga, event));
   const decision = isHeardAfterTheEnd(saga, event) ? decide(plan, saga, event) : ignored('terminal');
-  return decision.kind === 'ignored' ? ignored('terminal') : decision;
+  return decision.kind === 'ignored' && decision.reason !== 'not-undone' ? ignored('terminal') : decision;
 }
 
 function decide(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
@@ -54,13 +56,13 @@ function decide(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
     case 'woken':
       return woken(plan, saga, event);
     case 'deadline':
-      if (saga.paused) return ignored('paused');
-      return saga.state === 'started' ? finish(event, turnBack(plan, saga, { kind: 'deadline' })) : ignored('already-compensating');
+      return deadlinePassed(plan, saga, event);
     case 'compensate':
     case 'cancel':
     case 'terminate':
     case 'pause':
     case 'resume':
+    case 'acknowledge':
       return sagaOrdered(plan, saga, event);
     case 'retry-step':
     case 'skip-step':
@@ -78,6 +80,7 @@ function isHeardAfterTheEnd(saga: SagaValue, event: SagaEvent): boolean {
     case 'compensate':
     case 'reported':
     case 'retry-step':
+    case 'acknowledge':
       return saga.attention;
     case 'cancel':
     case 'terminate':

@@ -1,11 +1,11 @@
 import type { Operation } from './operation';
-import type { Plan } from './plan';
-import { ancestorsOf } from './plan-graph';
+import { UNDOS_AT_ONCE, type Plan } from './plan';
+import { ancestorsOfAll } from './plan-graph';
 import { isTerminal, type SagaValue } from './saga-value';
 
 /**
- * The actions that need an undo, in the order in which they are undone: the last one started comes first. A step starts only
- * after everything it depends on has settled, so this order never undoes a step before those that were built on it.
+ * The actions that need an undo, the last one started first. A step starts only after everything it depends on has settled, so none
+ * comes before those that were built on it.
  */
 export function undoOrder(plan: Plan, actions: readonly Operation[]): readonly Operation[] {
   return actions
@@ -27,12 +27,42 @@ function needsUndo(plan: Plan, action: Operation): boolean {
   }
 }
 
-/** What can be undone next, when some undos were given up: nothing that one of them was built on. */
-export function nextUndos(plan: Plan, saga: SagaValue): { readonly active: boolean; readonly next: Operation | undefined } {
-  const undos = [...saga.operations.values()].filter(({ direction }) => direction === 'undo').sort((a, b) => a.order - b.order);
-  const active = undos.some(({ state }) => state === 'started' || state === 'running' || state === 'retrying');
-  const kept = new Set(undos.filter(isGivenUp).flatMap(({ step }) => [step, ...ancestorsOf(plan.steps, step)]));
-  return { active, next: undos.find(({ state, step }) => state === 'pending' && !kept.has(step)) };
+/**
+ * The undos that may begin, judged by the whole saga: every step that was built on theirs is undone, and there is room for another.
+ * Further rounds take no room, or the effect that came late would wait behind what has nothing to do with it.
+ */
+export function readyUndos(plan: Plan, saga: SagaValue): readonly Operation[] {
+  const undos = undosOf(saga);
+  const isFirst = ({ round }: Operation): boolean => round === 1;
+  const open = undos.filter((undo) => isFirst(undo) && undo.state !== 'completed');
+  const builtOn = ancestorsOfAll(
+    plan.steps,
+    open.map(({ step }) => step),
+  );
+  const room = (plan.undosAtOnce ?? UNDOS_AT_ONCE) - undos.filter((undo) => isFirst(undo) && isUnderWay(undo)).length;
+  const pending = undos.filter(({ state }) => state === 'pending');
+  return [
+    ...pending.filter((undo) => isFirst(undo) && !builtOn.has(undo.step)).slice(0, Math.max(0, room)),
+    ...pending.filter((undo) => !isFirst(undo) && undo.waits === 0),
+  ];
+}
+
+export function undosUnderWay(saga: SagaValue): readonly Operation[] {
+  return undosOf(saga).filter(isUnderWay);
+}
+
+/** It was asked for, and has not settled. */
+export function isUnderWay({ state }: Operation): boolean {
+  return state === 'started' || state === 'running' || state === 'retrying' || state === 'waiting';
+}
+
+/** Undos whose attempts are used up: a person must act. */
+export function givenUpUndos(saga: SagaValue): readonly Operation[] {
+  return undosOf(saga).filter((undo) => isGivenUp(undo) && isStillWanted(saga, undo));
+}
+
+function undosOf(saga: SagaValue): readonly Operation[] {
+  return [...saga.operations.values()].filter(({ direction }) => direction === 'undo').sort((a, b) => a.order - b.order);
 }
 
 /**

@@ -13,5 +13,5 @@ export function isBeingAskedAfter(operation: Operation): boolean {
 
 /** The next attempts ask whether the action took effect; they have budgets of their own. */
 export function askWhetherDone(operation: Operation): Operation {
-  return { ...operation, verifying: true, state: 'started', claims: 0, losses: 0, blamed: 0, timedOut: false };
+  return { ...operation, verifying: true, hadUnknown: true, state: 'started', claims: 0, losses: 0, blamed: 0, timedOut: false };
 }

@@ -1,21 +1,25 @@
-import { mayStillRun } from './backward';
+import { asHeard, isWaitedFor, retryOrSettle } from './attempt-budget';
+import { mayComeToItsEffect, mayStillRun } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { dispatch, draft, finish, type Draft } from './draft';
-import type { CalledBackEvent, SuspendedEvent, WaitOverEvent, WokenEvent } from './event';
-import { lateOutcome } from './late';
-import { isSettled, type Operation, type StepFailure } from './operation';
+import { dispatch, draft, finish, policyOf, type Draft } from './draft';
+import type { CalledBackEvent, SuspendedEvent, TakenSignal, WaitOverEvent, WokenEvent } from './event';
+import type { Json } from './json';
+import { isPersistent } from './kinds';
+import { lateWord } from './late-kinds';
+import { isSettled, type Operation, type StepFailure, type Wait } from './operation';
 import type { Plan } from './plan';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
-import { giveUp, retryOrSettle } from './attempt-budget';
 import { settle, settleBetweenAttempts } from './settle';
-import { isStillWanted } from './undo-order';
+import { isGivenUp, isStillWanted } from './undo-order';
 
 /** The handler has returned and its worker is free; the operation waits, under no lease, for somebody else. */
 export function suspended(plan: Plan, saga: SagaValue, operation: Operation, { wait, timeoutMs }: SuspendedEvent): Draft {
-  const waiting: Operation = { ...operation, state: 'waiting', wait, error: null };
-  if (operation.heard !== null) return saidFailed(plan, saga, waiting, operation.heard);
+  const waiting: Operation = { ...operation, state: 'waiting', wait, error: errorOf(wait) };
+  if (operation.heard !== null) return asHeard(plan, saga, waiting, operation.heard);
+  // A wish to turn back is decided by the pivot's effect, and nobody will have one who waits for a time or a signal.
+  const isDecided = isWaitedFor(plan, saga, operation) && !mayComeToItsEffect(waiting);
   // Its saga turned back. Whoever has its token may still do what it was asked for, and is then heard as somebody who comes late.
-  if (!mayStillRun(operation, saga)) return settleBetweenAttempts(plan, saga, { ...waiting, fence: operation.fence + 1 });
+  if (isDecided || !mayStillRun(operation, saga)) return settleBetweenAttempts(plan, saga, { ...waiting, fence: operation.fence + 1 });
   const { step, direction, round } = operation;
   const lookAgain = wait.kind === 'signal' || wait.kind === 'saga';
   return draft(withOperations(saga, [waiting]), waiting, [
@@ -23,35 +27,71 @@ export function suspended(plan: Plan, saga: SagaValue, operation: Operation, { w
   ]);
 }
 
+function errorOf(wait: Wait): StepFailure | null {
+  if (wait.kind !== 'saga' || wait.stuck !== true) return null;
+  return { code: 'CHILD_STUCK', message: `the saga ${wait.sagaId} is stuck and waits for a person` };
+}
+
 /** The word of whoever is waited for. It ends the operation wherever it stands, once. */
 export function calledBack(plan: Plan, saga: SagaValue, event: CalledBackEvent): Decision {
   const operation = operationOf(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
-  if (operation.claims === 0 || operation.heard !== null) return ignored('not-waiting');
-  if (isSettled(operation)) return comesLate(plan, saga, operation, event);
+  if (event.takes !== undefined) return signalled(plan, saga, operation, event, event.takes);
+  // Nobody has its token before its handler has run; a second word is one too many.
+  if (operation.fence === 0 || operation.condition !== null || operation.heard !== null) return ignored('not-waiting');
   if (operation.direction === 'undo' && !isStillWanted(saga, operation)) return ignored('wrong-direction');
   const { result } = event;
-  if (result.kind === 'completed') {
-    const fence = operation.fence + (operation.state === 'running' ? 1 : 0); // its worker has nothing more to say
-    return finish(event, settle(plan, saga, { ...operation, state: 'completed', fence, output: result.output, error: null }));
+  if (isSettled(operation))
+    return result.kind === 'failed' ? ignored('not-waiting') : comesLate(plan, saga, operation, event, result.output);
+  if (operation.verifying && result.kind === 'failed') return ignored('not-waiting');
+  return finish(event, told(plan, saga, operation, result));
+}
+
+function told(plan: Plan, saga: SagaValue, operation: Operation, result: CalledBackEvent['result']): Draft {
+  const isRunning = operation.state === 'running';
+  const isTransactional = isRunning && policyOf(plan, operation).transactional === true;
+  const over: Operation = { ...operation, fence: operation.fence + (isRunning ? 1 : 0) }; // its worker has nothing more to say
+  if (result.kind === 'failed') {
+    const heard = { kind: 'failed', error: result.error } as const;
+    // It is tried again in any case, and that is planned already.
+    if (isAboutToTryAgain(plan, saga, operation)) return remembered(saga, { ...operation, heard, error: heard.error });
+    // Its handler may still have an effect of its own, unless that would have to be committed.
+    return isRunning && !isTransactional ? remembered(saga, { ...operation, heard }) : asHeard(plan, saga, over, heard);
   }
-  if (operation.verifying) return ignored('not-waiting');
-  if (operation.state !== 'running') return finish(event, saidFailed(plan, saga, operation, result.error));
-  // Its handler may still have an effect of its own.
-  const told: Operation = { ...operation, heard: result.error };
-  return finish(event, draft(withOperations(saga, [told]), told));
+  const { output } = result;
+  // What it writes must not be rolled back because somebody was faster than its commit.
+  if (isTransactional) return remembered(saga, { ...operation, output, heard: { kind: 'completed' } });
+  return settle(plan, saga, { ...over, state: 'completed', output, error: null });
 }
 
-/** There is no other attempt after a word from outside. */
-function saidFailed(plan: Plan, saga: SagaValue, operation: Operation, error: StepFailure): Draft {
-  return giveUp(plan, saga, { ...operation, error });
+function isAboutToTryAgain(plan: Plan, saga: SagaValue, operation: Operation): boolean {
+  const isReady = operation.state === 'started' || operation.state === 'retrying';
+  return isReady && isPersistent(plan, operation) && mayStillRun(operation, saga);
 }
 
-function comesLate(plan: Plan, saga: SagaValue, operation: Operation, { result, operation: ref }: CalledBackEvent): Decision {
-  if (result.kind === 'failed' || operation.direction === 'undo') return ignored('not-waiting');
-  const { claimId, fence } = operation;
-  const completed = { type: 'completed', operation: ref, claimId: claimId ?? '', fence: fence - 1, output: result.output } as const;
-  return lateOutcome(plan, saga, operation, completed);
+function remembered(saga: SagaValue, operation: Operation): Draft {
+  return draft(withOperations(saga, [operation]), operation);
+}
+
+function comesLate(plan: Plan, saga: SagaValue, operation: Operation, event: CalledBackEvent, output: Json): Decision {
+  if (operation.direction === 'action') return lateWord(plan, saga, operation, { event, fence: operation.fence, output });
+  // An undo that nobody could vouch for any more is done after all.
+  return isGivenUp(operation)
+    ? finish(event, settle(plan, saga, { ...operation, state: 'completed', error: null }))
+    : ignored('not-waiting');
+}
+
+/** A signal has come, and goes to whoever waits for one of its name. */
+function signalled(plan: Plan, saga: SagaValue, operation: Operation, event: CalledBackEvent, takes: TakenSignal): Decision {
+  const { state, wait } = operation;
+  const isWaited = state === 'waiting' && wait?.kind === 'signal' && wait.name === takes.name;
+  if (!isWaited || event.result.kind === 'failed') return ignored('not-waiting');
+  if (!saga.whole) return NEED_ALL;
+  const { name, signalId } = takes;
+  const isTaken = [...saga.operations.values()].some((other) => other.wait?.kind === 'signal' && other.wait.taken === signalId);
+  if (isTaken) return ignored('taken');
+  const taking: Operation = { ...operation, state: 'completed', error: null, wait: { kind: 'signal', name, taken: signalId } };
+  return finish(event, settle(plan, saga, { ...taking, output: event.result.output }));
 }
 
 /** A wait has lasted as long as it may. */
@@ -83,8 +123,8 @@ function timedOut(plan: Plan, saga: SagaValue, operation: Operation, { elapsedMs
 export function woken(plan: Plan, saga: SagaValue, event: WokenEvent): Decision {
   const operation = operationOf(saga, event.operation);
   if (operation === undefined) return saga.whole ? ignored('unknown-operation') : NEED_ALL;
-  const canLook = operation.wait?.kind === 'signal' || operation.wait?.kind === 'saga';
-  if (operation.state !== 'waiting' || !canLook) return ignored('not-waiting');
+  if (operation.state !== 'waiting' || operation.wait?.kind !== 'saga') return ignored('not-waiting');
   const again: Operation = { ...operation, state: 'started', claims: operation.claims - 1 };
-  return finish(event, draft(withOperations(saga, [again]), again, [dispatch(plan, again)]));
+  const isHeld = saga.state === 'stuck' && operation.direction === 'action'; // until it is known which way the pivot has gone
+  return finish(event, draft(withOperations(saga, [again]), again, isHeld ? [] : [dispatch(plan, again)]));
 }

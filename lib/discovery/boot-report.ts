@@ -37,6 +37,7 @@ function works({ action, undo }: Workers): boolean {
 
 function describeHandler({ declaration, where }: MethodHandler, defaults: PlanDefaults): string {
   const { direction, key, undoes, policy } = declaration;
+  if (direction === 'condition') return `${direction.padEnd('compensate'.length)} ${key} -> ${where}`; // it has the policy of its step
   const fallback = defaults[direction];
   const kind = (direction === 'undo' ? 'compensate' : direction).padEnd('compensate'.length);
   const what = undoes === null ? '' : `, undoes ${undoes}`;

@@ -2,10 +2,12 @@ import { MetadataScanner, type DiscoveryService } from '@nestjs/core';
 import 'reflect-metadata';
 import {
   COMPENSATE_METADATA,
+  CONDITION_METADATA,
   DEFINITION_METADATA,
   STEP_METADATA,
   VERIFY_METADATA,
   type CompensateMetadata,
+  type ConditionMetadata,
   type SagaDefinitionOptions,
   type StepMetadata,
   type VerifyMetadata,
@@ -19,6 +21,7 @@ export interface DecoratedMethod {
   readonly step: StepMetadata | undefined;
   readonly compensate: CompensateMetadata | undefined;
   readonly verify: VerifyMetadata | undefined;
+  readonly condition: ConditionMetadata | undefined;
 }
 
 const scanner = new MetadataScanner();
@@ -33,7 +36,9 @@ export function decoratedMethodsOf(wrapper: Wrapper): readonly DecoratedMethod[]
     const step = metadataOf<StepMetadata>(STEP_METADATA, method);
     const compensate = metadataOf<CompensateMetadata>(COMPENSATE_METADATA, method);
     const verify = metadataOf<VerifyMetadata>(VERIFY_METADATA, method);
-    return step === undefined && compensate === undefined && verify === undefined ? [] : [{ name, step, compensate, verify }];
+    const condition = metadataOf<ConditionMetadata>(CONDITION_METADATA, method);
+    const isDecorated = [step, compensate, verify, condition].some((metadata) => metadata !== undefined);
+    return isDecorated ? [{ name, step, compensate, verify, condition }] : [];
   });
 }
 

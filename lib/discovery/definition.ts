@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '../core/standard-schema';
 import type { PlainStep } from '../core/step-spec';
 
 /** A `@SagaDefinition` class, read once at boot: its plan as plain data. */
@@ -5,6 +6,9 @@ export interface Definition {
   readonly name: string;
   readonly deadlineMs: number | undefined;
   readonly onStuck: 'halt' | 'continue' | undefined;
+  readonly undosAtOnce: number | undefined;
+  /** Of the saga's input. */
+  readonly schema: StandardSchemaV1 | undefined;
   readonly steps: readonly PlainStep[];
 }
 

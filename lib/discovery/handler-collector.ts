@@ -2,12 +2,15 @@ import type { HandlerDeclaration, HandlerKind, HandlerPolicy } from '../core/han
 import { isValidName, nameProblem, NAME_RULE, quoted } from '../core/names';
 import type { Isolation } from '../core/plan';
 import { retryPolicyOf, retryPolicyProblems } from '../core/retry-policy';
-import { unknownFieldProblems } from '../core/known-fields';
+import { optionsProblems, unknownFieldProblems } from '../core/known-fields';
+import { isStandardSchema } from '../core/standard-schema';
 import {
   COMPENSATE_FIELDS,
+  CONDITION_FIELDS,
   STEP_FIELDS,
   VERIFY_FIELDS,
   type CompensateOptions,
+  type ConditionOptions,
   type SagaStepOptions,
   type VerifyOptions,
 } from '../decorators/metadata';
@@ -24,13 +27,22 @@ export interface HostMethod {
   readonly method: string;
 }
 
-type Options = Pick<SagaStepOptions, 'timeoutMs' | 'retry' | 'transactional' | 'isolation' | 'onThrow' | 'compensateOnFailure'>;
+type Options = Pick<
+  SagaStepOptions,
+  'timeoutMs' | 'retry' | 'transactional' | 'isolation' | 'onThrow' | 'compensateOnFailure' | 'sets' | 'schema'
+>;
 
-const DECORATORS: Readonly<Record<HandlerKind, string>> = { action: '@SagaStep', undo: '@Compensate', verify: '@Verify' };
+const DECORATORS: Readonly<Record<HandlerKind, string>> = {
+  action: '@SagaStep',
+  undo: '@Compensate',
+  verify: '@Verify',
+  condition: '@SagaCondition',
+};
 const FIELDS: Readonly<Record<HandlerKind, readonly string[]>> = {
   action: STEP_FIELDS,
   undo: COMPENSATE_FIELDS,
   verify: VERIFY_FIELDS,
+  condition: CONDITION_FIELDS,
 };
 
 /** The decorator of a handler, as it is written. */
@@ -57,16 +69,22 @@ export class HandlerCollector {
     this.add(at, 'verify', key, null, options);
   }
 
+  addCondition(at: HostMethod, key: string, options: ConditionOptions): void {
+    this.add(at, 'condition', key, null, options);
+  }
+
   refuse(direction: HandlerKind, at: HostMethod, problem: string): void {
     this.problems.push(`${decoratorOf(direction)} on ${at.className}.${at.method}: ${problem}`);
   }
 
-  private add(at: HostMethod, direction: HandlerKind, key: string, undoes: string | null, options: Options): void {
+  private add(at: HostMethod, direction: HandlerKind, key: string, undoes: string | null, options: Options & ConditionOptions): void {
     const problems = [...problemsOf(key, undoes, options), ...unknownFieldProblems(options, FIELDS[direction])];
     for (const problem of problems) this.refuse(direction, at, problem);
     if (problems.length > 0) return;
     const declaration: HandlerDeclaration = { direction, key, undoes, policy: policyOf(options) };
-    this.handlers.push({ declaration, where: `${at.className}.${at.method}`, call: this.caller.callerOf(at.host, at.method) });
+    const { schema } = options;
+    const call = this.caller.callerOf(at.host, at.method);
+    this.handlers.push({ declaration, where: `${at.className}.${at.method}`, ...(schema !== undefined && { schemas: schema }), call });
   }
 
   /** Keys that more than one method has. */
@@ -94,7 +112,7 @@ export class HandlerCollector {
   }
 }
 
-function policyOf({ timeoutMs, retry, onThrow, compensateOnFailure, transactional, isolation }: Options): HandlerPolicy {
+function policyOf({ timeoutMs, retry, onThrow, compensateOnFailure, transactional, isolation, sets }: Options): HandlerPolicy {
   return {
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(retry !== undefined && { retry: retryPolicyOf(retry) }),
@@ -102,11 +120,12 @@ function policyOf({ timeoutMs, retry, onThrow, compensateOnFailure, transactiona
     ...(isolation !== undefined && { isolation }),
     ...(onThrow !== undefined && { onThrow }),
     ...(compensateOnFailure !== undefined && { compensateOnFailure }),
+    ...(sets !== undefined && { sets }),
   };
 }
 
 function problemsOf(key: string, undoes: string | null, options: Options): readonly string[] {
-  const { retry, timeoutMs, onThrow, compensateOnFailure } = options;
+  const { retry, timeoutMs, onThrow, compensateOnFailure, sets } = options;
   const problems = retry === undefined ? [] : retryPolicyProblems(retry);
   const keyProblem = nameProblem('the key', key);
   if (keyProblem !== null) problems.push(keyProblem);
@@ -115,7 +134,23 @@ function problemsOf(key: string, undoes: string | null, options: Options): reado
   if (onThrow !== undefined && !['failed', 'unknown'].includes(onThrow)) problems.push("onThrow must be 'failed' or 'unknown'");
   if (compensateOnFailure !== undefined && typeof compensateOnFailure !== 'boolean')
     problems.push('compensateOnFailure must be true or false');
-  return [...problems, ...transactionProblems(options)];
+  if (sets !== undefined && !(Array.isArray(sets) && sets.every((name) => typeof name === 'string')))
+    problems.push('sets must be an array of names');
+  return [...problems, ...stepSchemaProblems(options), ...transactionProblems(options)];
+}
+
+function stepSchemaProblems({ schema }: Options): readonly string[] {
+  if (schema === undefined) return [];
+  const problems = optionsProblems('schema', schema, ['input', 'output']);
+  if (problems.length > 0) return problems;
+  const { input, output } = schema;
+  return [...schemaProblem('schema.input', input), ...schemaProblem('schema.output', output)];
+}
+
+/** What is wrong with an option that is to be a schema. */
+export function schemaProblem(option: string, schema: unknown): readonly string[] {
+  if (schema === undefined || isStandardSchema(schema)) return [];
+  return [`${option} must be a schema of a library that follows standardschema.dev (Zod, Valibot, ArkType ...), not ${quoted(schema)}`];
 }
 
 function transactionProblems({ transactional, isolation }: Options): readonly string[] {

@@ -1,7 +1,6 @@
 import { SagaInvariantError } from '../errors';
 import type { HandlerDeclaration, HandlerKind } from '../core/handler-declaration';
-import type { Json } from '../core/json';
-import type { HandlerContext, StepInvoker } from '../ports/step-invoker';
+import type { HandlerContext, StepInvoker, StepSchemas } from '../ports/step-invoker';
 import type { MethodHandler } from './method-handler';
 
 /** The handlers of one application, sealed at boot. A Map, so that a key called `constructor` is just a key. */
@@ -18,7 +17,11 @@ export class HandlerRegistry implements StepInvoker {
     return this.byKey.has(`${direction}:${key}`);
   }
 
-  async invoke(direction: HandlerKind, key: string, payload: Json | undefined, context: HandlerContext): Promise<unknown> {
+  schemasOf(direction: HandlerKind, key: string): StepSchemas | undefined {
+    return this.byKey.get(`${direction}:${key}`)?.schemas;
+  }
+
+  async invoke(direction: HandlerKind, key: string, payload: unknown, context: HandlerContext): Promise<unknown> {
     const handler = this.byKey.get(`${direction}:${key}`);
     if (handler === undefined) throw new SagaInvariantError(`no handler for ${direction} "${key}"`);
     return handler.call(payload, context);

@@ -62,18 +62,20 @@ function hostOf(wrapper: Wrapper, found: HandlerCollector): object | null {
   return typeof host === 'object' ? host : null;
 }
 
-function readHandlers(
+/** Adds the handlers of one provider that is no saga itself. */
+export function readHandlers(
   host: object,
   className: string,
   instance: string,
   methods: readonly DecoratedMethod[],
   found: HandlerCollector,
 ): void {
-  for (const { name, step, compensate, verify } of methods) {
+  for (const { name, step, compensate, verify, condition } of methods) {
     const at: HostMethod = { host, className, method: name };
+    if (condition !== undefined && isFor(instance, condition)) found.addCondition(at, condition.key, condition);
     if (verify !== undefined && isFor(instance, verify)) found.addVerify(at, verify.key, verify);
     if (step !== undefined && isFor(instance, step)) {
-      for (const field of ['after', 'input', 'use'] as const) {
+      for (const field of ['after', 'input', 'when', 'use', 'kind', 'compensation'] as const) {
         if (step[field] !== undefined) found.refuse('action', at, `"${field}" belongs to a step of a @SagaDefinition class`);
       }
       found.addAction(at, step.key, step);
@@ -82,7 +84,8 @@ function readHandlers(
   }
 }
 
-function readSaga(
+/** Adds the handlers of a `@SagaDefinition` class, and answers its plan. */
+export function readSaga(
   host: object,
   className: string,
   options: SagaDefinitionOptions,
@@ -90,8 +93,13 @@ function readSaga(
   found: HandlerCollector,
 ): Definition {
   const ownSteps = methods.flatMap(({ step }) => (step === undefined || step.use !== undefined ? [] : [step.key]));
-  for (const { name, step, compensate, verify } of methods) {
+  const names = methods.flatMap(({ step }) => (step === undefined ? [] : [step.key]));
+  for (const { name, step, compensate, verify, condition } of methods) {
     const at: HostMethod = { host, className, method: name };
+    if (condition !== undefined && names.includes(condition.key))
+      found.addCondition(at, definitionKey(options.name, condition.key), condition);
+    else if (condition !== undefined)
+      found.refuse('condition', at, `${quoted(condition.key)} is no step of this saga${didYouMean(condition.key, names)}`);
     if (verify !== undefined && ownSteps.includes(verify.key)) found.addVerify(at, definitionKey(options.name, verify.key), verify);
     else if (verify !== undefined)
       found.refuse('verify', at, `${quoted(verify.key)} is no method of this saga${didYouMean(verify.key, ownSteps)}`);
@@ -102,7 +110,8 @@ function readSaga(
   }
   const steps = methods.flatMap(({ step }) => (step === undefined ? [] : [step]));
   const compensations = methods.flatMap(({ compensate }) => (compensate === undefined ? [] : [compensate]));
-  return readDefinition({ className, options, steps, compensations }, found.problems);
+  const conditions = methods.flatMap(({ condition }) => (condition === undefined ? [] : [condition.key]));
+  return readDefinition({ className, options, steps, compensations, conditions }, found.problems);
 }
 
 function isFor(instance: string, of: { readonly instance?: string }): boolean {

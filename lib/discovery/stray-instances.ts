@@ -25,11 +25,12 @@ export function strayProblems(
   });
 }
 
-function claimsOf(className: string, { name, step, compensate, verify }: DecoratedMethod): readonly Claim[] {
+function claimsOf(className: string, { name, step, compensate, verify, condition }: DecoratedMethod): readonly Claim[] {
   const at = `${className}.${name}`;
   return [
     ...(step === undefined ? [] : [{ where: `@SagaStep on ${at}`, of: step }]),
     ...(compensate === undefined ? [] : [{ where: `@Compensate on ${at}`, of: compensate }]),
     ...(verify === undefined ? [] : [{ where: `@Verify on ${at}`, of: verify }]),
+    ...(condition === undefined ? [] : [{ where: `@SagaCondition on ${at}`, of: condition }]),
   ];
 }

@@ -4,7 +4,9 @@ import { attemptsOf } from '../core/operation';
 import { resolveReferences, type Unresolved } from '../core/reference';
 import type { CompensationContext, ContextVerbs, HandlerContext, VerifyContext } from '../ports/step-invoker';
 import type { Claim } from '../ports/saga-store';
+import type { CallbackTokens } from './callback-tokens';
 import { contextVerbs, type ContextNotes } from './context-verbs';
+import { earlierOutputs, type OutputReader } from './earlier-outputs';
 
 /** What a handler is called with. */
 export interface Call {
@@ -15,27 +17,46 @@ export interface Call {
 }
 
 /** The call of one attempt, or the reference that names nothing. */
-export function callOf(claim: Claim, signal: AbortSignal, limits: JsonLimits): Call | Unresolved {
+export function callOf(
+  claim: Claim,
+  signal: AbortSignal,
+  limits: JsonLimits,
+  tokens: Pick<CallbackTokens, 'tokenFor'>,
+  store: OutputReader,
+  sets?: readonly string[],
+): Call | Unresolved {
   const resolved = resolveReferences(claim.input, claim.references, claim);
   if (resolved.kind === 'unresolved') return resolved;
   const notes: ContextNotes = { patch: null };
-  const context = contextOf(claim, signal, contextVerbs(notes, limits));
+  const context = withToken(contextOf(claim, signal, contextVerbs(notes, limits, sets), store), () =>
+    tokens.tokenFor(claim.sagaId, claim.operation),
+  );
   if (claim.operation.verifying) {
-    const question: VerifyContext = { ...context, actionIdempotencyKey: idempotencyKey(claim, 'action') };
+    const question: VerifyContext = withMore(context, { actionIdempotencyKey: idempotencyKey(claim, 'action') });
     return { notes, payload: resolved.input, context: question };
   }
   if (claim.operation.direction === 'action') return { notes, payload: resolved.input, context };
-  const undo: CompensationContext = {
-    ...context,
+  const undo: CompensationContext = withMore(context, {
     outcome: claim.operation.actionOutcome ?? 'unknown',
     input: resolved.input,
     actionIdempotencyKey: idempotencyKey(claim, 'action'),
     round: claim.operation.round,
-  };
+  });
   return { notes, payload: claim.actionOutput, context: undo };
 }
 
-function contextOf(claim: Claim, signal: AbortSignal, verbs: ContextVerbs): HandlerContext {
+/** A context and what only some handlers get. A spread would sign a token that nobody asked for. */
+export function withMore<T extends object>(context: HandlerContext, more: T): HandlerContext & T {
+  const both = { ...Object.getOwnPropertyDescriptors(context), ...Object.getOwnPropertyDescriptors(more) };
+  return Object.defineProperties({}, both) as HandlerContext & T;
+}
+
+/** Not among what a logger would print of a context. */
+function withToken(context: Omit<HandlerContext, 'callbackToken'>, token: () => string): HandlerContext {
+  return Object.defineProperty(context, 'callbackToken', { get: token, enumerable: false, configurable: true }) as HandlerContext;
+}
+
+function contextOf(claim: Claim, signal: AbortSignal, verbs: ContextVerbs, store: OutputReader): Omit<HandlerContext, 'callbackToken'> {
   const { saga, plan } = claim.basis;
   const { operation } = claim;
   const metadata = claim.metadata as Readonly<Record<string, Json>> | null;
@@ -45,6 +66,7 @@ function contextOf(claim: Claim, signal: AbortSignal, verbs: ContextVerbs): Hand
     attempt: attemptsOf(operation),
     idempotencyKey: idempotencyKey(claim, handlerKindOf(operation)),
     signal,
+    outputs: async <O extends object>() => (await earlierOutputs(store, claim)) as O,
     ...verbs,
   };
 }
@@ -57,5 +79,7 @@ function contextSeenBy({ context, laidOver }: Claim): Json {
 /** The same for every attempt, and for every round of an undo: that is what lets a participant do a thing once. */
 function idempotencyKey(claim: Claim, of: HandlerKind): string {
   const step = claim.basis.plan.steps[claim.operation.step]?.name ?? String(claim.operation.step);
-  return `${claim.sagaId}:${step}:${of}`;
+  // What a saga undoes that has been started for that, another has done.
+  const sagaId = of === 'action' ? (claim.basis.saga.parent?.undoes ?? claim.sagaId) : claim.sagaId;
+  return `${sagaId}:${step}:${of}`;
 }

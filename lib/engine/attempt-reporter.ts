@@ -1,11 +1,13 @@
 import { keyOf } from '../core/draft';
-import type { CompletedEvent, ConcludedEvent, FailedEvent, LostEvent, ReleasedEvent, VerifiedEvent } from '../core/event';
+import type { AdmittedEvent, CompletedEvent, ConcludedEvent, FailedEvent, LostEvent, ReleasedEvent, VerifiedEvent } from '../core/event';
 import { operationOf } from '../core/saga-value';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 import type { Applied, Committer } from './committer';
+import { systemScheduler } from './system-scheduler';
 
-export type Report = ConcludedEvent | FailedEvent | ReleasedEvent | LostEvent | VerifiedEvent;
+export type Report = ConcludedEvent | FailedEvent | ReleasedEvent | LostEvent | VerifiedEvent | AdmittedEvent;
 
 export interface AttemptTimes {
   readonly leaseMs: number;
@@ -18,20 +20,37 @@ export class AttemptReporter {
     private readonly committer: Committer,
     private readonly observer: SagaObserver,
     private readonly times: AttemptTimes,
+    /** Told of each wait for a signal when it has begun: one may have come just before. */
+    private readonly waitsForSignal: (sagaId: string, name: string) => void = () => undefined,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   async report(claim: Claim, event: Report): Promise<void> {
-    const until = performance.now() + this.times.leaseMs + this.times.graceMs;
+    await this.commit(claim, event);
+  }
+
+  /** Stores that the condition of a step has said yes. Null when the attempt is over all the same: its handler must not run. */
+  async admit(claim: Claim): Promise<Claim | null> {
+    const applied = await this.commit(claim, { type: 'admitted', ...reportOn(claim) });
+    const operation = applied === null ? undefined : operationOf(applied.saga, claim.operation);
+    if (applied === null || operation?.state !== 'running') return null;
+    return { ...claim, operation, basis: { plan: applied.plan, saga: applied.saga } };
+  }
+
+  private async commit(claim: Claim, event: Report): Promise<Applied | null> {
+    const until = this.scheduler.now() + this.times.leaseMs + this.times.graceMs;
     const result = await this.committer.commitPatiently(claim.sagaId, event, claim.basis, until, (applied) =>
       this.announce(claim, event, applied),
     );
-    if (result.kind !== 'applied') this.lost(claim, 'stale');
+    if (result.kind === 'applied') return result;
+    this.lost(claim, 'stale');
+    return null;
   }
 
   /** What the store has applied by other means. */
   applied(claim: Claim, event: Report, applied: Applied): void {
     this.announce(claim, event, applied); // first what happened, then what follows from it
-    this.committer.perform(claim.sagaId, applied.saga.name, applied.effects);
+    this.committer.perform(applied.plan, applied.saga, applied.effects, event);
   }
 
   lost(claim: Claim, why: 'stale' | 'timeout'): void {
@@ -39,7 +58,10 @@ export class AttemptReporter {
   }
 
   private announce(claim: Claim, event: Report, { saga }: Applied): void {
+    if (event.type === 'suspended' && event.wait.kind === 'saga' && event.wait.stuck === true)
+      this.observer.notify({ type: 'child.stuck', sagaId: claim.sagaId, step: aboutOf(claim).step, childId: event.wait.sagaId });
     if (event.type === 'suspended') this.observer.notify({ type: 'operation.waiting', ...aboutOf(claim), wait: event.wait.kind });
+    if (event.type === 'suspended' && event.wait.kind === 'signal') this.waitsForSignal(claim.sagaId, event.wait.name);
     if (event.type === 'skipped') this.observer.notify({ type: 'operation.skipped', ...aboutOf(claim), reason: event.reason });
     if (event.type === 'completed') this.observer.notify({ type: 'operation.completed', ...aboutOf(claim) });
     if (event.type === 'verified') this.observer.notify({ type: 'operation.verified', ...aboutOf(claim), found: event.found.kind });

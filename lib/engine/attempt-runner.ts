@@ -4,17 +4,23 @@ import { handlerKindOf } from '../core/handler-declaration';
 import type { JsonLimits } from '../core/json';
 import type { Unresolved } from '../core/reference';
 import type { Claim } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
+import type { CallbackTokens } from './callback-tokens';
 import { callOf, type Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
 import type { Committer } from './committer';
 import { concludedBy } from './conclusion';
+import { skippedByData, type ConditionGate } from './condition-gate';
+import type { OutputReader } from './earlier-outputs';
 import { runAsHandler } from './handler-scope';
+import { invokeChecked } from './invoke-checked';
 import type { Heartbeats, RunningAttempt } from './heartbeats';
 import type { Slots } from './slots';
 import type { OwnHandlers } from './own-handlers';
 import { isFinalWord, verdictOn } from './thrown';
-import { stopwatch } from './stopwatch';
+import { stopwatch, type Stopwatch } from './stopwatch';
+import { systemScheduler } from './system-scheduler';
 import type { TransactionalRunner } from './transactional-runner';
 import { foundIn } from './verification';
 import { within } from './within';
@@ -34,35 +40,60 @@ export class AttemptRunner {
     private readonly times: AttemptTimes,
     private readonly limits: JsonLimits,
     private readonly own: OwnHandlers,
+    private readonly gate: ConditionGate,
+    private readonly store: OutputReader,
+    private readonly tokens: CallbackTokens,
     /** Asks the sweeper to look when a lease and its grace will have ended. */
     private readonly sweepIn: (ms: number) => void,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   /** From now on a handler that throws was probably interrupted by the shutdown around it. */
   drain(): void {
     this.draining = true;
     this.transactional.drain();
+    this.gate.drain();
   }
 
   /** Resolves when the attempt is over and its slot may be used again. */
   async run(claim: Claim, slots: Slots, claimSentAt: number): Promise<void> {
     if (this.draining) return this.reporter.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
+    this.committer.begun(claim);
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
-    const call = callOf(claim, attempt.abort.signal, this.limits);
-    const elapsed = stopwatch(claim);
+    const unneeded = skippedByData(claim);
+    if (unneeded !== null) return this.reporter.report(claim, unneeded);
+    const call = callOf(claim, attempt.abort.signal, this.limits, this.tokens, this.store, this.setsOf(claim));
+    const elapsed = stopwatch(claim, this.scheduler);
     if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call));
+    const { condition } = claim.operation;
+    if (condition === null) return this.perform(attempt, call, slots, elapsed);
+    const admitted = await this.gate.pass(attempt, condition, call, slots, elapsed);
+    if (admitted !== null) await this.perform({ ...attempt, claim: admitted }, call, slots, elapsed);
+  }
+
+  private async perform(attempt: RunningAttempt, call: Call, slots: Slots, elapsed: Stopwatch): Promise<void> {
+    const { claim } = attempt;
     if (this.transactional.isFor(claim)) return this.transactional.run(attempt, call, slots, elapsed);
-    if (policyOf(claim.basis.plan, claim.operation).transactional === true) return this.reporter.report(claim, noTransaction(claim));
+    if (policyOf(claim.basis.plan, claim.operation).transactional === true)
+      return this.reporter.report(claim, noTransaction(claim, this.scheduler.random()));
     this.heartbeats.add(attempt);
     try {
       const handler = this.invoke(claim, call);
       const ended =
-        (await within(handler, policyOf(claim.basis.plan, claim.operation).timeoutMs)) ?? (await this.overtime(attempt, handler));
+        (await within(handler, policyOf(claim.basis.plan, claim.operation).timeoutMs, this.scheduler)) ??
+        (await this.overtime(attempt, handler));
       if (ended === null) this.leaveBehind(claim, call, handler, slots);
       else await this.reporter.report(claim, this.reportOf(claim, call, ended, elapsed()));
     } finally {
       this.heartbeats.remove(claim.claimId);
     }
+  }
+
+  /** The names of the context that this process's handler says it sets. */
+  private setsOf({ operation, basis }: Claim): readonly string[] | undefined {
+    if (operation.direction === 'undo') return undefined;
+    const key = keyOf(basis.plan, operation);
+    return this.invoker.declarations.find((declaration) => declaration.direction === 'action' && declaration.key === key)?.policy.sets;
   }
 
   private async invoke(claim: Claim, call: Call): Promise<Ended> {
@@ -71,7 +102,7 @@ export class AttemptRunner {
     const own = this.own.find(kind, key);
     try {
       if (own !== undefined) return { kind: 'returned', value: await own(claim, call) };
-      return { kind: 'returned', value: await runAsHandler(() => this.invoker.invoke(kind, key, call.payload, call.context)) };
+      return { kind: 'returned', value: await runAsHandler(() => invokeChecked(this.invoker, kind, key, call.payload, call.context)) };
     } catch (thrown) {
       return { kind: 'threw', thrown };
     }
@@ -81,7 +112,7 @@ export class AttemptRunner {
   private async overtime(attempt: RunningAttempt, handler: Promise<Ended>): Promise<Ended | null> {
     attempt.abort.abort(new DOMException('the step reached its timeout', 'TimeoutError'));
     await this.heartbeats.timeOut(attempt);
-    const ended = await within(handler, this.times.graceMs);
+    const ended = await within(handler, this.times.graceMs, this.scheduler);
     if (ended === null) {
       this.reporter.lost(attempt.claim, 'timeout');
       this.sweepIn(0);
@@ -103,7 +134,7 @@ export class AttemptRunner {
     if (ended.kind === 'threw') {
       if (this.draining && !isFinalWord(ended.thrown)) return { type: 'released', ...of, interrupted: true };
       const { onThrow } = policyOf(claim.basis.plan, claim.operation);
-      return { type: 'failed', ...of, ...verdictOn(ended.thrown, onThrow), elapsedMs, seed: Math.random() };
+      return { type: 'failed', ...of, ...verdictOn(ended.thrown, onThrow), elapsedMs, seed: this.scheduler.random() };
     }
     if (claim.operation.verifying) return this.foundBy(claim, ended.value, elapsedMs);
     try {
@@ -117,21 +148,24 @@ export class AttemptRunner {
 
   private foundBy(claim: Claim, answer: unknown, elapsedMs: number): Report {
     const found = foundIn(answer, keyOf(claim.basis.plan, claim.operation), this.limits);
-    const rest = { ...reportOn(claim), elapsedMs, seed: Math.random() };
+    const rest = { ...reportOn(claim), elapsedMs, seed: this.scheduler.random() };
     if (found.kind !== 'unreadable') return { type: 'verified', ...rest, found };
     return { type: 'failed', ...rest, error: found.error, outcome: 'failed', retryable: undefined, retryAfterMs: undefined };
   }
 
   private unresolved(claim: Claim, { at, step, path }: Unresolved): Report {
     const source = step === null ? 'the context' : `the output of "${claim.basis.plan.steps[step]?.name ?? step}"`;
-    const error = { code: 'SAGA_REFERENCE', message: `the input at "${at}" refers to "${path}" in ${source}, which does not exist` };
+    const error = {
+      code: 'SAGA_REFERENCE',
+      message: `the input at "${at}" refers to "${path}" in ${source}, which does not exist; say with .or(…) what is taken then`,
+    };
     return { type: 'failed', ...reportOn(claim), error, outcome: 'failed', retryable: false, retryAfterMs: undefined, seed: 0 };
   }
 }
 
 /** The rules of its saga trust in a transaction that this process's handler does not have: left to one whose handler has. */
-function noTransaction(claim: Claim): Report {
+function noTransaction(claim: Claim, seed: number): Report {
   const key = keyOf(claim.basis.plan, claim.operation);
   const message = `the saga was started with a transactional handler for "${key}", and this process has another; give that one a new key`;
-  return { type: 'lost', ...reportOn(claim), error: { code: 'SAGA_TRANSACTION', message }, seed: Math.random() };
+  return { type: 'lost', ...reportOn(claim), error: { code: 'SAGA_TRANSACTION', message }, seed };
 }

@@ -12,13 +12,17 @@ export type ClaimTerms = Required<Pick<ClaimRequest, 'maxLosses' | 'alone'>>;
 
 /** Asks the store for the operation that a wake-up names, and says what became of it. */
 export class Claimer {
+  private readonly conditions: readonly string[];
+
   constructor(
     private readonly store: SagaStore,
-    private readonly invoker: Pick<StepInvoker, 'has'>,
+    private readonly invoker: Pick<StepInvoker, 'has' | 'declarations'>,
     private readonly observer: SagaObserver,
     private readonly identity: Identity,
     private readonly leaseMs: number,
-  ) {}
+  ) {
+    this.conditions = invoker.declarations.filter(({ direction }) => direction === 'condition').map(({ key }) => key);
+  }
 
   /** Null when nobody can say: the row is still due, and a sweeper will send another wake-up. */
   async claim({ sagaId, operation, key }: WakeUp, terms: ClaimTerms): Promise<ClaimResult | null> {
@@ -32,6 +36,7 @@ export class Claimer {
         leaseMs: this.leaseMs,
         planFormat: PLAN_FORMAT,
         canVerify: this.invoker.has('verify', key),
+        conditions: this.conditions,
         ...terms,
       });
       if (result.kind === 'claimed') this.announce(result.claim);

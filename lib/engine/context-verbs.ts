@@ -1,5 +1,6 @@
 import { SagaInputError } from '../errors';
 import { toJson, type JsonLimits, type JsonObject } from '../core/json';
+import { didYouMean } from '../core/suggestion';
 import { isRecord, knownFields } from '../core/known-fields';
 import type { ContextVerbs } from '../ports/step-invoker';
 import { verb } from './handler-verb';
@@ -12,13 +13,21 @@ export interface ContextNotes {
 }
 
 /** The words that a handler can say through its context. */
-export function contextVerbs(notes: ContextNotes, limits: JsonLimits): ContextVerbs {
+export function contextVerbs(notes: ContextNotes, limits: JsonLimits, sets: readonly string[] | undefined): ContextVerbs {
   return {
     skip: (reason) => verb({ kind: 'skip', reason: reasonOf(reason) }),
     suspend: (options = {}) => verb({ kind: 'suspend', wait: { kind: 'callback' }, timeoutMs: timeoutOf(options) }),
     finish: (output) => verb({ kind: 'finish', output }),
     setContext: (patch) => {
       if (!isRecord(patch)) throw new SagaInputError('context patch', '', 'must be an object');
+      for (const name of Object.keys(patch)) {
+        if (sets?.includes(name) === false)
+          throw new SagaInputError(
+            'context patch',
+            `/${name}`,
+            `is none of the names that this step sets (${sets.join(', ')})${didYouMean(name, sets)}`,
+          );
+      }
       notes.patch = { ...notes.patch, ...(toJson(patch, 'context patch', limits) as JsonObject) };
     },
   };

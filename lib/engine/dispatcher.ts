@@ -1,6 +1,8 @@
 import type { DispatchEffect, SagaEffect } from '../core/effect';
 import type { MessageTransport, WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
+import type { Scheduler, Timer } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
 
 /** A timer later than this is left to the sweeper; so is every timer beyond the most that are kept. */
 const LONGEST_TIMER_MS = 60_000;
@@ -16,7 +18,7 @@ const TIMER_SLACK_MS = 5;
  * be sent for a while, what this process can do itself is done without the broker.
  */
 export class Dispatcher {
-  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly timers = new Map<string, Timer>();
   private unreachableSince: number | null = null;
   /** The last publish got no answer: a broker that takes messages and confirms none is as good as down, however connected. */
   private isSilent = false;
@@ -29,14 +31,15 @@ export class Dispatcher {
     private readonly brokerFallbackMs: number,
     /** Claims and runs here, if a handler for it is here. */
     private readonly runHere: (wakeUp: WakeUp) => boolean,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   /** The broker has been out of reach for so long that waiting for it costs more than claiming here. */
   get inFallback(): boolean {
     const { connected, blocked } = this.transport.status();
     if (connected && !blocked && !this.isSilent) this.unreachableSince = null;
-    else this.unreachableSince ??= performance.now();
-    return this.unreachableSince !== null && performance.now() - this.unreachableSince >= this.brokerFallbackMs;
+    else this.unreachableSince ??= this.scheduler.now();
+    return this.unreachableSince !== null && this.scheduler.now() - this.unreachableSince >= this.brokerFallbackMs;
   }
 
   perform(sagaId: string, effects: readonly SagaEffect[]): void {
@@ -71,7 +74,7 @@ export class Dispatcher {
   /** Now and then one of those that run here is sent as well: a copy more harms nobody, and its confirm says that the broker is back. */
   private async probe([wakeUp]: readonly WakeUp[]): Promise<void> {
     const { connected, blocked } = this.transport.status();
-    const now = performance.now();
+    const now = this.scheduler.now();
     if (wakeUp === undefined || !connected || blocked || now - this.probedAt < this.brokerFallbackMs) return;
     this.probedAt = now;
     const [result] = await this.transport.publish([wakeUp]);
@@ -87,12 +90,12 @@ export class Dispatcher {
       this.timers.delete(name);
       void this.send([wakeUp], pauseMs);
     };
-    this.timers.set(name, setTimeout(fire, inMs + TIMER_SLACK_MS));
+    this.timers.set(name, this.scheduler.after(inMs + TIMER_SLACK_MS, fire));
   }
 
   stop(): void {
     this.stopped = true;
-    for (const timer of this.timers.values()) clearTimeout(timer);
+    for (const timer of this.timers.values()) timer.cancel();
     this.timers.clear();
   }
 }

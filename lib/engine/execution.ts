@@ -36,7 +36,8 @@ function stepFailed({ step, outcome, reportedBy }: StepFailed): string {
   return outcome === 'unknown' ? `nobody knows whether step "${step}" took effect after` : `step "${step}" failed with`;
 }
 
-function reasonOf({ cause }: Saga): string {
+/** Why it did not complete, after a colon. */
+export function reasonOf({ cause }: Pick<Saga, 'cause'>): string {
   switch (cause?.kind) {
     case 'step-failed':
       return `${stepFailed(cause)} ${cause.error.code}: ${cause.error.message}`;

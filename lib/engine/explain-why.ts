@@ -1,7 +1,10 @@
-import { actionsOf, type SagaValue, type StepFailed, type TurnCause } from '../core/saga-value';
+import { actionsOf, isTerminal, type SagaValue } from '../core/saga-value';
+import type { Operation } from '../core/operation';
 import { isGivenUp } from '../core/undo-order';
 import type { InspectedSaga, OrderedBy, StoredSaga } from '../ports/saga-store';
+import { attentionWords, pivotWords } from './explain-kinds';
 import type { Situation } from './explain-operation';
+import { causeOf, reasonOf } from './explain-cause';
 import { listed } from './listed';
 
 const NAMED_AT_MOST = 3;
@@ -9,9 +12,11 @@ const NAMED_AT_MOST = 3;
 /** Why a saga is in its state. */
 export function whyOf({ stored }: InspectedSaga, situations: readonly Situation[], pausedBy: OrderedBy | null): string {
   const { saga } = stored;
-  if (saga.attention) return 'An effect came after its end and is not undone yet.';
-  if (saga.paused && saga.state === 'started') return pauseOf(saga, pausedBy).join(' ');
-  return [ofState(stored, situations), ...pauseOf(saga, pausedBy)].join(' ');
+  const special = [...pivotWords(stored), ...attentionWords(stored)];
+  if (saga.attention && isTerminal(saga.state)) return special.join(' ');
+  if (saga.paused && saga.state === 'started') return [...pauseOf(saga, pausedBy), ...special].join(' ');
+  if (saga.state === 'stuck' && saga.openUndos === 0) return [...special, ...pauseOf(saga, pausedBy)].join(' ');
+  return [ofState(stored, situations), ...special, ...pauseOf(saga, pausedBy)].join(' ');
 }
 
 /** Who paused it, if it is paused. */
@@ -36,40 +41,24 @@ function ofState({ plan, saga }: StoredSaga, situations: readonly Situation[]): 
     case 'compensated':
       return `${causeOf(saga.cause)} Everything that needed an undo was undone.`;
     case 'stuck':
-      return `${causeOf(saga.cause)} The undo of ${listed([...saga.operations.values()].filter(isGivenUp).map(nameOf))} was given up.`;
-    case 'compensating':
-      return saga.openActions === 0
-        ? causeOf(saga.cause)
-        : `${causeOf(saga.cause)} Before anything is undone it waits for what still runs.`;
+      return [causeOf(saga.cause), ...givenUp(saga, nameOf)].join(' ');
+    case 'compensating': {
+      if (saga.openActions > 0) return `${causeOf(saga.cause)} Before anything is undone it waits for what still runs.`;
+      const [what] = givenUp(saga, nameOf);
+      return what === undefined ? causeOf(saga.cause) : `${causeOf(saga.cause)} ${what} ${plan.onStuck === 'continue' ? GOES_ON : HALTS}`;
+    }
   }
+}
+
+const HALTS = 'Nothing more begins, and when what is under way has ended a person must act.';
+const GOES_ON = 'What it was built on waits for a person, the rest goes on.';
+
+function givenUp(saga: SagaValue, nameOf: (undo: Operation) => string): readonly string[] {
+  const names = [...saga.operations.values()].filter(isGivenUp).map(nameOf);
+  return names.length === 0 ? [] : [`The undo of ${listed(names)} was given up.`];
 }
 
 function waiting(things: readonly string[]): string {
   const unnamed = things.length - NAMED_AT_MOST;
   return `It waits for ${listed([...things.slice(0, NAMED_AT_MOST), ...(unnamed > 0 ? [`${unnamed} more`] : [])])}.`;
-}
-
-export function causeOf(cause: TurnCause | null): string {
-  switch (cause?.kind) {
-    case undefined:
-      return 'It turned back.';
-    case 'step-failed':
-      return `It turned back because ${stepFailed(cause)}.`;
-    case 'deadline':
-      return 'It turned back because its deadline passed.';
-    case 'asked':
-      return `It turned back because ${cause.actor ?? 'somebody'} asked for it${reasonOf(cause)}.`;
-    case 'terminated':
-      return `${cause.actor ?? 'Somebody'} ended it as it was, with nothing more undone${reasonOf(cause)}.`;
-  }
-}
-
-function stepFailed({ step, error, outcome, reportedBy }: StepFailed): string {
-  const how = `(${error.code}: ${error.message})`;
-  if (reportedBy !== undefined) return `${reportedBy.actor ?? 'somebody'} said that step "${step}" failed ${how}${reasonOf(reportedBy)}`;
-  return outcome === 'unknown' ? `nobody knows whether step "${step}" took effect ${how}` : `step "${step}" failed ${how}`;
-}
-
-function reasonOf(by: OrderedBy | null): string {
-  return by?.reason == null ? '' : `: ${by.reason.trim().replace(/[.]+$/, '')}`;
 }

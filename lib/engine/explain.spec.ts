@@ -348,6 +348,22 @@ describe('explain, on the way back', () => {
     );
   });
 
+  it.each([
+    ['halt', 'Nothing more begins, and when what is under way has ended a person must act.'],
+    ['continue', 'What it was built on waits for a person, the rest goes on.'],
+  ] as const)('says while others are under way that one was given up, and what becomes of the rest: %s', async (onStuck, rest) => {
+    const beside = plan([step('a'), step('b'), step('c', { dependsOn: [0, 1] })]);
+    const story = await Case.of({ ...beside, ...(onStuck === 'continue' && { onStuck }) });
+    for (const place of [0, 1]) await story.perform(story.id, action(place));
+    await story.fail(await story.claim(story.id, action(2)));
+    await story.claim(story.id, undo(0), { worker: 'host-7' });
+    await story.fail(await story.claim(story.id, undo(1)));
+    const told = await story.explain();
+    expect(told.why).toBe(`It turned back because step "c" failed (BROKEN: it broke). The undo of "b" was given up. ${rest}`);
+    expect(told.where).toHaveLength(2);
+    expect(calls(told, story.id)).toContain("operator.retryStep(id, 'b')");
+  });
+
   it('says of one that is stuck and paused that it is both, and that a resume is not enough', async () => {
     const story = await Case.stuck();
     await story.order('pause');

@@ -1,9 +1,11 @@
 import { isTerminal, type SagaState, type SagaValue } from '../core/saga-value';
 import type { InspectedSaga } from '../ports/saga-store';
+import { attentionWords, pivotWords } from './explain-kinds';
 import { situationsOf, type Situation, type Surroundings } from './explain-operation';
 import { optionsFor, type Option } from './explain-options';
 import { remainsOf, type Remains } from './explain-remains';
-import { causeOf, pauseOf, whyOf } from './explain-why';
+import { causeOf } from './explain-cause';
+import { pauseOf, whyOf } from './explain-why';
 import { spoken } from './spoken-time';
 
 export interface Explanation {
@@ -37,22 +39,30 @@ export function explain(inspected: InspectedSaga, around: Surroundings): Explana
 }
 
 function summaryOf(
-  { stored: { saga } }: InspectedSaga,
+  { stored }: InspectedSaga,
   [first, ...others]: readonly Situation[],
   remains: Remains,
   pausedBy: Surroundings['pausedBy'],
   why: string,
 ): string {
+  const { saga } = stored;
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
   const where = first === undefined ? '.' : `: ${first.where}${more}.`;
   const isToldAlready = first !== undefined && saga.state === 'started' && !saga.paused;
-  const because = saga.state === 'stuck' ? [causeOf(saga.cause), ...pauseOf(saga, pausedBy)] : isToldAlready ? [] : [why];
+  const told = [...pivotWords(stored), ...(isTerminal(saga.state) ? [] : attentionWords(stored))];
+  const because =
+    saga.state !== 'stuck' ? (isToldAlready ? told : [why]) : isUndoStuck(saga) ? [causeOf(saga.cause), ...pauseOf(saga, pausedBy)] : [why];
   return [`${headOf(saga)}${where}`, ...because, ...remains.summary].join(' ');
+}
+
+/** Not because of its pivot, which settles before anything is undone. */
+function isUndoStuck({ openUndos }: SagaValue): boolean {
+  return openUndos > 0;
 }
 
 function headOf({ name, state, attention, paused }: SagaValue): string {
   const saga = `The saga "${name}"`;
-  if (attention) return `${saga} has ended as ${state} and needs attention`;
+  if (attention && isTerminal(state)) return `${saga} has ended as ${state} and needs attention`;
   if (paused) return `${saga} is paused while ${state === 'started' ? 'it goes forward' : `it is ${state}`}`;
   switch (state) {
     case 'started':
@@ -68,9 +78,9 @@ function headOf({ name, state, attention, paused }: SagaValue): string {
 
 function nextOf({ stored: { saga }, deadlineInMs }: InspectedSaga, situations: readonly Situation[]): Explanation['next'] {
   const next = situations.flatMap((situation) => situation.next ?? []);
-  if (saga.state === 'started' && !saga.paused && deadlineInMs !== null) {
-    const what =
-      deadlineInMs > 0 ? `its deadline passes in ${spoken(deadlineInMs)}, and it turns back` : 'its deadline has passed, and it turns back';
+  if (saga.state === 'started' && !saga.paused && deadlineInMs !== null && saga.turning === null) {
+    const then = saga.pastPivot ? 'a person is told, for there is no way back' : 'it turns back';
+    const what = deadlineInMs > 0 ? `its deadline passes in ${spoken(deadlineInMs)}, and ${then}` : `its deadline has passed, and ${then}`;
     next.push({ what, inMs: Math.max(0, Math.round(deadlineInMs)) });
   }
   if (next.length === 0)

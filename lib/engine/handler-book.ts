@@ -1,7 +1,10 @@
 import { SagaConfigurationError } from '../errors';
 import { catalogOf, type HandlerCatalog, type HandlerDeclaration, type HandlerKind } from '../core/handler-declaration';
 import { OWN_ACTIONS } from '../core/own-actions';
+import type { MissingHandlers } from './missing-handlers';
 import type { SagaStore, StoredHandler } from '../ports/saga-store';
+import type { Scheduler, Timer } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
 
 /** A process says this often that it is there. */
 const CONFIRM_EVERY_MS = 30_000;
@@ -11,12 +14,17 @@ const NEIGHBOUR_MS = 90_000;
 /** What nobody has offered for this long will probably not come back by itself. */
 const LONG_UNSEEN_MS = 7 * 24 * 3_600_000;
 
-const DECORATORS: Readonly<Record<HandlerKind, string>> = { action: '@SagaStep', undo: '@Compensate', verify: '@Verify' };
+const DECORATORS: Readonly<Record<HandlerKind, string>> = {
+  action: '@SagaStep',
+  undo: '@Compensate',
+  verify: '@Verify',
+  condition: '@SagaCondition',
+};
 
 /** Which handlers exist anywhere: this process's own, and those that others have written into the store. */
 export class HandlerBook {
   private catalog: HandlerCatalog;
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   private stored: readonly StoredHandler[] = [];
   private readAt = 0;
   private readonly warned = new Set<string>();
@@ -28,6 +36,8 @@ export class HandlerBook {
     /** A process without workers has nothing to offer. */
     private readonly works: boolean,
     private readonly warn: (message: string) => void = () => undefined,
+    private readonly missing?: Pick<MissingHandlers, 'check'>,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {
     this.catalog = catalogOf([...own, ...OWN_ACTIONS]);
   }
@@ -37,9 +47,10 @@ export class HandlerBook {
     const stored = await this.store.readHandlers();
     if (this.works && this.own.length > 0) {
       this.refuseStrangers(stored);
+      await this.missing?.check({ group: this.group, own: this.own, stored, isThere });
       await this.store.writeHandlers(this.group, this.own);
       void this.store.rouse(this.missedIn(stored)).catch(() => undefined); // then it only takes longer; and a boot need not wait for it
-      this.timer = setInterval(() => void this.confirm(), CONFIRM_EVERY_MS).unref();
+      this.timer = this.scheduler.every(CONFIRM_EVERY_MS, () => void this.confirm(), { keepsAlive: false, isRoutine: true });
     }
     this.learn(stored);
   }
@@ -53,18 +64,21 @@ export class HandlerBook {
   /** Makes way for the next version at once; without this it would be taken for another service for a while. */
   async close(): Promise<void> {
     if (this.timer === undefined) return;
-    clearInterval(this.timer);
+    this.timer.cancel();
     await this.store.leaveHandlers(this.group).catch(() => undefined); // then it only takes longer
   }
 
   /** The catalog, read again from the store when it does not hold what is asked for. */
-  async catalogWith(actions: readonly string[], undos: readonly string[]): Promise<HandlerCatalog> {
+  async catalogWith(actions: readonly string[], undos: readonly string[], conditions: readonly string[] = []): Promise<HandlerCatalog> {
     const knows = (): boolean =>
-      actions.every((key) => this.catalog.find('action', key)) && undos.every((key) => this.catalog.find('undo', key));
+      actions.every((key) => this.catalog.find('action', key)) &&
+      undos.every((key) => this.catalog.find('undo', key)) &&
+      conditions.every((key) => this.catalog.find('condition', key));
     if (!knows()) this.learn(await this.store.readHandlers());
     await this.warnOfUnseen([
       ...actions.map((key) => ({ direction: 'action', key }) as const),
       ...undos.map((key) => ({ direction: 'undo', key }) as const),
+      ...conditions.map((key) => ({ direction: 'condition', key }) as const),
     ]);
     return this.catalog;
   }
@@ -83,12 +97,12 @@ export class HandlerBook {
   private unseenMs({ direction, key }: Pick<HandlerDeclaration, 'direction' | 'key'>): number {
     if (this.own.some((declaration) => declaration.direction === direction && declaration.key === key)) return 0;
     const rows = this.stored.filter(({ declaration }) => declaration.direction === direction && declaration.key === key);
-    return rows.length === 0 ? 0 : Math.min(...rows.map((row) => row.unseenMs)) + performance.now() - this.readAt;
+    return rows.length === 0 ? 0 : Math.min(...rows.map((row) => row.unseenMs)) + this.scheduler.now() - this.readAt;
   }
 
   private learn(stored: readonly StoredHandler[]): void {
     this.stored = stored;
-    this.readAt = performance.now();
+    this.readAt = this.scheduler.now();
     this.catalog = catalogOf([...stored.map((handler) => handler.declaration), ...this.own, ...OWN_ACTIONS]);
   }
 

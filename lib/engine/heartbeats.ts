@@ -1,6 +1,8 @@
 import type { OperationRef } from '../core/operation';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim, Heartbeat, SagaStore } from '../ports/saga-store';
+import type { Scheduler, Timer } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
 /** One attempt that runs in this process. */
@@ -16,24 +18,25 @@ export interface RunningAttempt {
 /** Keeps the leases of all running attempts with one statement, and tells a handler when its lease or its purpose is lost. */
 export class Heartbeats {
   private readonly attempts = new Map<string, RunningAttempt>();
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   private beating: Promise<void> | undefined;
 
   constructor(
     private readonly store: SagaStore,
     private readonly observer: SagaObserver,
     private readonly times: { readonly leaseMs: number; readonly heartbeatMs: number },
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   add(attempt: RunningAttempt): void {
     this.attempts.set(attempt.claim.claimId, attempt);
-    this.timer ??= setInterval(() => this.beat(), this.times.heartbeatMs);
+    this.timer ??= this.scheduler.every(this.times.heartbeatMs, () => this.beat());
   }
 
   remove(claimId: string): void {
     this.attempts.delete(claimId);
     if (this.attempts.size > 0) return;
-    clearInterval(this.timer);
+    this.timer?.cancel();
     this.timer = undefined;
   }
 
@@ -74,7 +77,7 @@ export class Heartbeats {
   private async beatAll(): Promise<void> {
     const attempts = [...this.attempts.values()].filter((attempt) => attempt.isQuiet !== true);
     if (attempts.length === 0) return;
-    const sentAt = performance.now();
+    const sentAt = this.scheduler.now();
     try {
       const results = await this.store.heartbeat(attempts.map((attempt) => beatOf(attempt, this.times.leaseMs, false)));
       results.forEach((result, place) => {
@@ -86,7 +89,7 @@ export class Heartbeats {
       });
     } catch (error) {
       this.observer.notify({ type: 'engine.trouble', where: 'heartbeat', error: toError(error) });
-      for (const attempt of attempts) if (performance.now() > attempt.trustedUntil) this.lose(attempt);
+      for (const attempt of attempts) if (this.scheduler.now() > attempt.trustedUntil) this.lose(attempt);
     }
   }
 

@@ -1,5 +1,7 @@
 import type { SagaObserver } from '../ports/saga-observer';
 import type { PurgeRequest, SagaStore } from '../ports/saga-store';
+import type { Scheduler, Timer } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
 const BATCH = 200;
@@ -9,7 +11,7 @@ const PAUSE_MS = 100;
 
 /** Removes what has been kept long enough, in small batches, in every process. */
 export class Janitor {
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   private stopped = false;
   private cleaning: Promise<void> = Promise.resolve();
 
@@ -17,24 +19,26 @@ export class Janitor {
     private readonly store: SagaStore,
     private readonly observer: SagaObserver,
     private readonly retention: Omit<PurgeRequest, 'limit'>,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   start(): void {
     const { finishedMs, quarantinedMs } = this.retention;
-    if (finishedMs !== null || quarantinedMs !== null) this.cleanIn(Math.random() * Math.min(EVERY_MS, finishedMs ?? EVERY_MS));
+    if (finishedMs !== null || quarantinedMs !== null) this.cleanIn(this.scheduler.random() * Math.min(EVERY_MS, finishedMs ?? EVERY_MS));
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     await this.cleaning;
   }
 
   private cleanIn(ms: number): void {
     if (this.stopped) return;
-    this.timer = setTimeout(() => {
+    const clean = (): void => {
       this.cleaning = this.clean();
-    }, ms).unref();
+    };
+    this.timer = this.scheduler.after(ms, clean, { keepsAlive: false, isRoutine: true });
   }
 
   private async clean(): Promise<void> {

@@ -2,6 +2,8 @@ import type { MessageTransport } from '../ports/message-transport';
 import type { ReturnedEvent, StoredEvent } from '../ports/outbox-event';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
 const BATCH = 100;
@@ -37,6 +39,7 @@ export class OutboxRelay {
     private readonly observer: SagaObserver,
     private readonly times: RelayTimes,
     private readonly taker: string,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   start(): void {
@@ -81,7 +84,7 @@ export class OutboxRelay {
     const results = await this.transport.publishEvents(events);
     const kept = events.filter((_, place) => results[place] !== 'sent');
     for (const event of events) if (!kept.includes(event)) this.announced(event);
-    const returned = kept.map((event): ReturnedEvent => ({ id: event.id, inMs: delayAfter(event.tries) }));
+    const returned = kept.map((event): ReturnedEvent => ({ id: event.id, inMs: delayAfter(event.tries, this.scheduler.random()) }));
     await Promise.all([this.drop(this.confirmed), this.giveBack(returned)]);
     return returned.length === 0 ? 0 : Math.min(sweepMs, ...returned.map(({ inMs }) => inMs));
   }
@@ -105,11 +108,11 @@ export class OutboxRelay {
 
   private async sleep(ms: number): Promise<void> {
     if (this.stopped || this.isHurried || ms === 0) return;
-    const jittered = ms * (1 + Math.random() / 10);
+    const jittered = ms * (1 + this.scheduler.random() / 10);
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, jittered);
+      const timer = this.scheduler.after(jittered, resolve, { isRoutine: true });
       this.wakeUp = () => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
     });
@@ -117,7 +120,7 @@ export class OutboxRelay {
   }
 }
 
-function delayAfter(tries: number): number {
+function delayAfter(tries: number, random: number): number {
   const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(tries - 1, 30));
-  return tries < TRIES_TOGETHER ? delay : delay * (0.5 + Math.random());
+  return tries < TRIES_TOGETHER ? delay : delay * (0.5 + random);
 }

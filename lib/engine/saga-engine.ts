@@ -4,29 +4,41 @@ import type { Direction } from '../core/operation';
 import type { Identity } from '../ports/identity';
 import type { MessageTransport, WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { SagaStore } from '../ports/saga-store';
+import type { SagaStore, StartRequest } from '../ports/saga-store';
+import type { Scheduler, Timer } from '../ports/scheduler';
 import type { ShutdownNotice } from '../ports/shutdown-notice';
 import type { StepInvoker } from '../ports/step-invoker';
 import { ActionPauses } from './action-pauses';
 import { AttemptReporter } from './attempt-reporter';
 import { AttemptRunner } from './attempt-runner';
+import { CallbackTokens } from './callback-tokens';
+import { Callbacks } from './callbacks';
+import { ChildSagas } from './child-sagas';
 import { Committer } from './committer';
+import { ConditionGate } from './condition-gate';
 import { Dispatcher } from './dispatcher';
+import { EventStreams } from './event-streams';
 import { EventWriter, type PublishedEvent } from './event-writer';
 import type { EngineOptions } from '../options/engine-options';
 import { HandlerBook } from './handler-book';
 import { Heartbeats } from './heartbeats';
 import { Janitor } from './janitor';
+import { MissingHandlers } from './missing-handlers';
+import { Onlookers } from './onlookers';
 import { OutboxRelay } from './outbox-relay';
 import { OwnHandlers } from './own-handlers';
 import type { PublishOptions } from './publish-options';
+import type { PushStream } from './push-stream';
 import { SagaOrders } from './saga-orders';
 import { SagaQueries } from './saga-queries';
+import { Signals } from './signals';
 import type { StartOptions } from './start-options';
 import { Starter, type StartedSaga } from './starter';
 import { Sweeper } from './sweeper';
+import { systemScheduler } from './system-scheduler';
 import { TransactionalRunner } from './transactional-runner';
 import { Waiters } from './waiters';
+import { Watchers, type SagaWatchEvent } from './watchers';
 import { Workers } from './workers';
 
 export interface EngineParts {
@@ -37,6 +49,8 @@ export interface EngineParts {
   readonly identity: Identity;
   /** Default: only `stop` and `close` end the work. */
   readonly shutdown?: ShutdownNotice;
+  /** Default: the time of this process. */
+  readonly scheduler?: Scheduler;
 }
 
 /** Handlers that were told to stop get this long to say so. */
@@ -48,9 +62,13 @@ type Phase = 'new' | 'open' | 'running' | 'stopped' | 'closed';
 
 /** The engine of one process: wires its parts together and owns their life. */
 export class SagaEngine {
+  readonly streams = new EventStreams();
+  private readonly watchers: Watchers;
   readonly queries: SagaQueries;
   readonly orders: SagaOrders;
   readonly actionPauses: ActionPauses;
+  readonly callbacks: Callbacks;
+  readonly signals: Signals;
   private phase: Phase = 'new';
   private opening: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
@@ -67,39 +85,68 @@ export class SagaEngine {
   private readonly janitor: Janitor;
   private readonly relay: OutboxRelay;
   private readonly events: EventWriter;
-  private readonly own = new OwnHandlers();
+  private readonly tokens: CallbackTokens;
+  private readonly own: OwnHandlers;
 
   constructor(
     private readonly parts: EngineParts,
     private readonly options: EngineOptions,
   ) {
-    const { store, transport, invoker, observer, identity } = parts;
+    const { store, transport, invoker, observer, identity, scheduler = systemScheduler } = parts;
     const runHere = (wakeUp: WakeUp): boolean => this.phase === 'running' && this.workers.wake(wakeUp);
     const works = options.workers.action + options.workers.undo > 0;
-    this.heartbeats = new Heartbeats(store, observer, options);
-    this.waiters = new Waiters(store, observer);
-    this.dispatcher = new Dispatcher(transport, observer, options.brokerFallbackMs, runHere);
-    this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options, (ms) =>
-      this.sweeper.hurry(ms),
-    );
+    this.heartbeats = new Heartbeats(store, observer, options, scheduler);
+    this.waiters = new Waiters(store, transport, observer, options.waitPollMs, scheduler);
+    this.dispatcher = new Dispatcher(transport, observer, options.brokerFallbackMs, runHere, scheduler);
+    this.watchers = new Watchers(store, this.waiters, observer, scheduler);
+    const onlookers = new Onlookers(this.streams, this.watchers);
+    const lookIn = (ms: number): void => this.sweeper.hurry(ms);
+    this.committer = new Committer(store, this.dispatcher, this.heartbeats, this.waiters, observer, options, lookIn, onlookers, scheduler);
     const { limits } = options.plan;
+    const children = new ChildSagas(
+      store,
+      (request) => this.keepChild(request),
+      (sagaId, order) => this.committer.commit(sagaId, order),
+      identity,
+      options,
+    );
+    this.own = new OwnHandlers(children);
     const handlers = withOwn(invoker, this.own);
-    const reporter = new AttemptReporter(this.committer, observer, options);
-    const transactional = new TransactionalRunner(store, invoker, this.heartbeats, reporter, observer, options, limits);
-    this.runner = new AttemptRunner(invoker, this.committer, this.heartbeats, reporter, transactional, options, limits, this.own, (ms) =>
-      this.sweeper.hurry(ms),
+    this.tokens = new CallbackTokens(store, identity, scheduler);
+    this.callbacks = new Callbacks(this.tokens, store, this.committer, observer, limits);
+    this.signals = new Signals(store, this.committer, identity, observer, limits);
+    const bring = (sagaId: string, name: string): Promise<void> => this.signals.bring(sagaId, name);
+    const reporter = new AttemptReporter(this.committer, observer, options, (sagaId, name) => void bring(sagaId, name), scheduler);
+    const transactional = new TransactionalRunner(store, invoker, this.heartbeats, reporter, observer, options, limits, scheduler);
+    const gate = new ConditionGate(invoker, this.heartbeats, reporter, scheduler);
+    this.runner = new AttemptRunner(
+      ...([
+        invoker,
+        this.committer,
+        this.heartbeats,
+        reporter,
+        transactional,
+        options,
+        limits,
+        this.own,
+        gate,
+        store,
+        this.tokens,
+      ] as const),
+      lookIn,
+      scheduler,
     );
-    this.workers = new Workers(store, handlers, this.runner, observer, identity, options);
-    this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere);
-    this.book = new HandlerBook(store, invoker.declarations, options.group, works, (message) =>
-      observer.notify({ type: 'engine.trouble', where: 'start', error: new Error(message) }),
-    );
-    this.janitor = new Janitor(store, observer, options.retention);
+    this.workers = new Workers(store, handlers, this.runner, observer, identity, options, scheduler);
+    this.sweeper = new Sweeper(store, this.dispatcher, this.committer, observer, options, runHere, bring, scheduler);
+    const warn = (message: string): void => observer.notify({ type: 'engine.trouble', where: 'start', error: new Error(message) });
+    const missing = new MissingHandlers(store, observer, options.missingHandlers);
+    this.book = new HandlerBook(store, invoker.declarations, options.group, works, warn, missing, scheduler);
+    this.janitor = new Janitor(store, observer, options.retention, scheduler);
     this.starter = new Starter(store, this.book, this.committer, observer, identity, options);
-    this.relay = new OutboxRelay(store, transport, observer, options, `${identity.worker} ${identity.newId()}`);
+    this.relay = new OutboxRelay(store, transport, observer, options, `${identity.worker} ${identity.newId()}`, scheduler);
     this.events = new EventWriter(store, identity, options.plan.limits, () => this.relay.hurry());
     const lookNow = (): void => this.sweeper.hurry(0);
-    this.queries = new SagaQueries(store, this.waiters, options.graceMs, (verb) => this.refuseWhenClosed(verb));
+    this.queries = new SagaQueries(store, this.waiters, options.graceMs, (verb) => this.refuseWhenClosed(verb), scheduler);
     this.orders = new SagaOrders(this.committer, this.queries, options.plan.limits, lookNow);
     this.actionPauses = new ActionPauses(store, this.book, lookNow);
   }
@@ -120,6 +167,7 @@ export class SagaEngine {
     const { store, transport } = this.parts;
     await store.open();
     try {
+      await this.tokens.open();
       await this.book.open();
       await transport.open();
     } catch (error) {
@@ -145,8 +193,9 @@ export class SagaEngine {
 
   private consume(direction: Direction, what: string): void {
     const slots = this.options.workers[direction];
-    const keys = this.parts.invoker.declarations.filter((declaration) => declaration.direction === direction).map(({ key }) => key);
-    if (slots === 0 || keys.length === 0) return; // a process without handlers has no work of its own either
+    const { declarations } = this.parts.invoker;
+    if (slots === 0 || declarations.length === 0) return; // a process without handlers has no work of its own either
+    const keys = declarations.filter((declaration) => declaration.direction === direction).map(({ key }) => key);
     this.parts.transport.consume({
       direction,
       keys: [...keys, ...this.own.keys(direction)],
@@ -172,10 +221,10 @@ export class SagaEngine {
     const { sweeper, janitor } = this;
     const relayed = drained.then(() => this.relay.stop()); // what the last handlers publish is still announced
     const quiet = Promise.all([relayed, this.parts.transport.stop(), sweeper.stop(), janitor.stop()]);
-    await settledWithin(quiet, this.options.drainMs); // what they complete is still dispatched: the next step should not wait for a sweep
+    await this.settledWithin(quiet, this.options.drainMs); // what they complete is still dispatched: the next step should not wait for a sweep
     this.heartbeats.abortAll('the process is shutting down');
-    await settledWithin(drained, LAST_WORDS_MS);
-    await settledWithin(this.relay.stop(), LAST_WORDS_MS);
+    await this.settledWithin(drained, LAST_WORDS_MS);
+    await this.settledWithin(this.relay.stop(), LAST_WORDS_MS);
     this.committer.hurry();
   }
 
@@ -193,16 +242,29 @@ export class SagaEngine {
     this.phase = 'closed';
     this.dispatcher.stop();
     this.waiters.close();
+    this.streams.close();
     if (!wasOpen) return;
-    await settledWithin(this.book.close(), CLOSE_MS);
-    await settledWithin(this.parts.transport.close(), CLOSE_MS);
-    await settledWithin(this.parts.store.close(), CLOSE_MS);
+    await this.settledWithin(this.book.close(), CLOSE_MS);
+    await this.settledWithin(this.parts.transport.close(), CLOSE_MS);
+    await this.settledWithin(this.parts.store.close(), CLOSE_MS);
   }
 
   async start(name: string, steps: StepList, context: unknown, options: StartOptions): Promise<StartedSaga> {
     this.refuseWhenClosed('start a saga');
     const started = await this.starter.start(name, steps, context, options);
     if (options.deadlineMs !== undefined && started.created) this.sweeper.hurry(options.deadlineMs);
+    return started;
+  }
+
+  /** @throws SagaClosedError */
+  async watch(sagaId: string, stream: PushStream<SagaWatchEvent>): Promise<void> {
+    this.refuseWhenClosed('watch a saga');
+    await this.watchers.watch(sagaId, stream);
+  }
+
+  private async keepChild(request: StartRequest): Promise<StartedSaga> {
+    const started = await this.starter.keep(request);
+    if (request.deadlineMs !== null && started.created) this.sweeper.hurry(request.deadlineMs);
     return started;
   }
 
@@ -217,22 +279,21 @@ export class SagaEngine {
     return this.committer;
   }
 
+  /** Resolves when the work has settled or the time is over. */
+  private async settledWithin(work: Promise<unknown>, ms: number): Promise<void> {
+    const { scheduler = systemScheduler } = this.parts;
+    const timers: Timer[] = [];
+    const deadline = new Promise<void>((resolve) => timers.push(scheduler.after(ms, resolve)));
+    await Promise.race([work.catch(() => undefined), deadline]);
+    for (const timer of timers) timer.cancel();
+  }
+
   private refuseWhenClosed(verb: string): void {
     if (this.phase === 'closed' || this.phase === 'new') throw new SagaClosedError(verb);
   }
 }
 
 /** What this process can run: its application's handlers, and the engine's own. */
-function withOwn(invoker: StepInvoker, own: OwnHandlers): Pick<StepInvoker, 'has'> {
-  return { has: (kind, key) => invoker.has(kind, key) || own.find(kind, key) !== undefined };
-}
-
-/** Resolves when the work has settled or the time is over. */
-async function settledWithin(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work.catch(() => undefined), deadline]);
-  clearTimeout(timer);
+function withOwn(invoker: StepInvoker, own: OwnHandlers): Pick<StepInvoker, 'has' | 'declarations'> {
+  return { declarations: invoker.declarations, has: (kind, key) => invoker.has(kind, key) || own.find(kind, key) !== undefined };
 }

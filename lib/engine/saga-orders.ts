@@ -1,11 +1,18 @@
-import { SagaNotFoundError, SagaTerminalError } from '../errors';
+import {
+  SagaAttentionError,
+  SagaNotFoundError,
+  SagaPastPivotError,
+  SagaStepRefusedError,
+  SagaTerminalError,
+  type SagaError,
+} from '../errors';
 import type { ReportedEvent, SagaEvent, SagaOrder, StepOrder } from '../core/event';
 import type { JsonLimits } from '../core/json';
 import { isSagaId } from '../core/names';
 import type { ApplyResult } from '../ports/saga-store';
 import type { Committer } from './committer';
 import { orderedBy, type OrderOptions } from './ordered-by';
-import { Saga } from './saga';
+import type { Saga } from './saga';
 import type { SagaQueries } from './saga-queries';
 import { isFulfilled, placeOfStep, refusalOf } from './step-refusal';
 import { readStepUpdate, type StepUpdate } from './step-update';
@@ -22,13 +29,13 @@ export class SagaOrders {
     private readonly lookNow: () => void,
   ) {}
 
-  /** @throws SagaInputError, SagaNotFoundError, SagaTerminalError */
+  /** @throws SagaInputError, SagaNotFoundError, SagaTerminalError, SagaPastPivotError, SagaStepRefusedError, SagaAttentionError */
   async orderSaga(type: SagaOrder['type'], sagaId: string, options: OrderOptions): Promise<Saga> {
     const ignored = await this.commit(sagaId, { type, ...orderedBy(options) });
     if (type === 'resume' && ignored === null) this.lookNow(); // deadlines and retries have waited
     const saga = await this.queries.get(sagaId);
-    const isBeingUndone = type === 'compensate' && saga.attention;
-    if (ignored === 'terminal' && !isBeingUndone) throw new SagaTerminalError(sagaId, saga.state, type);
+    const refusal = ignored === null ? null : refusalOfOrder(saga, type, ignored);
+    if (refusal !== null) throw refusal;
     return saga;
   }
 
@@ -51,7 +58,7 @@ export class SagaOrders {
     const ignored = await this.commit(sagaId, event);
     const stored = await this.queries.stored(sagaId);
     if (ignored !== null && !isFulfilled(stored.saga, event, place)) throw refusalOf(stored, event, place);
-    return new Saga(stored);
+    return this.queries.seen(stored);
   }
 
   private async commit(sagaId: string, event: SagaEvent): Promise<IgnoredBecause | null> {
@@ -61,4 +68,30 @@ export class SagaOrders {
     if (result.kind === 'missing') throw new SagaNotFoundError(sagaId);
     return result.kind === 'ignored' ? result.reason : null;
   }
+}
+
+/** Null: what was asked for is so already, or on its way. */
+function refusalOfOrder(saga: Saga, type: SagaOrder['type'], ignored: IgnoredBecause): SagaError | null {
+  switch (ignored) {
+    case 'past-pivot':
+      return new SagaPastPivotError(saga.id, type);
+    case 'open-pivot':
+      return new SagaStepRefusedError(
+        saga.id,
+        'to turn back',
+        'nobody knows whether its pivot took effect; resolveStep() says how that ended, and then it goes forward or turns back',
+      );
+    case 'not-undone':
+      return new SagaAttentionError(saga.id);
+    case 'terminal':
+      return isSoAlready(saga, type) ? null : new SagaTerminalError(saga.id, saga.state, type);
+    default:
+      return null;
+  }
+}
+
+function isSoAlready({ attention, steps }: Saga, type: SagaOrder['type']): boolean {
+  if (type === 'acknowledge') return !attention;
+  const isBeingUndone = steps.some(({ status }) => status === 'compensating' || status === 'compensation_failed');
+  return type === 'compensate' && attention && isBeingUndone;
 }

@@ -1,12 +1,16 @@
-import { SagaActiveError, SagaAttentionError, SagaNotFoundError, SagaWaitInHandlerError } from '../errors';
+import { SagaActiveError, SagaAttentionError, SagaNotFoundError, SagaWaitInHandlerError, SagaWaitTimeoutError } from '../errors';
 import { isSagaId } from '../core/names';
+import { OWN_PREFIX } from '../core/own-actions';
 import type { SagaState } from '../core/saga-value';
 import type { SagaQuery, SagaStore, StoredHistoryEntry, StoredSaga } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
 import { explain, type Explanation } from './explain';
 import { offeredIn } from './handler-book';
 import { insideHandler } from './handler-scope';
-import { Saga } from './saga';
-import type { Waiters } from './waiters';
+import { toError } from './to-error';
+import { isEnd, type Waiters } from './waiters';
+import { childrenOf, Saga } from './saga';
 
 /** What can be asked about sagas without changing them, and their removal. */
 export class SagaQueries {
@@ -15,16 +19,17 @@ export class SagaQueries {
     private readonly waiters: Waiters,
     private readonly graceMs: number,
     private readonly refuseWhenClosed: (verb: string) => void,
+    private readonly scheduler: Pick<Scheduler, 'now'> = systemScheduler,
   ) {}
 
   async find(sagaId: string): Promise<Saga | null> {
     const stored = isSagaId(sagaId) ? await this.store.find(sagaId) : null;
-    return stored === null ? null : new Saga(stored);
+    return stored === null ? null : this.seen(stored);
   }
 
   /** @throws SagaNotFoundError */
   async get(sagaId: string): Promise<Saga> {
-    return new Saga(await this.stored(sagaId));
+    return this.seen(await this.stored(sagaId));
   }
 
   /** @throws SagaNotFoundError */
@@ -35,7 +40,19 @@ export class SagaQueries {
   }
 
   async list(query: SagaQuery): Promise<readonly Saga[]> {
-    return (await this.store.list(query)).map((stored) => new Saga(stored));
+    const found = await this.store.list(query);
+    const states = await this.childStates(found);
+    return found.map((stored) => new Saga(stored, states));
+  }
+
+  /** As people see it. */
+  async seen(stored: StoredSaga): Promise<Saga> {
+    return new Saga(stored, await this.childStates([stored]));
+  }
+
+  private async childStates(sagas: readonly StoredSaga[]): Promise<ReadonlyMap<string, SagaState>> {
+    const ids = sagas.flatMap(childrenOf);
+    return ids.length === 0 ? new Map() : this.store.states(ids);
   }
 
   async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
@@ -48,17 +65,27 @@ export class SagaQueries {
     if (inspected === null) throw new SagaNotFoundError(sagaId);
     const orders = inspected.stored.saga.paused ? await this.store.history(sagaId) : [];
     const pausedBy = orders.findLast(({ kind }) => kind === 'pause') ?? null;
-    return explain(inspected, { graceMs: this.graceMs, isOffered: offeredIn(await this.store.readHandlers()), pausedBy });
+    const isOffered = offeredIn(await this.store.readHandlers());
+    return explain(inspected, {
+      graceMs: this.graceMs,
+      isOffered: (kind, key) => key.startsWith(OWN_PREFIX) || isOffered(kind, key),
+      pausedBy,
+    });
   }
 
   /** @throws SagaNotFoundError, SagaWaitTimeoutError, SagaWaitInHandlerError */
   async waitFor(sagaId: string, timeoutMs: number): Promise<Saga> {
     if (insideHandler()) throw new SagaWaitInHandlerError(`saga ${sagaId}`);
     this.refuseWhenClosed('wait for a saga');
-    const saga = await this.get(sagaId);
-    if (saga.isTerminal || saga.isStuck) return saga;
-    await this.waiters.wait(sagaId, timeoutMs);
-    return this.get(sagaId);
+    if (!isSagaId(sagaId)) throw new SagaNotFoundError(sagaId);
+    const until = this.scheduler.now() + timeoutMs;
+    for (;;) {
+      const given = await this.waiters.wait(sagaId, Math.max(0, until - this.scheduler.now()), timeoutMs).catch(toError);
+      if (given !== undefined && !(given instanceof SagaWaitTimeoutError)) throw given;
+      const saga = await this.get(sagaId); // a notice is a rumour; and a time that is over ends with a look
+      if (isEnd(saga.state)) return saga;
+      if (given !== undefined) throw given;
+    }
   }
 
   /** @throws SagaNotFoundError, SagaActiveError, SagaAttentionError */
@@ -66,6 +93,6 @@ export class SagaQueries {
     const result = isSagaId(sagaId) ? await this.store.delete(sagaId) : 'missing';
     if (result === 'missing') throw new SagaNotFoundError(sagaId);
     if (result === 'attention') throw new SagaAttentionError(sagaId);
-    if (result !== 'deleted') throw new SagaActiveError(sagaId, result.active satisfies SagaState);
+    if (result !== 'deleted') throw new SagaActiveError(sagaId, result.active satisfies SagaState, result.of ?? null);
   }
 }

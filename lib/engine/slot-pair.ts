@@ -1,16 +1,21 @@
 import type { Direction } from '../core/operation';
+import type { Scheduler } from '../ports/scheduler';
 import { Slots } from './slots';
+import { systemScheduler } from './system-scheduler';
 
 /** The slots of both directions as one: whether anything runs in this process, and whether anything may begin. */
 export class SlotPair {
   private readonly slots: Readonly<Record<Direction, Slots>>;
   private readonly waiting = new Set<() => void>();
 
-  constructor(sizes: Readonly<Record<Direction, number>>) {
+  constructor(
+    sizes: Readonly<Record<Direction, number>>,
+    private readonly scheduler: Scheduler = systemScheduler,
+  ) {
     const told = (): void => {
       if (this.isQuiet) for (const clear of this.waiting) clear();
     };
-    this.slots = { action: new Slots(sizes.action, told), undo: new Slots(sizes.undo, told) };
+    this.slots = { action: new Slots(sizes.action, told, scheduler), undo: new Slots(sizes.undo, told, scheduler) };
   }
 
   of(direction: Direction): Slots {
@@ -46,7 +51,7 @@ export class SlotPair {
     }
     return new Promise((resolve) => {
       const settle = (isClear: boolean): void => {
-        clearTimeout(timer);
+        timer.cancel();
         stop.removeEventListener('abort', giveUp);
         this.waiting.delete(clear);
         resolve(isClear);
@@ -57,7 +62,7 @@ export class SlotPair {
         settle(true);
       };
       const giveUp = (): void => settle(false);
-      const timer = setTimeout(giveUp, waitMs);
+      const timer = this.scheduler.after(waitMs, giveUp);
       this.waiting.add(clear);
       stop.addEventListener('abort', giveUp);
     });

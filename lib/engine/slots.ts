@@ -1,3 +1,6 @@
+import type { Scheduler } from '../ports/scheduler';
+import { systemScheduler } from './system-scheduler';
+
 /**
  * How many handlers run at once. A handler that outlives its attempt leaves its slot but is still counted: when as many are left
  * over as there are slots, nothing more is claimed, or a hanging dependency would fill the process with them.
@@ -12,6 +15,7 @@ export class Slots {
   constructor(
     private readonly size: number,
     private readonly onQuiet: () => void = () => undefined,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   /** No handler runs, not even one that outlived its attempt, and none is about to. */
@@ -29,14 +33,14 @@ export class Slots {
     if (this.tryTake()) return true;
     return new Promise((resolve) => {
       const settle = (taken: boolean): void => {
-        clearTimeout(timer);
+        timer.cancel();
         this.waiting.delete(wake);
         resolve(taken);
       };
       const wake = (): void => {
         if (this.tryTake()) settle(true);
       };
-      const timer = setTimeout(() => settle(false), waitMs);
+      const timer = this.scheduler.after(waitMs, () => settle(false));
       this.waiting.add(wake);
     });
   }

@@ -1,14 +1,18 @@
 import { SagaConflictError } from '../errors';
 import { startSaga } from '../core/forward';
 import { canonicalJson, toJson, type Json } from '../core/json';
+import type { HandlerCatalog } from '../core/handler-declaration';
+import type { LintOptions } from '../core/lint';
+import { namedKeys } from '../core/named-keys';
 import { compilePlan, type CompiledPlan, type PlanDefaults } from '../core/plan-compiler';
 import type { SagaState } from '../core/saga-value';
-import type { StepList, PlainStep } from '../core/step-spec';
+import type { StepList } from '../core/step-spec';
 import type { Identity } from '../ports/identity';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, StartRequest } from '../ports/saga-store';
 import type { Committer } from './committer';
 import type { HandlerBook } from './handler-book';
+import { PlanCritic } from './plan-critic';
 import { checkStartOptions, type StartOptions } from './start-options';
 
 export interface StartedSaga {
@@ -21,31 +25,35 @@ export interface StartedSaga {
   readonly purged: boolean;
 }
 
-const MOST_LOOKED_AT = 10_000;
-
 /** Everything that happens before a saga exists: nothing is stored until all of it is known to be right. */
 export class Starter {
+  private readonly critic: PlanCritic;
+
   constructor(
     private readonly store: SagaStore,
     private readonly book: HandlerBook,
     private readonly committer: Committer,
     private readonly observer: SagaObserver,
     private readonly identity: Identity,
-    private readonly options: { readonly plan: PlanDefaults; readonly resendMs: number },
-  ) {}
+    private readonly options: { readonly plan: PlanDefaults; readonly lint: LintOptions; readonly resendMs: number },
+  ) {
+    this.critic = new PlanCritic(observer, options);
+  }
 
   async start(name: string, steps: StepList, context: unknown, options: StartOptions): Promise<StartedSaga> {
     checkStartOptions(options);
     const { limits } = this.options.plan;
     const given = toJson(context ?? {}, 'context', limits);
     const metadata = toJson(options.metadata ?? {}, 'options.metadata', limits);
-    const compiled = await this.compile(name, steps, options.onStuck);
+    const { compiled, catalog } = await this.compile(name, steps, options);
+    const planHash = this.identity.digest(canonicalJson(compiled.plan as unknown as Json));
+    this.critic.look(planHash, name, steps, catalog);
     const sagaId = this.identity.newId();
     const { saga, effects } = startSaga(compiled.plan, sagaId);
     const request: StartRequest = {
       sagaId,
       plan: compiled.plan,
-      planHash: this.identity.digest(canonicalJson(compiled.plan as unknown as Json)),
+      planHash,
       saga,
       effects,
       steps: compiled.inputs.map((input) => ({ stepId: this.identity.newId(), ...input })),
@@ -59,8 +67,9 @@ export class Starter {
     return this.keep(request);
   }
 
-  private async keep(request: StartRequest): Promise<StartedSaga> {
-    const { sagaId, plan, effects } = request;
+  /** Stores what is known to be right, once: a key that was used before answers what it started. */
+  async keep(request: StartRequest): Promise<StartedSaga> {
+    const { sagaId, plan, saga, effects } = request;
     const result = await this.store.start(request);
     switch (result.kind) {
       case 'conflict':
@@ -70,30 +79,28 @@ export class Starter {
       case 'started': {
         const begin = (): void => {
           this.observer.notify({ type: 'saga.started', sagaId, name: plan.name });
-          this.committer.perform(sagaId, plan.name, effects);
+          this.committer.perform(plan, saga, effects);
         };
         if (result.committed === null) begin();
         else void result.committed.then(begin);
-        return { id: sagaId, name: plan.name, state: 'started', created: true, purged: false };
+        return { id: sagaId, name: plan.name, state: saga.state, created: true, purged: false };
       }
     }
   }
 
-  private async compile(name: string, steps: StepList, onStuck: StartOptions['onStuck']): Promise<CompiledPlan> {
-    // No further than a plan may reach: an array can claim a length of four thousand million.
-    const some = (list: unknown): readonly unknown[] => (Array.isArray(list) ? (list.slice(0, MOST_LOOKED_AT) as unknown[]) : [list]);
-    const specs = (Array.isArray(steps) ? some(steps).flatMap(some) : []) as readonly (Partial<PlainStep> | null | undefined)[];
-    const keys = (pick: (spec: Partial<PlainStep>) => unknown): readonly string[] =>
-      specs.flatMap((spec) => (typeof spec === 'object' && spec !== null ? [pick(spec)] : [])).filter((key) => typeof key === 'string');
-    const catalog = await this.book.catalogWith(
-      keys((spec) => spec.action),
-      keys((spec) => spec.compensation),
-    );
-    return compilePlan(name, steps, catalog, this.options.plan, onStuck);
+  private async compile(
+    name: string,
+    steps: StepList,
+    { onStuck, undosAtOnce }: StartOptions,
+  ): Promise<{ readonly compiled: CompiledPlan; readonly catalog: HandlerCatalog }> {
+    const { actions, undos, conditions } = namedKeys(steps);
+    const catalog = await this.book.catalogWith(actions, undos, conditions);
+    return { compiled: compilePlan(name, steps, catalog, this.options.plan, onStuck, undosAtOnce), catalog };
   }
 
   /** What makes two starts equal: inputs and context. Not the plan, or a deploy would turn a repeated start into a conflict. */
   private fingerprint({ inputs }: CompiledPlan, context: Json): string {
-    return this.identity.digest(canonicalJson({ inputs: inputs as unknown as Json, context }));
+    const given = inputs.map(({ input, references }) => ({ input, references: references.filter(({ at }) => at !== null) }));
+    return this.identity.digest(canonicalJson({ inputs: given as unknown as Json, context }));
   }
 }

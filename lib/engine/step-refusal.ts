@@ -49,7 +49,14 @@ export function refusalOf({ plan, saga }: StoredSaga, event: AboutStep, place: n
   const isOver = isTerminal(saga.state) && !(saga.attention && isAboutUndo(event));
   if (isOver) return new SagaTerminalError(saga.id, saga.state, `${verb} a step of`);
   const step = `step ${quoted(plan.steps[place]?.name)}`;
-  return new SagaStepRefusedError(saga.id, `${what} ${step}`, `${situationOf(saga, place)}; ${insteadOf(saga, event, place)}`);
+  const instead = plan.steps[place]?.kind === 'retriable' && isFailure(event) ? RETRIABLE : insteadOf(saga, event, place);
+  return new SagaStepRefusedError(saga.id, `${what} ${step}`, `${situationOf(saga, place)}; ${instead}`);
+}
+
+const RETRIABLE = 'a retriable step is tried until it completes; resolveStep() as completed or skipStep() goes on without it';
+
+function isFailure(event: AboutStep): boolean {
+  return event.type === 'reported' && event.result.kind === 'failed';
 }
 
 function isAboutUndo(event: AboutStep): boolean {
@@ -80,10 +87,13 @@ function insteadOf(saga: SagaValue, event: AboutStep, place: number): string {
   if (action === undefined) return 'explain() says what is there';
   if (action.state === 'running') return 'wait for its outcome, or say with resolveStep() how it ended';
   if (action.state === 'pending' && saga.state === 'started') return 'its turn has not come; skipStep() goes on without it';
+  if (action.state === 'waiting' && event.type === 'retry-step') return 'skipStep() goes on without it';
   if (!isSettled(action))
     return event.type === 'reported'
       ? `it is not undone yet; { status: 'completed' } or { status: 'failed' } says how the action itself ended`
       : 'it is tried as soon as a worker is free';
+  if (saga.state === 'stuck' && action.state === 'unknown') return 'resolveStep() says how it ended';
+  if (saga.pastPivot) return 'its saga goes forward only, for its pivot has completed';
   return saga.state === 'started'
     ? 'cancel() undoes the whole saga'
     : 'a saga that has turned back does not go forward again; start a new one';

@@ -1,9 +1,10 @@
 import type { Claim } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 
 /** Milliseconds since the first attempt began: by the store's clock until the claim, from then on by this process's own. */
 export type Stopwatch = () => number;
 
-export function stopwatch(claim: Claim): Stopwatch {
-  const claimedAt = performance.now();
-  return () => claim.elapsedMs + (performance.now() - claimedAt);
+export function stopwatch(claim: Claim, scheduler: Pick<Scheduler, 'now'>): Stopwatch {
+  const claimedAt = scheduler.now();
+  return () => claim.elapsedMs + (scheduler.now() - claimedAt);
 }

@@ -1,7 +1,9 @@
 import type { WakeUp } from '../ports/message-transport';
+import type { Scheduler } from '../ports/scheduler';
 import { SUSPECT_TIMES, type SuspectTimes } from '../options/engine-options';
 import type { ClaimTerms } from './claimer';
 import type { SlotPair } from './slot-pair';
+import { systemScheduler } from './system-scheduler';
 
 /** An operation whose process never died. */
 export const ORDINARY: ClaimTerms = { maxLosses: 0, alone: false };
@@ -33,6 +35,7 @@ export class SuspectGate {
     /** Others may be claimed again. */
     private readonly goOn: () => void,
     private readonly times: SuspectTimes = SUSPECT_TIMES,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {
     this.patienceMs = times.patienceMs;
   }
@@ -113,12 +116,12 @@ export class SuspectGate {
   /** An idle process is dear: as many as there is time for, one after the other. */
   private async runAlone(): Promise<void> {
     this.patienceMs = this.times.patienceMs;
-    const until = performance.now() + this.times.holdMs;
+    const until = this.scheduler.now() + this.times.holdMs;
     do {
       const wakeUp = this.next(this.alone);
       if (wakeUp === undefined) return;
       await this.attempt(wakeUp, ALONE);
-    } while (this.slots.isQuiet && performance.now() < until);
+    } while (this.slots.isQuiet && this.scheduler.now() < until);
   }
 }
 

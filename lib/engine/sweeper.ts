@@ -1,9 +1,14 @@
+import type { WaitOverEvent } from '../core/event';
 import type { WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore, SweepResult } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 import type { Committer } from './committer';
 import type { Dispatcher } from './dispatcher';
+import { withNews } from './parent-waker';
 import { RESEND_MAX_MS } from '../options/engine-options';
+import { announceWord } from './outside-word';
+import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
 const BATCH = 100;
@@ -41,6 +46,9 @@ export class Sweeper {
     private readonly observer: SagaObserver,
     private readonly times: SweepTimes,
     private readonly runHere: (wakeUp: WakeUp) => boolean,
+    /** Brings the signals of this name to the steps that wait for them. */
+    private readonly bringSignals: (sagaId: string, name: string) => Promise<void> = () => Promise.resolve(),
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
   start(): void {
@@ -51,11 +59,12 @@ export class Sweeper {
   hurry(ms: number): void {
     if (ms > LONGEST_HURRY_MS || this.hurries >= MOST_HURRIES) return;
     this.hurries++;
-    setTimeout(() => {
+    const look = (): void => {
       this.hurries--;
       this.isHurried = true;
       this.wakeUp?.();
-    }, ms + HURRY_SLACK_MS).unref();
+    };
+    this.scheduler.after(ms + HURRY_SLACK_MS, look, { keepsAlive: false });
   }
 
   async stop(): Promise<void> {
@@ -91,13 +100,13 @@ export class Sweeper {
   private async deal({ wakeUps, expired, waits, deadlines }: SweepResult): Promise<void> {
     for (const lease of expired) {
       const { sagaId, operation, fence, claimId, elapsedMs } = lease;
-      await this.committer.commit(sagaId, { type: 'lease-expired', operation, fence, claimId, elapsedMs, seed: Math.random() });
+      await this.committer.commit(sagaId, { type: 'lease-expired', operation, fence, claimId, elapsedMs, seed: this.scheduler.random() });
     }
-    for (const { sagaId, operation, fence, isOver, elapsedMs } of waits) {
-      const event = isOver
-        ? ({ type: 'wait-over', operation, fence, elapsedMs, seed: Math.random() } as const)
-        : ({ type: 'woken', operation } as const);
-      await this.committer.commit(sagaId, event);
+    for (const { sagaId, operation, fence, wait, isOver, elapsedMs } of await withNews(this.store, waits)) {
+      if (wait.kind === 'signal') await this.bringSignals(sagaId, wait.name); // also at the end: it may have come at the last moment
+      if (wait.kind === 'signal' && !isOver) continue;
+      if (isOver) await this.endWait(sagaId, { type: 'wait-over', operation, fence, elapsedMs, seed: this.scheduler.random() });
+      else await this.committer.commit(sagaId, { type: 'woken', operation });
     }
     for (const sagaId of deadlines) await this.committer.commit(sagaId, { type: 'deadline' });
     // The first time the wake-up may only have been lost; the second time nobody can be reached, so this process does it itself.
@@ -105,16 +114,20 @@ export class Sweeper {
     if (travelling.length > 0) await this.dispatcher.send(travelling);
   }
 
+  private async endWait(sagaId: string, event: WaitOverEvent): Promise<void> {
+    await this.committer.commit(sagaId, event, undefined, (applied) => announceWord(this.observer, applied, event));
+  }
+
   private async sleep(ms: number): Promise<void> {
     if (this.stopped || this.isHurried) {
       this.isHurried = false;
       return;
     }
-    const jittered = ms * (1 + Math.random() / 10);
+    const jittered = ms * (1 + this.scheduler.random() / 10);
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, jittered);
+      const timer = this.scheduler.after(jittered, resolve, { isRoutine: true });
       this.wakeUp = () => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
     });

@@ -6,15 +6,17 @@ import type { JsonLimits } from '../core/json';
 import { transition } from '../core/transition';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim, SagaStore, TransactResult } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
-import type { Call } from './attempt-context';
+import { withMore, type Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
 import { concludedBy } from './conclusion';
 import { runAsHandler } from './handler-scope';
+import { invokeChecked } from './invoke-checked';
 import type { Heartbeats, RunningAttempt } from './heartbeats';
-import { startTimer } from './long-timer';
 import type { Slots } from './slots';
 import type { Stopwatch } from './stopwatch';
+import { systemScheduler } from './system-scheduler';
 import { isFinalWord, verdictOn } from './thrown';
 import { toError } from './to-error';
 
@@ -34,6 +36,7 @@ export class TransactionalRunner {
     private readonly observer: SagaObserver,
     private readonly times: AttemptTimes & { readonly resendMs: number },
     private readonly limits: JsonLimits,
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {
     this.policies = new Map(invoker.declarations.map(({ direction, key, policy }) => [`${direction}:${key}`, policy]));
   }
@@ -68,8 +71,9 @@ export class TransactionalRunner {
     const { isolation } = this.policyOf(claim);
     const { graceMs, resendMs } = this.times;
     const abandon = new AbortController();
-    const late = startTimer(timeoutMs, () => attempt.abort.abort(new DOMException('the step reached its timeout', 'TimeoutError')));
-    const over = startTimer(timeoutMs + graceMs, () => abandon.abort());
+    const tell = (): void => attempt.abort.abort(new DOMException('the step reached its timeout', 'TimeoutError'));
+    const late = this.scheduler.after(timeoutMs, tell, { keepsAlive: false });
+    const over = this.scheduler.after(timeoutMs + graceMs, () => abandon.abort(), { keepsAlive: false });
     const request = {
       sagaId: claim.sagaId,
       claim: reportOn(claim),
@@ -99,21 +103,23 @@ export class TransactionalRunner {
 
   private reportOf(claim: Claim, ran: HandlerRun, result: Exclude<TransactResult, { kind: 'applied' | 'ignored' | 'missing' }>): Report {
     const of = reportOn(claim);
+    const seed = this.scheduler.random();
     switch (result.kind) {
       case 'threw': {
-        if (ran.refused !== null) return failure(claim, 'SAGA_OUTPUT', `the handler returned, but ${ran.refused}`, { retryable: false });
+        if (ran.refused !== null)
+          return failure(claim, 'SAGA_OUTPUT', `the handler returned, but ${ran.refused}`, { retryable: false, seed });
         if (this.draining && !isFinalWord(result.thrown)) return { type: 'released', ...of, interrupted: false };
-        return { type: 'failed', ...of, ...verdictOn(result.thrown), outcome: 'failed', seed: Math.random() };
+        return { type: 'failed', ...of, ...verdictOn(result.thrown), outcome: 'failed', seed };
       }
       case 'misused': {
         const { outcome, retryable } = result;
-        return { type: 'failed', ...of, ...verdictOn(result.error), outcome, retryable, seed: Math.random() };
+        return { type: 'failed', ...of, ...verdictOn(result.error), outcome, retryable, seed };
       }
       case 'abandoned':
-        return failure(claim, 'STEP_TIMEOUT', `no outcome within ${this.timeoutOf(claim)} ms`, { retryable: undefined });
+        return failure(claim, 'STEP_TIMEOUT', `no outcome within ${this.timeoutOf(claim)} ms`, { retryable: undefined, seed });
       case 'lost':
         if (this.draining) return { type: 'released', ...of, interrupted: false };
-        return { type: 'lost', ...of, error: verdictOn(result.error).error, seed: Math.random() };
+        return { type: 'lost', ...of, error: verdictOn(result.error).error, seed };
     }
   }
 
@@ -148,7 +154,9 @@ class HandlerRun {
     const { payload, context, notes } = this.call;
     this.refused = null;
     notes.patch = null;
-    const running = runAsHandler(() => this.invoker.invoke(this.claim.operation.direction, this.key, payload, { ...context, manager }));
+    const running = runAsHandler(() =>
+      invokeChecked(this.invoker, this.claim.operation.direction, this.key, payload, withMore(context, { manager })),
+    );
     this.settled = running.catch(() => undefined);
     const value = await running;
     this.concluded = this.stored(value);
@@ -170,7 +178,6 @@ function timed(report: Report, elapsed: Stopwatch): Report {
   return report.type === 'failed' ? { ...report, elapsedMs: elapsed() } : report;
 }
 
-function failure(claim: Claim, code: string, message: string, { retryable }: Pick<FailedEvent, 'retryable'>): FailedEvent {
-  const seed = Math.random();
-  return { type: 'failed', ...reportOn(claim), error: { code, message }, outcome: 'failed', retryable, retryAfterMs: undefined, seed };
+function failure(claim: Claim, code: string, message: string, wish: Pick<FailedEvent, 'retryable' | 'seed'>): FailedEvent {
+  return { type: 'failed', ...reportOn(claim), error: { code, message }, outcome: 'failed', retryAfterMs: undefined, ...wish };
 }

@@ -1,78 +1,157 @@
-import { SagaClosedError, SagaWaitTimeoutError } from '../errors';
+import { SagaClosedError, SagaNotFoundError, SagaWaitTimeoutError } from '../errors';
 import { isTerminal, type SagaState } from '../core/saga-value';
+import type { MessageTransport } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore } from '../ports/saga-store';
-import { startTimer } from './long-timer';
+import type { Scheduler, Timer } from '../ports/scheduler';
+import { EndNotices } from './end-notices';
+import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
-interface Waiter {
-  readonly sagaId: string;
-  readonly done: (failure?: Error) => void;
-}
+/** Called once: without an error when the saga has ended. */
+type Done = (failure?: Error) => void;
 
-/** The slow poll for sagas that end in another process: one query for all waiters. */
-const POLL_MS = 250;
+/** Sagas that are looked at in one query. */
+const CHUNK = 1_000;
+/** While nobody can tell this process of an end, and after a look that failed. */
+const BLIND_POLL_MS = 1_000;
 
-/** Callers that wait for a saga to end, here or in another process. */
+/**
+ * Callers that wait for a saga to end: told at once when it ends here, by a notice when it ends elsewhere, and by a slow look at all
+ * of them, in case a notice is lost. While nobody waits nothing is asked and nothing is heard.
+ */
 export class Waiters {
-  private readonly waiting = new Set<Waiter>();
-  private timer: NodeJS.Timeout | undefined;
-  private polling = false;
+  private readonly waiting = new Map<string, Set<Done>>();
+  private readonly notices: EndNotices;
+  private toLook = new Set<string>();
+  private looking = false;
+  private timer: Timer | undefined;
+  private closed = false;
 
   constructor(
-    private readonly store: SagaStore,
+    private readonly store: Pick<SagaStore, 'states'>,
+    transport: Pick<MessageTransport, 'notices'>,
     private readonly observer: SagaObserver,
-  ) {}
+    private readonly pollMs: number,
+    private readonly scheduler: Scheduler = systemScheduler,
+  ) {
+    const listener = {
+      ended: (sagaId: string) => this.settle(sagaId),
+      hearing: (sagaIds: Iterable<string>) => this.lookAt(sagaIds),
+    };
+    this.notices = new EndNotices(transport, listener, scheduler);
+  }
 
-  /** Resolves when the saga is terminal or stuck. */
-  async wait(sagaId: string, timeoutMs: number): Promise<void> {
+  /**
+   * Resolves when the saga is said to be terminal or stuck. Anybody may say so: look, and wait again if it is not.
+   *
+   * @param timeoutMs from now; `askedMs` is what the caller will be told
+   * @throws SagaWaitTimeoutError, SagaClosedError, SagaNotFoundError
+   */
+  async wait(sagaId: string, timeoutMs: number, askedMs = timeoutMs): Promise<void> {
     await new Promise<void>((resolve, reject) => {
-      const waiter: Waiter = {
-        sagaId,
-        done: (failure) => {
-          timer.cancel();
-          this.forget(waiter);
-          if (failure === undefined) resolve();
-          else reject(failure);
-        },
+      const forget = this.expect(sagaId, (failure) => {
+        timer.cancel();
+        if (failure === undefined) resolve();
+        else reject(failure);
+      });
+      const giveUp = (): void => {
+        forget();
+        reject(new SagaWaitTimeoutError(sagaId, askedMs));
       };
-      const timer = startTimer(timeoutMs, () => waiter.done(new SagaWaitTimeoutError(sagaId, timeoutMs)));
-      this.waiting.add(waiter);
-      this.timer ??= setInterval(() => void this.poll([...this.waiting]), POLL_MS);
-      void this.poll([waiter]); // it may have ended since the caller looked
+      const timer = this.scheduler.after(timeoutMs, giveUp, { keepsAlive: false });
     });
   }
 
+  /** Calls back, never at once, when the saga has ended, or cannot be waited for any longer. Answers how to stop waiting. */
+  expect(sagaId: string, done: Done): () => void {
+    if (this.closed) {
+      queueMicrotask(() => done(new SagaClosedError('wait for a saga')));
+      return () => undefined;
+    }
+    const all = this.waiting.get(sagaId) ?? new Set();
+    this.waiting.set(sagaId, all.add(done));
+    if (all.size === 1) this.notices.join(sagaId);
+    this.lookAt([sagaId]); // it may have ended since the caller looked
+    this.timer ??= this.pollLater();
+    return () => {
+      if (all.delete(done) && all.size === 0) this.forget(sagaId);
+    };
+  }
+
+  /** It ended here: whoever waits elsewhere is told. */
   ended(sagaId: string): void {
-    for (const waiter of this.waiting) if (waiter.sagaId === sagaId) waiter.done();
+    this.settle(sagaId);
+    this.notices.tell(sagaId);
   }
 
   close(): void {
-    for (const waiter of this.waiting) waiter.done(new SagaClosedError('wait for a saga'));
+    this.closed = true;
+    for (const sagaId of [...this.waiting.keys()]) this.settle(sagaId, new SagaClosedError('wait for a saga'));
+    this.notices.close();
   }
 
-  private async poll(waiters: readonly Waiter[]): Promise<void> {
-    if (waiters.length > 1 && this.polling) return;
-    this.polling ||= waiters.length > 1;
-    try {
-      const states = await this.store.states([...new Set(waiters.map((waiter) => waiter.sagaId))]);
-      for (const [sagaId, state] of states) if (returnsOn(state)) this.ended(sagaId);
-    } catch (error) {
-      this.observer.notify({ type: 'engine.trouble', where: 'poll for waiters', error: toError(error) });
-    } finally {
-      if (waiters.length > 1) this.polling = false;
+  private settle(sagaId: string, failure?: Error): void {
+    const all = this.waiting.get(sagaId);
+    if (all === undefined) return;
+    this.forget(sagaId);
+    for (const done of all) done(failure);
+    all.clear();
+  }
+
+  private forget(sagaId: string): void {
+    this.waiting.delete(sagaId);
+    this.toLook.delete(sagaId);
+    this.notices.leave(sagaId);
+    if (this.waiting.size > 0) return;
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+
+  /** Ticks more often than it looks: the way of the notices may be lost at any moment. */
+  private pollLater(waitedMs = 0): Timer {
+    const tickMs = Math.min(BLIND_POLL_MS, this.pollMs);
+    const tick = (): void => {
+      const isDue = !this.notices.areHeard || waitedMs + tickMs >= this.pollMs;
+      this.timer = this.pollLater(isDue ? 0 : waitedMs + tickMs);
+      if (isDue) this.lookAt(this.waiting.keys());
+    };
+    return this.scheduler.after(tickMs, tick, { isRoutine: true });
+  }
+
+  /** One query at a time: what is to be looked at meanwhile is in the next one. */
+  private lookAt(sagaIds: Iterable<string>): void {
+    for (const sagaId of sagaIds) this.toLook.add(sagaId);
+    if (this.looking || this.toLook.size === 0) return;
+    this.looking = true;
+    void this.look().finally(() => (this.looking = false));
+  }
+
+  private async look(): Promise<void> {
+    await Promise.resolve(); // all that begin to wait in one go are in one query
+    while (this.toLook.size > 0) {
+      const sagaIds = [...this.toLook].slice(0, CHUNK);
+      for (const sagaId of sagaIds) this.toLook.delete(sagaId);
+      try {
+        const states = await this.store.states(sagaIds);
+        for (const sagaId of sagaIds) this.judge(sagaId, states.get(sagaId));
+      } catch (error) {
+        this.observer.notify({ type: 'engine.trouble', where: 'look for waiters', error: toError(error) });
+        this.toLook.clear();
+        if (this.timer === undefined) return;
+        this.timer.cancel();
+        this.timer = this.pollLater(this.pollMs); // at the next tick
+      }
     }
   }
 
-  private forget(waiter: Waiter): void {
-    this.waiting.delete(waiter);
-    if (this.waiting.size > 0) return;
-    clearInterval(this.timer);
-    this.timer = undefined;
+  private judge(sagaId: string, state: SagaState | undefined): void {
+    if (state === undefined) this.settle(sagaId, new SagaNotFoundError(sagaId));
+    else if (isEnd(state)) this.settle(sagaId);
   }
 }
 
 /** Waiters return on a stuck saga too: nothing more happens until a person acts. */
-function returnsOn(state: SagaState): boolean {
+export function isEnd(state: SagaState): boolean {
   return isTerminal(state) || state === 'stuck';
 }

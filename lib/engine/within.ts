@@ -1,11 +1,10 @@
-import { startTimer } from './long-timer';
+import type { Scheduler } from '../ports/scheduler';
 
 /** What the promise resolves with, or null when the time is over first. */
-export async function within<T>(promise: Promise<T>, ms: number): Promise<T | null> {
+export async function within<T>(promise: Promise<T>, ms: number, scheduler: Scheduler): Promise<T | null> {
   return new Promise((resolve) => {
-    const timer = startTimer(ms, () => {
-      resolve(null);
-    });
+    const giveUp = (): void => resolve(null);
+    const timer = scheduler.after(ms, giveUp, { keepsAlive: false }); // a handler that hangs must not keep its process alive
     void promise.then((value) => {
       timer.cancel();
       resolve(value);

@@ -3,12 +3,14 @@ import type { Identity } from '../ports/identity';
 import type { Delivery, WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { SagaStore } from '../ports/saga-store';
+import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
 import type { AttemptRunner } from './attempt-runner';
 import { Claimer, type ClaimTerms } from './claimer';
 import { SLOT_WAIT_MS, type SuspectTimes } from '../options/engine-options';
 import { SlotPair } from './slot-pair';
 import { ORDINARY, SuspectGate, type AttemptEnd } from './suspect-gate';
+import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
 const MOST_TURNED_AWAY = 1_000;
@@ -26,7 +28,7 @@ export class Workers {
 
   constructor(
     store: SagaStore,
-    private readonly invoker: Pick<StepInvoker, 'has'>,
+    private readonly invoker: Pick<StepInvoker, 'has' | 'declarations'>,
     private readonly runner: AttemptRunner,
     private readonly observer: SagaObserver,
     identity: Identity,
@@ -36,11 +38,12 @@ export class Workers {
       readonly slotWaitMs?: number;
       readonly suspects?: SuspectTimes;
     },
+    private readonly scheduler: Scheduler = systemScheduler,
   ) {
     this.claimer = new Claimer(store, invoker, observer, identity, options.leaseMs);
-    this.slots = new SlotPair(options.workers);
+    this.slots = new SlotPair(options.workers, scheduler);
     const attempt = async (wakeUp: WakeUp, terms: ClaimTerms): Promise<AttemptEnd> => this.attempt(wakeUp, terms, () => undefined);
-    this.suspects = new SuspectGate(this.slots, attempt, () => this.welcomeAllBack(), options.suspects);
+    this.suspects = new SuspectGate(this.slots, attempt, () => this.welcomeAllBack(), options.suspects, scheduler);
   }
 
   /** Too many handlers outlived their timeout: nothing more is claimed until some settle. */
@@ -77,7 +80,7 @@ export class Workers {
     else if (!(await slots.take(this.options.slotWaitMs ?? SLOT_WAIT_MS))) return 'no-slot';
     try {
       if (this.draining) return 'over'; // left unacknowledged, as above
-      const sentAt = performance.now();
+      const sentAt = this.scheduler.now();
       const result = await this.claimer.claim(wakeUp, terms);
       ack();
       if (result?.kind === 'claimed') await this.runner.run(result.claim, slots, sentAt);

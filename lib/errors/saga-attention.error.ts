@@ -6,7 +6,7 @@ export class SagaAttentionError extends SagaError {
 
   constructor(readonly sagaId: string) {
     super(
-      `saga ${sagaId} needs attention: an effect came after its end and is not undone yet. See its history; delete it when that is settled`,
+      `saga ${sagaId} needs attention: an effect came after its end and is not undone yet, or it could not turn back when it was asked to. explain() says which; settle that or acknowledge() it first`,
     );
   }
 }

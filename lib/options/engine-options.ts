@@ -1,3 +1,4 @@
+import type { LintOptions } from '../core/lint';
 import type { PlanDefaults } from '../core/plan-compiler';
 
 /** Everything the engine is told; made by `resolveSagaOptions`, so complete and checked. Times in milliseconds. */
@@ -7,6 +8,8 @@ export interface EngineOptions {
   /** Processes with the same handlers share a group. Empty: the default group. */
   readonly group: string;
   readonly plan: PlanDefaults;
+  /** What a boot does about handlers that sagas may still need and nobody has. */
+  readonly missingHandlers: 'warn' | 'refuse' | 'off';
   readonly leaseMs: number;
   readonly heartbeatMs: number;
   /** How long after its lease an operation is left alone. */
@@ -17,6 +20,10 @@ export interface EngineOptions {
   readonly sweepMs: number;
   /** When a wake-up that nobody claimed is sent again the first time. */
   readonly resendMs: number;
+  /** What the linter says of plans that are started. */
+  readonly lint: LintOptions;
+  /** How often the sagas that this process waits for are looked at, in case a notice is lost. */
+  readonly waitPollMs: number;
   /** How long finished sagas and quarantined messages are kept; null: for ever. */
   readonly retention: { readonly finishedMs: number | null; readonly quarantinedMs: number | null };
   /** A delivery without a free slot for this long is acknowledged unclaimed; its row is still due. */

@@ -5,7 +5,7 @@ import { ACTIVE_STATES, TERMINAL_STATES, type SagaState } from '../core/saga-val
 import { didYouMean } from '../core/suggestion';
 import type { SagaQuery } from '../ports/saga-store';
 
-const FIELDS = ['state', 'name', 'attention', 'limit', 'before'];
+const FIELDS = ['state', 'name', 'attention', 'parent', 'limit', 'before'];
 const STATES: readonly SagaState[] = [...ACTIVE_STATES, ...TERMINAL_STATES];
 
 /**
@@ -14,17 +14,19 @@ const STATES: readonly SagaState[] = [...ACTIVE_STATES, ...TERMINAL_STATES];
  * @throws SagaInputError
  */
 export function listQueryOf(options: unknown): SagaQuery {
-  const { state, name, attention, limit = 100, before } = knownFields(options, 'list options', FIELDS);
+  const { state, name, attention, parent, limit = 100, before } = knownFields(options, 'list options', FIELDS);
   if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1 || limit > 1_000)
     return refuse('/limit', 'must be a whole number from 1 to 1,000');
   if (name !== undefined && !isValidName(name)) return refuse('/name', `is not ${NAME_RULE}`);
   if (before !== undefined && !isSagaId(before)) return refuse('/before', 'is not the id of a saga');
+  if (parent !== undefined && !isSagaId(parent)) return refuse('/parent', 'is not the id of a saga');
   if (attention !== undefined && typeof attention !== 'boolean') return refuse('/attention', 'must be true or false');
   return {
     limit,
     ...(state === undefined ? {} : { states: [state].flat().map((one) => stateOf(one, 'list options', '/state')) }),
     ...(name === undefined ? {} : { name }),
     ...(attention === undefined ? {} : { attention }),
+    ...(parent === undefined ? {} : { parent }),
     ...(before === undefined ? {} : { before }),
   };
 }

@@ -1,4 +1,6 @@
-import type { OperationPolicy } from '../core/plan';
+import type { LintOptions } from '../core/lint';
+import { LINT_RULES } from '../core/lint-rules';
+import { UNDOS_AT_ONCE, undosAtOnceProblem, type OperationPolicy } from '../core/plan';
 import type { PlanDefaults } from '../core/plan-compiler';
 import { isValidName, NAME_RULE, quoted } from '../core/names';
 import type { RetryPolicy } from '../core/retry-policy';
@@ -14,7 +16,9 @@ const FIELDS = {
   workers: true,
   autoStart: true,
   unknownActions: true,
+  missingHandlers: true,
   defaults: true,
+  lint: true,
   maxPayloadBytes: true,
   leaseMs: true,
   heartbeatMs: true,
@@ -23,12 +27,14 @@ const FIELDS = {
   sweepMs: true,
   resendMs: true,
   brokerFallbackMs: true,
+  waitPollMs: true,
   retention: true,
   observers: true,
 } satisfies Record<keyof SagaModuleOptions, true>;
 const WORKER_FIELDS = ['steps', 'compensations'];
-const DEFAULT_FIELDS = ['timeoutMs', 'retry', 'compensation', 'infrastructureBudget', 'onThrow', 'onStuck'];
+const DEFAULT_FIELDS = ['timeoutMs', 'retry', 'compensation', 'infrastructureBudget', 'onThrow', 'onStuck', 'undosAtOnce'];
 const RETENTION_FIELDS = ['finishedMs', 'quarantinedMs'];
+const LINT_FIELDS = ['rules', 'maxSteps'];
 const POLICY_FIELDS = ['timeoutMs', 'retry'];
 
 const MOST_WORKERS = 10_000;
@@ -65,12 +71,15 @@ function resolveEngine(options: Partial<SagaModuleOptions>, check: OptionChecker
     },
     group: groupOf(options.group, check),
     plan: resolvePlan(options, check),
+    lint: resolveLint(options.lint, check),
+    missingHandlers: check.oneOf(options.missingHandlers, ['warn', 'refuse', 'off'], 'missingHandlers'),
     leaseMs,
     heartbeatMs,
     graceMs: check.time(options.graceMs, 10_000, 'graceMs', 0),
     drainMs: check.time(options.drainMs, 25_000, 'drainMs', 0),
     sweepMs: check.time(options.sweepMs, 5_000, 'sweepMs', 10),
     resendMs: check.time(options.resendMs, 5_000, 'resendMs', 10),
+    waitPollMs: check.time(options.waitPollMs, 5_000, 'waitPollMs', 10),
     retention: {
       finishedMs: check.age(retention.finishedMs, null, 'retention.finishedMs'),
       quarantinedMs: check.age(retention.quarantinedMs, WEEK_MS, 'retention.quarantinedMs'),
@@ -99,9 +108,26 @@ function resolvePlan(options: Partial<SagaModuleOptions>, check: OptionChecker):
     undo,
     verify: { timeoutMs, retry: VERIFY_RETRY, losses },
     onStuck: check.oneOf(defaults.onStuck, ['halt', 'continue'], 'defaults.onStuck'),
+    undosAtOnce: undosAtOnceOf(defaults.undosAtOnce, check),
     unknownKeys: unknownActions,
     limits: { maxBytes: check.number(options.maxPayloadBytes, 262_144, 'maxPayloadBytes', 1) },
   };
+}
+
+function resolveLint(given: unknown, check: OptionChecker): LintOptions {
+  const { rules, maxSteps } = check.fields<LintOptions>(given as LintOptions, LINT_FIELDS, 'lint');
+  const codes = LINT_RULES.map(({ code }) => code);
+  const levels = check.fields<NonNullable<LintOptions['rules']>>(rules, codes, 'lint.rules');
+  for (const [code, level] of Object.entries(levels)) {
+    if (!['off', 'warn', 'error'].includes(level)) check.refuse(`lint.rules.${code}`, "must be 'off', 'warn' or 'error'");
+  }
+  return { rules: levels, maxSteps: check.count(maxSteps, 10, 'lint.maxSteps', 10_000) };
+}
+
+function undosAtOnceOf(given: number | undefined, check: OptionChecker): number {
+  const problem = undosAtOnceProblem(given);
+  if (problem !== null) check.refuse('defaults.undosAtOnce', problem);
+  return problem !== null || given === undefined ? UNDOS_AT_ONCE : given;
 }
 
 function groupOf(group: string | undefined, check: OptionChecker): string {

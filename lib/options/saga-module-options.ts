@@ -1,3 +1,4 @@
+import type { LintOptions } from '../core/lint';
 import type { RetryOptions } from '../core/retry-policy';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { StoreDefinition } from '../ports/store-definition';
@@ -17,6 +18,12 @@ export interface SagaModuleOptions {
   readonly autoStart?: boolean;
   /** `warn`: a plan may name a handler that no process has yet, and waits for it. Default: `refuse`. */
   readonly unknownActions?: 'refuse' | 'warn';
+  /**
+   * What a boot does when sagas that have not ended may still need a handler that neither this process nor any that is there has.
+   * `warn` names each key and how many sagas need it; `refuse` stops the boot with SagaConfigurationError, unless only another `group`
+   * ever had it; `off` does not look. A process without workers, or without handlers, never looks. Default: `warn`.
+   */
+  readonly missingHandlers?: 'warn' | 'refuse' | 'off';
   /** What applies to handlers that say nothing themselves. */
   readonly defaults?: {
     /** Default: 60,000. */
@@ -30,11 +37,21 @@ export interface SagaModuleOptions {
     /** What an error means that says nothing about the effect. Default: `failed`. */
     readonly onThrow?: 'failed' | 'unknown';
     /**
-     * What becomes of the other compensations when one is given up. `halt`: they stay, for order is the promise. `continue`: those that
+     * What becomes of the other compensations when one is given up. `halt`: none begins any more, for order is the promise. `continue`: those that
      * the stuck one was not built on go on, and then the saga is stuck. Default: `halt`.
      */
     readonly onStuck?: 'halt' | 'continue';
+    /**
+     * At most this many compensations of one saga at a time, in all processes together, 1 to 1,000; 1 is the strict reverse order of
+     * start. Default: 10.
+     */
+    readonly undosAtOnce?: number;
   };
+  /**
+   * What the linter says of plans, at boot of classes and at the first start of any other: `off`, `warn` in the log, `error` refuses the boot or
+   * the start. `maxSteps` is where `too-many-steps` begins. Default: docs/plans.md, and 10.
+   */
+  readonly lint?: LintOptions;
   /** Largest input, context, metadata and output, encoded. Default: 262,144 bytes. */
   readonly maxPayloadBytes?: number;
   /** How long a claim is trusted without a sign of life. Default: 30,000. */
@@ -51,6 +68,11 @@ export interface SagaModuleOptions {
   readonly resendMs?: number;
   /** After this long without a confirmed wake-up, work is claimed straight from the store. Default: 5,000. */
   readonly brokerFallbackMs?: number;
+  /**
+   * How often this process looks at all the sagas that it waits for, should it have missed that one ended elsewhere. Each second while
+   * the broker is out of reach. Default: 5,000.
+   */
+  readonly waitPollMs?: number;
   /** What is removed, and when. A business key is never removed: it can never start again. */
   readonly retention?: {
     /** How long a saga that has ended is kept, with its history. Default: null, for ever. */

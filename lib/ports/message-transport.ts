@@ -1,4 +1,5 @@
 import type { Direction, OperationRef } from '../core/operation';
+import type { NoticeBoard, NoticeEar } from './notice-board';
 import type { StoredEvent } from './outbox-event';
 import type { QuarantinedMessage } from './saga-store';
 
@@ -32,6 +33,12 @@ export interface MessageTransport {
    * `publish` it answers for each one and never rejects.
    */
   publishEvents(events: readonly StoredEvent[]): Promise<readonly ('sent' | 'unavailable')[]>;
+
+  /**
+   * Brief words between processes; called once at most, before `open`. It works from `open` to `close`, also after `stop`. Left out by a
+   * transport that has none: then whoever waits for a saga that ends in another process looks for itself, each second.
+   */
+  notices?(ear: NoticeEar): NoticeBoard;
 }
 
 /** A wake-up names an operation, never its data: forging one is as harmless as sending one twice. */

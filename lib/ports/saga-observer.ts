@@ -1,5 +1,7 @@
+import type { LintFinding } from '../core/lint';
 import type { OperationRef } from '../core/operation';
 import type { SagaState } from '../core/saga-value';
+import type { MissingHandler } from './saga-store';
 
 /** Told of everything that happens in this process; must not throw. Logs, metrics and tests are observers. */
 export interface SagaObserver {
@@ -68,10 +70,15 @@ export type SagaSignal =
       readonly operation: OperationRef;
       readonly result: 'sent' | 'unroutable' | 'unavailable';
     }
+  /** A step waits for another saga, and that one is stuck: a person must act there. */
+  | { readonly type: 'child.stuck'; readonly sagaId: string; readonly step: string; readonly childId: string }
   | { readonly type: 'sweep.done'; readonly wakeUps: number; readonly expired: number; readonly deadlines: number }
   | { readonly type: 'purge.done'; readonly sagas: number; readonly messages: number }
   | { readonly type: 'event.published'; readonly eventId: string; readonly eventType: string }
+  | { readonly type: 'plan.questioned'; readonly name: string; readonly findings: readonly LintFinding[] }
   | { readonly type: 'message.quarantined'; readonly source: string; readonly reason: string }
+  /** At boot: sagas that have not ended may need these, and no process that is there has them. */
+  | { readonly type: 'handlers.missing'; readonly handlers: readonly MissingHandler[] }
   | { readonly type: 'engine.trouble'; readonly where: string; readonly error: Error };
 
 export type SagaSignalType = SagaSignal['type'];

@@ -1,12 +1,13 @@
 import type { Decision, IgnoredReason } from '../core/decision';
 import type { SagaEffect } from '../core/effect';
 import type { ConcludedEvent, SagaEvent } from '../core/event';
-import type { HandlerDeclaration } from '../core/handler-declaration';
+import type { HandlerDeclaration, HandlerKind } from '../core/handler-declaration';
 import type { Json, JsonObject } from '../core/json';
 import type { Operation, OperationKey, OperationRef, Wait } from '../core/operation';
 import type { Isolation, Plan } from '../core/plan';
 import type { StoredReference } from '../core/reference';
 import type { SagaState, SagaValue } from '../core/saga-value';
+import type { AddSignalResult, SagaMessage, StoredSecret } from './saga-signal';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from './outbox-event';
 
 /**
@@ -48,12 +49,19 @@ export interface SagaStore {
   sweep(request: SweepRequest): Promise<SweepResult>;
 
   find(sagaId: string): Promise<StoredSaga | null>;
+  /** What the actions of these steps have returned, by their places; of those that have completed. */
+  outputs(sagaId: string, steps: readonly number[]): Promise<ReadonlyMap<number, Json>>;
   /** Newest first, by the store's clock. */
   list(query: SagaQuery): Promise<readonly StoredSaga[]>;
   /** The states of those sagas that exist. */
   states(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaState>>;
-  /** Removes a saga that has ended and needs no attention. Its business key stays. Answers the state that stood in the way, if one did. */
-  delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }>;
+  /** How far those sagas are that exist: little is read of each. */
+  glance(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaGlance>>;
+  /**
+   * Removes a saga that has ended and needs no attention, unless one that it is a part of may still have to undo it. Its business key
+   * stays. Answers what stood in the way, if something did.
+   */
+  delete(sagaId: string): Promise<DeleteResult>;
   /** Removes a batch of what is older than it has to be: sagas as `delete` would, and quarantined messages. */
   purge(request: PurgeRequest): Promise<PurgeResult>;
   /** What happened to a saga, in order. */
@@ -64,6 +72,11 @@ export interface SagaStore {
   /** Says that a process of the group has gone. Plans may still name its handlers; others that are still there write them again. */
   leaveHandlers(group: string): Promise<void>;
   readHandlers(): Promise<readonly StoredHandler[]>;
+  /**
+   * What active sagas may still need and is not among these, by kind and key. Costs little as long as nothing is missing, however many
+   * sagas have ended.
+   */
+  missingHandlers(offered: readonly HandlerName[]): Promise<readonly MissingHandler[]>;
 
   /** Keeps a message that nobody could understand. */
   quarantine(message: QuarantinedMessage): Promise<void>;
@@ -79,6 +92,15 @@ export interface SagaStore {
   dropEvents(ids: readonly string[]): Promise<void>;
   /** Gives events back before their lease ends, except those that somebody else has taken since. */
   returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void>;
+  /**
+   * Keeps a signal for as long as its saga, which must not have ended. With `manager` it is there if and only if that transaction commits,
+   * as with `addEvent`.
+   */
+  addSignal(signal: SagaMessage, manager?: unknown): Promise<AddSignalResult>;
+  /** The oldest signal of this name that none of the saga's operations has taken. */
+  nextSignal(sagaId: string, name: string): Promise<SagaMessage | null>;
+  /** The keys of tokens, the newest first: that one signs, all verify. The same in every process on this store. */
+  secrets(): Promise<readonly StoredSecret[]>;
   /** From now on the action is claimed nowhere; its undo still is. For one that is paused the first word stays. */
   pauseAction(action: string, by: OrderedBy): Promise<void>;
   /** Ends the pause, if there is one, and makes everything that waits for the action due at once. */
@@ -104,6 +126,8 @@ export interface StartRequest {
   /** One a step, in the order of the plan. */
   readonly steps: readonly NewStep[];
   readonly context: Json;
+  /** What `setContext()` has laid over it: of a saga that goes on where another was. Default: nothing. */
+  readonly laidOver?: JsonObject | null;
   readonly metadata: Json;
   readonly businessKey: { readonly key: string; readonly fingerprint: string } | null;
   readonly deadlineMs: number | null;
@@ -138,6 +162,8 @@ export interface ClaimRequest {
   readonly planFormat: number;
   /** This process can ask whether the action took effect. Default: true. */
   readonly canVerify?: boolean;
+  /** Keys of the `@SagaCondition` methods of this process. Default: whichever is needed. */
+  readonly conditions?: readonly string[];
   /** An operation that was lost more often is refused as a suspect. Default: none is. */
   readonly maxLosses?: number;
   /** This process runs nothing else until the attempt is over. Default: false. */
@@ -295,6 +321,13 @@ export interface ExpiredLease {
   readonly elapsedMs: number;
 }
 
+export type DeleteResult =
+  | 'deleted'
+  | 'missing'
+  | 'attention'
+  /** `of`: it is another saga that has not ended, one that this one is a part of. */
+  | { readonly active: SagaState; readonly of?: string };
+
 export interface PurgeRequest {
   /** Sagas that ended at least this many milliseconds ago and need no attention; null keeps them. */
   readonly finishedMs: number | null;
@@ -314,9 +347,16 @@ export interface SagaQuery {
   readonly name?: string;
   /** Only sagas with, or without, attention. */
   readonly attention?: boolean;
+  /** Only sagas that a step of this one has started. */
+  readonly parent?: string;
   readonly limit: number;
   /** Only sagas that started before this one. */
   readonly before?: string;
+}
+
+export interface SagaGlance extends Pick<SagaValue, 'state' | 'rev' | 'openActions' | 'openUndos'> {
+  /** Place in the plan of the step that the last change was about; null: about none. */
+  readonly step: number | null;
 }
 
 export interface StoredSaga {
@@ -338,6 +378,7 @@ export interface StoredSaga {
 export interface StoredStep {
   readonly stepId: string;
   readonly input: Json;
+  readonly references: readonly StoredReference[];
   readonly output: Json;
   /** When the last attempt of its action ended. */
   readonly executedAt: Date | null;
@@ -365,6 +406,17 @@ export interface StoredHandler {
   readonly unseenMs: number;
   /** The process that last said so has gone since. */
   readonly left: boolean;
+}
+
+export interface HandlerName {
+  /** `condition`: of a `@SagaCondition`. */
+  readonly kind: HandlerKind | 'condition';
+  readonly key: string;
+}
+
+export interface MissingHandler extends HandlerName {
+  /** So many sagas that have not ended may need it. */
+  readonly sagas: number;
 }
 
 export interface QuarantinedMessage {

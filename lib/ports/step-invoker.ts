@@ -1,29 +1,39 @@
 import type { HandlerDeclaration, HandlerKind } from '../core/handler-declaration';
-import type { Json } from '../core/json';
 import type { ActionOutcome } from '../core/operation';
 import type { StepWord } from '../core/step-word';
+import type { StandardSchemaV1 } from '../core/standard-schema';
 
 /** Calls user code. Knows nothing of sagas beyond the key of a handler. */
 export interface StepInvoker {
   readonly declarations: readonly HandlerDeclaration[];
   has(kind: HandlerKind, key: string): boolean;
-  /** Rejects with whatever the handler threw. */
-  invoke(kind: HandlerKind, key: string, payload: Json | undefined, context: HandlerContext): Promise<unknown>;
+  /** Rejects with whatever the handler threw. `payload` is JSON, or what the input's schema has made of it. */
+  invoke(kind: HandlerKind, key: string, payload: unknown, context: HandlerContext): Promise<unknown>;
+  /** What goes into a handler and what comes out of it. Default: anything. */
+  schemasOf?(kind: HandlerKind, key: string): StepSchemas | undefined;
+}
+
+/** Schemas of any library that follows https://standardschema.dev (Zod, Valibot, ArkType …). */
+export interface StepSchemas {
+  /** The handler gets what this makes of the input; it is not called, and the step has failed (`SAGA_SCHEMA_INPUT`), when it does not fit. */
+  readonly input?: StandardSchemaV1;
+  /** What this makes of the handler's output is stored. An output that does not fit is an unknown outcome (`SAGA_SCHEMA_OUTPUT`). */
+  readonly output?: StandardSchemaV1;
 }
 
 /** The words that a handler can say through its context. */
 export interface ContextVerbs {
   /** `return ctx.skip('nothing to ship')`: the step ends as `skipped` and is not undone; the saga goes on. Of a compensation: nothing to undo. */
-  skip(reason: string): StepWord;
+  readonly skip: (reason: string) => StepWord;
   /**
    * `return ctx.suspend({ timeoutMs })`: the handler is done, the step waits, without a worker, until `SagaCallbacks` ends it. `timeoutMs` is
    * how long it waits at most. Default: for as long as it takes.
    */
-  suspend(options?: { readonly timeoutMs?: number }): StepWord;
+  readonly suspend: (options?: { readonly timeoutMs?: number }) => StepWord;
   /** `return ctx.finish(output)`: the saga completes here, early and well; what has not begun is skipped. Steps only. */
-  finish(output?: unknown): StepWord;
+  readonly finish: (output?: unknown) => StepWord;
   /** Later handlers see these names in `ctx.saga.context`, if and when this attempt ends well. References still mean what was given at start. */
-  setContext(patch: object): void;
+  readonly setContext: (patch: object) => void;
 }
 
 /** What every handler gets as its second argument. `C` is the context given to `start()`. */
@@ -41,14 +51,30 @@ export interface HandlerContext<C = unknown> extends ContextVerbs {
   readonly attempt: number;
   /** The same at every attempt: hand it to whatever performs the effect. */
   readonly idempotencyKey: string;
+  /**
+   * Whoever has it can end this step, once, by `SagaCallbacks`: give it to whoever does the work before `return ctx.suspend()`. The same at
+   * every attempt. It is a secret: in no log, and in no error.
+   */
+  readonly callbackToken: string;
   /** Aborts when the attempt times out, its lease is lost or the saga turns back. */
   readonly signal: AbortSignal;
   /** Of a handler with `transactional: true`; see `TransactionalStepContext`. */
   readonly manager?: unknown;
+  /**
+   * What the steps have returned that this one comes after, by their names: read when it is asked for, and the same at every attempt. A step
+   * that was skipped, or that failed, is not among them. `ref()` in the step's input costs no read of its own.
+   */
+  outputs<O extends object = Readonly<Record<string, unknown>>>(): Promise<O>;
 }
 
 /** The second argument of a `@SagaStep` method. */
 export type StepContext<C = unknown> = HandlerContext<C>;
+
+/** The second argument of a `@SagaCondition` method: a step's context, without the words that end one. */
+export type ConditionContext<C = unknown> = Omit<HandlerContext<C>, keyof ContextVerbs | 'manager'>;
+
+/** What a `@SagaCondition` method answers: whether the step is to run, and why not. `reason` ends up in the history. */
+export type ConditionAnswer = boolean | { readonly run: boolean; readonly reason?: string };
 
 /** The second argument of a `@Compensate` method. */
 export interface CompensationContext<I = unknown, C = unknown> extends HandlerContext<C> {

@@ -8,7 +8,7 @@ import type { SagaEffect } from '../core/effect';
 import type { Decide } from '../ports/saga-store';
 import { promise, type StoreCase } from './store-contract.fixture';
 import { same } from './store-contract.same';
-import { action, comparable, plan, Scenario, SECOND, startRequest, step, TWO_STEPS, undo } from './store-contract.scenario';
+import { action, comparable, completed, plan, Scenario, SECOND, startRequest, step, TWO_STEPS, undo } from './store-contract.scenario';
 
 export const claimCases: readonly StoreCase[] = [
   promise('a claim carries everything that its attempt needs', async ({ store }) => {
@@ -41,6 +41,27 @@ export const claimCases: readonly StoreCase[] = [
     const b = await scenario.perform(sagaId, undo(1));
     same([b.actionOutput, b.operation.actionOutcome, b.input], [{ id: 1 }, 'completed', { of: 1 }]);
     assert.equal((await scenario.claim(sagaId, undo(0))).actionOutput, null);
+  }),
+
+  promise('the claim of an undo brings what it takes to decide which undos follow it', async ({ store }) => {
+    const scenario = new Scenario(store);
+    // `a` was built on by `b` and `c`, and these by `d`, which fails.
+    const shape = [step('a'), step('b', { dependsOn: [0] }), step('c', { dependsOn: [0] }), step('d', { dependsOn: [1, 2] })];
+    const sagaId = await scenario.start(plan(shape));
+    for (const place of [0, 1, 2]) await scenario.perform(sagaId, action(place));
+    await scenario.fail(await scenario.claim(sagaId, action(3)));
+    const followers: string[] = [];
+    for (const place of [2, 1, 0]) {
+      const claim = await scenario.claim(sagaId, undo(place));
+      const { plan: of, saga } = claim.basis;
+      const decision = transition(of, saga, completed(claim, null));
+      assert.ok(decision.kind === 'moved', `the undo of ${place} asked for more`);
+      const woken = decision.effects.flatMap((effect) => (effect.type === 'dispatch' ? [effect.key] : []));
+      followers.push(woken.join());
+      await scenario.complete(claim);
+    }
+    same(followers, ['', 'undo.a', '']);
+    assert.equal((await scenario.find(sagaId)).saga.state, 'compensated');
   }),
 
   promise('the undo of an action with an unknown outcome gets no output', async ({ store }) => {
@@ -163,7 +184,7 @@ async function arrange(scenario: Scenario, { sagaState, direction, state, due, s
   const steps = [step('a', { actionPolicy: LIMITS, undoPolicy: LIMITS }), step('b', { dependsOn: [0] }), step('c', { dependsOn: [0] })];
   const sagaId = await scenario.start(plan(steps));
   const ref = direction === 'action' ? action(0) : undo(0);
-  const undoing = direction === 'undo' ? ({ actionOutcome: 'completed', order: 1 } as const) : {};
+  const undoing = direction === 'undo' ? ({ actionOutcome: 'completed', order: 1, releases: [1] } as const) : {};
   const operation: Operation = {
     ...newOperation(ref, { ...spent, ...undoing, timedOut: spent.claims > 0, hadUnknown: spent.losses > 0 }),
     state,

@@ -10,13 +10,17 @@ import { action, comparable, ONCE, plan, Scenario, SECOND, step, undo } from './
 
 /** What may stand in the way of a claim besides the states of the saga and of the operation. */
 interface Obstacles {
-  readonly state: 'started' | 'compensating';
+  readonly state: 'started' | 'compensating' | 'stuck';
   readonly direction: 'action' | 'undo';
   readonly verifying: boolean;
   readonly paused: boolean;
   readonly actionPaused: boolean;
   readonly pastDeadline: boolean;
+  readonly pastPivot: boolean;
+  readonly turning: boolean;
   readonly canVerify: boolean;
+  /** The process has the condition `known`, and no other. */
+  readonly condition: 'known' | 'unknown' | null;
   readonly losses: number;
   readonly maxLosses: number;
   readonly alone: boolean;
@@ -24,7 +28,7 @@ interface Obstacles {
 
 export const guardCases: readonly StoreCase[] = [
   promise(
-    'pauses, deadlines, questions and suspects stand in the way of a claim exactly as transition says',
+    'pauses, deadlines, pivots, questions, conditions and suspects stand in the way of a claim exactly as transition says',
     async ({ store, advance }) => {
       const scenario = new Scenario(store);
       await store.pauseAction('do.paused', { reason: null, actor: null });
@@ -36,7 +40,7 @@ export const guardCases: readonly StoreCase[] = [
       for (const { obstacles, sagaId } of arranged) {
         const operation = obstacles.direction === 'action' ? action(0) : undo(0);
         const { canVerify, maxLosses, alone, pastDeadline, actionPaused } = obstacles;
-        const terms = { claimId: 'mine', canVerify, maxLosses, alone };
+        const terms = { claimId: 'mine', canVerify, maxLosses, alone, conditions: ['known', 'other'] };
         const before = await scenario.find(sagaId);
         const result = await scenario.tryClaim(sagaId, operation, terms);
         const event = { type: 'claim', operation, ...terms, due: true, pastDeadline, actionPaused } as const;
@@ -52,7 +56,7 @@ export const guardCases: readonly StoreCase[] = [
         const { operations } = comparable((await scenario.find(sagaId)).saga);
         same(operations.get(operationKey(operation)), comparable(decision.saga).operations.get(operationKey(operation)), label);
       }
-      same([...refusals].sort(), ['no-verifier', 'past-deadline', 'paused', 'suspect', 'wrong-direction']);
+      same([...refusals].sort(), ['no-condition', 'no-verifier', 'past-deadline', 'paused', 'suspect', 'wrong-direction']);
     },
   ),
 ];
@@ -60,8 +64,19 @@ export const guardCases: readonly StoreCase[] = [
 const BOTH = [false, true];
 
 function situations(): readonly Obstacles[] {
-  const calm = { paused: false, actionPaused: false, pastDeadline: false, canVerify: true, losses: 0, maxLosses: 0, alone: false };
-  const ways = (['started', 'compensating'] as const).flatMap((state) => [
+  const calm = {
+    paused: false,
+    actionPaused: false,
+    pastDeadline: false,
+    pastPivot: false,
+    turning: false,
+    canVerify: true,
+    condition: null,
+    losses: 0,
+    maxLosses: 0,
+    alone: false,
+  };
+  const ways = (['started', 'compensating', 'stuck'] as const).flatMap((state) => [
     { state, direction: 'action' as const, verifying: false },
     { state, direction: 'action' as const, verifying: true },
     { state, direction: 'undo' as const, verifying: false },
@@ -71,28 +86,35 @@ function situations(): readonly Obstacles[] {
       BOTH.flatMap((pastDeadline) => BOTH.map((canVerify) => ({ ...calm, paused, actionPaused, pastDeadline, canVerify }))),
     ),
   );
+  const pivots = BOTH.flatMap((pastDeadline) =>
+    BOTH.flatMap((pastPivot) => BOTH.map((turning) => ({ ...calm, pastDeadline, pastPivot, turning }))),
+  );
   const suspects = [0, 1, 2, 3].flatMap((losses) =>
     [0, 1, Infinity].flatMap((maxLosses) => BOTH.map((alone) => ({ ...calm, losses, maxLosses, alone }))),
   );
-  return ways.flatMap((way) => [...blocked, ...suspects].map((rest) => ({ ...way, ...rest })));
+  const conditions = (['known', 'unknown'] as const).flatMap((condition) =>
+    BOTH.flatMap((paused) => BOTH.flatMap((canVerify) => [0, 1].map((losses) => ({ ...calm, condition, paused, canVerify, losses })))),
+  );
+  return ways.flatMap((way) => [...blocked, ...pivots, ...suspects, ...conditions].map((rest) => ({ ...way, ...rest })));
 }
 
 /** Brings a new saga there, by a decision of our own. */
 async function arrange(scenario: Scenario, obstacles: Obstacles): Promise<string> {
-  const { state, direction, verifying, paused, actionPaused, pastDeadline, losses } = obstacles;
+  const { state, direction, verifying, paused, actionPaused, pastDeadline, pastPivot, losses, condition } = obstacles;
+  const turning = obstacles.turning ? ({ kind: 'deadline' } as const) : null;
   const key = actionPaused ? 'do.paused' : 'do.a';
   const of: Plan = plan([step('a', { action: key, verifyPolicy: ONCE }), step('b', { dependsOn: [0] })]);
   const sagaId = await scenario.start(of, { deadlineMs: (pastDeadline ? 1 : 1_000) * SECOND });
   const ref = direction === 'action' ? action(0) : undo(0);
   const undoing = direction === 'undo' ? ({ actionOutcome: 'completed', order: 1 } as const) : {};
   const operation: Operation = {
-    ...newOperation(ref, { claims: losses, losses, fence: losses, hadUnknown: losses > 0, ...undoing }),
+    ...newOperation(ref, { claims: losses, losses, fence: losses, hadUnknown: losses > 0, condition, ...undoing }),
     state: 'started',
     verifying,
   };
   const decide: Decide = (_plan, saga, event) => ({
     kind: 'moved',
-    saga: { ...withOperations(saga, [operation]), state, paused, rev: saga.rev + 1 },
+    saga: { ...withOperations(saga, [operation]), state, paused, pastPivot, turning, rev: saga.rev + 1 },
     effects: [
       { type: 'dispatch', operation: ref, key: direction === 'action' ? key : 'undo.a', inMs: 0 },
       {

@@ -47,6 +47,21 @@ export const queryCases: readonly StoreCase[] = [
     );
   }),
 
+  promise('how far many sagas are is read at once, and what happened last', async ({ store }) => {
+    const scenario = new Scenario(store);
+    same(await store.glance([]), new Map());
+    const [one, two] = [await scenario.start(TWO_STEPS), await scenario.start(TWO_STEPS)];
+    const at = async (sagaId: string): Promise<unknown> => (await store.glance([sagaId, 'nobody'])).get(sagaId);
+    same(await at(one), { state: 'started', rev: 1, openActions: 2, openUndos: 0, step: null });
+    await scenario.perform(one, action(0));
+    same(await at(one), { state: 'started', rev: 3, openActions: 1, openUndos: 0, step: 0 });
+    await scenario.fail(await scenario.claim(one, action(1)));
+    same(await at(one), { state: 'compensating', rev: 5, openActions: 0, openUndos: 1, step: 1 });
+    await scenario.perform(one, undo(0));
+    same(await at(one), { state: 'compensated', rev: 7, openActions: 0, openUndos: 0, step: 0 });
+    same([...(await store.glance([one, two, 'nobody'])).keys()].sort(), [one, two].sort());
+  }),
+
   promise('a purge removes what ended long enough ago, in batches, and keeps business keys', async ({ store, advance }) => {
     const scenario = new Scenario(store);
     const ended: string[] = [];

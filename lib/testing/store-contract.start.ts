@@ -17,7 +17,7 @@ export const startCases: readonly StoreCase[] = [
     assert.equal(found.businessKey, 'order:1');
     same(
       found.steps,
-      given.steps.map(({ stepId, input }) => ({ stepId, input, output: null, executedAt: null })),
+      given.steps.map((step) => ({ ...step, output: null, executedAt: null })),
     );
     assert.equal(found.completedAt, null);
     assert.ok(isDate(found.createdAt) && found.updatedAt >= found.createdAt);

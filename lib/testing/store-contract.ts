@@ -1,15 +1,20 @@
 import { applyCases } from './store-contract.apply';
 import { claimCases } from './store-contract.claim';
 import { guardCases } from './store-contract.guard';
+import { dataCases } from './store-contract.data';
 import type { StoreFixture } from './store-contract.fixture';
 import type { ContractCase } from './contract-case';
+import { kindCases } from './store-contract.kinds';
+import { handlerCases } from './store-contract.handlers';
 import { outboxCases } from './store-contract.outbox';
 import { inspectCases } from './store-contract.inspect';
+import { parentCases } from './store-contract.parents';
 import { pauseCases } from './store-contract.pauses';
 import { queryCases } from './store-contract.queries';
 import { startCases } from './store-contract.start';
 import { sweepCases } from './store-contract.sweep';
 import { verifyCases } from './store-contract.verify';
+import { waitCases } from './store-contract.waits';
 import { walkCases } from './store-contract.walk';
 
 export type { StoreFixture } from './store-contract.fixture';
@@ -29,9 +34,14 @@ export function storeContract(): readonly ContractCase<StoreFixture>[] {
     ...sweepCases,
     ...queryCases,
     ...pauseCases,
+    ...handlerCases,
     ...inspectCases,
     ...verifyCases,
+    ...kindCases,
+    ...dataCases,
+    ...waitCases,
     ...walkCases,
     ...outboxCases,
+    ...parentCases,
   ];
 }

@@ -130,12 +130,21 @@ function randomEvent(model: SagaValue, claim: Claim | null, random: Random): Sag
     return { type: 'reported', operation: refOf(random.oneOf([...model.operations.values()])), result, actor: 'ann' };
   }
   if (rare < 0.2) return { type: 'lease-expired', ...of, seed };
+  const { condition } = model.operations.get(operationKey(claim.operation)) ?? claim.operation;
+  if (condition !== null && rare < 0.7) {
+    return random.chance(0.8) ? { type: 'admitted', ...of } : { type: 'skipped', ...of, reason: 'no need', neverRan: true };
+  }
   if (rare < 0.25) return { type: 'released', ...of, interrupted: random.chance(0.5) };
   if (rare < 0.45) {
     const outcome = random.chance(0.5) ? 'failed' : 'unknown';
     return { type: 'failed', ...of, error, outcome, retryable: random.oneOf([undefined, true, false]), retryAfterMs: 0, seed };
   }
-  return { type: 'completed', ...of, output: { seed } };
+  return {
+    type: 'completed',
+    ...of,
+    output: { seed },
+    ...(claim.operation.direction === 'action' && random.chance(0.1) && { finishes: true }),
+  };
 }
 
 function refOf({ step: place, direction, round }: Operation): OperationRef {
@@ -152,9 +161,23 @@ function randomPlan(random: Random): Plan {
       retry: random.chance(0.5) ? null : { attempts: 1 + Math.floor(random.next() * 4), backoff: 'fixed', baseMs: 0, maxMs: 0 },
     });
     const compensation = random.chance(0.8) ? `undo.s${place}` : null;
-    steps.push(step(`s${place}`, { dependsOn, compensation, actionPolicy: policy(), undoPolicy: policy() }));
+    const condition = random.chance(0.2) ? { condition: 'needed' } : {};
+    steps.push(step(`s${place}`, { dependsOn, compensation, ...condition, actionPolicy: policy(), undoPolicy: policy() }));
   }
-  return plan(steps, 'walk');
+  return { ...plan(withKinds(steps, random), 'walk'), ...(random.chance(0.5) && { undosAtOnce: 1 + Math.floor(random.next() * 3) }) };
+}
+
+/** Some steps are tried until they complete and some may fail; sometimes a pivot comes last but one. */
+function withKinds(steps: readonly PlanStep[], random: Random): readonly PlanStep[] {
+  const patient: OperationPolicy = { timeoutMs: 1_000, losses: 1, retry: { attempts: 2, backoff: 'fixed', baseMs: 0, maxMs: 0 } };
+  const some = steps.map((one): PlanStep => {
+    if (random.chance(0.8)) return one;
+    return random.chance(0.5) ? { ...one, kind: 'optional' } : { ...one, kind: 'retriable', actionPolicy: patient };
+  });
+  if (random.chance(0.5)) return some;
+  const pivot = step('pivot', { dependsOn: some.map((_, place) => place), kind: 'pivot', compensation: null });
+  const last = step('last', { dependsOn: [some.length], kind: 'retriable', compensation: null, actionPolicy: patient });
+  return [...some, pivot, last];
 }
 
 interface Random {

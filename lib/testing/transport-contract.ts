@@ -3,6 +3,7 @@ import type { MessageTransport } from '../ports/message-transport';
 import type { StoredEvent } from '../ports/outbox-event';
 import type { ContractCase } from './contract-case';
 import { eventually } from './transport-contract.eventually';
+import { notices } from './transport-contract.notices';
 import { numbersOf, Peer, wakeUp, type PeerOptions } from './transport-contract.peer';
 
 /** One broker, or one namespace of it, that nobody else uses. */
@@ -24,7 +25,7 @@ export type ArrivedEvent = Pick<StoredEvent, 'id' | 'type' | 'version' | 'aggreg
  * for (const { name, run } of transportContract()) it(name, () => run(makeFixture));
  */
 export function transportContract(): readonly ContractCase<TransportFixture>[] {
-  return [...delivery, ...sharing, ...ending, ...events].map(([name, body]) => ({ name, run: (make) => onStage(make, body) }));
+  return [...delivery, ...sharing, ...ending, ...events, ...notices].map(([name, body]) => ({ name, run: (make) => onStage(make, body) }));
 }
 
 type Body = (stage: Stage) => Promise<void>;

@@ -2,7 +2,7 @@
 
 const KINDS = ['1', '2', '3', '4', 'tx'];
 
-/** @returns {{ businessKey, steps, expected: 'completed' | 'undone', sticks: boolean }} */
+/** @returns {{ businessKey, steps, options, expected: 'completed' | 'undone', sticks: boolean }} */
 export function planOf(number, random) {
   const size = random.between(2, 5);
   const fails = random.chance(1 / 3);
@@ -11,7 +11,8 @@ export function planOf(number, random) {
   const sticking = broken > 0 && random.chance(0.12) ? 0 : -1;
   const flat = Array.from({ length: size }, (_, place) => stepOf(place, random, { fails: place === broken, sticks: place === sticking }));
   const expected = fails ? 'undone' : 'completed';
-  return { businessKey: `chaos-${number}`, steps: staged(flat, sticking, random), expected, sticks: sticking !== -1 };
+  const options = random.pick([{}, {}, { undosAtOnce: 1 }, { undosAtOnce: 2 }]);
+  return { businessKey: `chaos-${number}`, steps: staged(flat, sticking, random), options, expected, sticks: sticking !== -1 };
 }
 
 function stepOf(place, random, { fails, sticks }) {

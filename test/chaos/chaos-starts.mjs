@@ -59,9 +59,9 @@ export class ChaosStarts {
     const worker = this.random.pick(this.cluster.workers);
     if (!worker.isBooted) return false;
     this.counts.calls++;
-    const { businessKey, steps } = plan;
+    const { businessKey, steps, options } = plan;
     const brokerWasDown = this.isBrokerDown;
-    const answer = worker.call('start', { name: 'chaos', steps, businessKey }).then(
+    const answer = worker.call('start', { name: 'chaos', steps, businessKey, options }).then(
       (started) => {
         answers.push(started);
         if (brokerWasDown && this.isBrokerDown) this.counts.withoutBroker++;

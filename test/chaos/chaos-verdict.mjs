@@ -6,7 +6,7 @@ export const PROMISES = {
   P1: 'a start that returned is never lost, a key never starts twice, every saga ends',
   P2: 'a transactional step takes effect exactly once or not at all, and its compensation runs if and only if it did',
   P3: 'every step under one stable key; unknown outcomes are undone',
-  P4: 'undone in reverse order, never a false `compensated`',
+  P4: 'undone in reverse order along the dependencies and within the limit, never a false `compensated`',
   P5: 'terminal states never change, history has no gap',
   P6: 'an event is announced if and only if its transaction committed',
   P7: 'lost, doubled and late messages change nothing',
@@ -75,10 +75,23 @@ export function summary({ starts, sagas, ledger, shim, watch }) {
       operations.filter(({ direction }) => direction === 'action'),
       ({ state }) => state,
     ),
+    besideEachOther: [...sagas.values()].filter(({ history }) => mostUndos(history) > 1).length,
     lateRounds: operations.filter(({ round }) => round > 1).length,
     losses: operations.reduce((sum, { losses }) => sum + losses, 0),
     ledger: count(ledger, ({ kind, result }) => `${kind} ${result}`),
     wakeUps: shim.counts,
     looksAtStates: watch.looks,
   };
+}
+
+/** So many undos of one saga ran at once. */
+function mostUndos(history) {
+  const held = new Set();
+  let most = 0;
+  for (const { kind, step } of history.filter(({ direction, round }) => direction === 'undo' && round === 1)) {
+    if (kind === 'claim') held.add(step);
+    else held.delete(step);
+    most = Math.max(most, held.size);
+  }
+  return most;
 }

@@ -28,6 +28,7 @@ export function checkSaga(saga, entries, expected, times) {
     checkTransactions,
     checkUndone,
     checkOrder,
+    checkUndosAtOnce,
   ])
     check(about);
   return found;
@@ -171,24 +172,51 @@ function checkUndone({ saga, steps, broken }) {
   }
 }
 
-/** P4: in reverse order of start, one after the other. */
+/** P4: no undo begins before those of the steps that were built on its own have succeeded. */
 function checkOrder({ steps, broken }) {
-  const order = steps
-    .filter(({ undos }) => undos.length > 0)
-    .map(({ name, undos, claims }) => {
-      const well = undos.find(({ result }) => WENT_WELL.includes(result));
-      return { name, startedAt: claims('action')[0]?.rev ?? Infinity, from: undos[0].seq, until: well?.seq ?? Infinity };
-    })
-    .sort((a, b) => b.startedAt - a.startedAt);
-  for (const [place, later] of order.slice(1).entries()) {
-    const earlier = order[place];
-    if (later.from < earlier.until) {
-      broken(
-        'P4',
-        `the undo of ${later.name} (started at rev ${later.startedAt}) began before that of ${earlier.name} (${earlier.startedAt}) had succeeded`,
-      );
+  const byPlace = new Map(steps.map((step) => [step.action.step, step]));
+  for (const later of steps.filter(({ undos }) => undos.length > 0)) {
+    const well = later.undos.find(({ result }) => WENT_WELL.includes(result));
+    for (const place of builtOn(byPlace, later)) {
+      const earlier = byPlace.get(place);
+      if (earlier.undos.length === 0 || earlier.undos[0].seq >= (well?.seq ?? Infinity)) continue;
+      broken('P4', `the undo of ${earlier.name} began before that of ${later.name}, which was built on it, had succeeded`);
     }
   }
+}
+
+/** Places of everything that had settled when the step began. */
+function builtOn(byPlace, step) {
+  const found = new Set();
+  const open = [...step.action.depends_on];
+  for (let place = open.pop(); place !== undefined; place = open.pop()) {
+    if (found.has(place)) continue;
+    found.add(place);
+    open.push(...byPlace.get(place).action.depends_on);
+  }
+  return found;
+}
+
+/** P4: never more undos at a time than the plan allows, and one at a time means the reverse order of start. */
+function checkUndosAtOnce({ saga, steps, broken }) {
+  const limit = saga.operations[0]?.undos_at_once ?? 10;
+  const held = new Set();
+  const begun = [];
+  // A round that came late has no place in the order. What is stuck is tried again by a person, and by then others have gone on.
+  const rows = saga.history.filter(({ direction, round, kind }) => direction === 'undo' && round === 1 && kind !== 'late');
+  for (const { kind, step, rev } of rows) {
+    if (kind !== 'claim') held.delete(step);
+    else {
+      held.add(step);
+      if (!begun.includes(step)) begun.push(step);
+    }
+    if (held.size > limit) broken('P4', `at rev ${rev} ${held.size} undos ran at once, and ${limit} may`);
+  }
+  if (limit > 1) return;
+  const startedAt = (place) => steps.find(({ action }) => action.step === place)?.claims('action')[0]?.rev ?? Infinity;
+  const order = begun.map(startedAt);
+  if (order.some((rev, place) => place > 0 && rev > order[place - 1]))
+    broken('P4', `its undos began in the order ${order.join(', ')} of starts`);
 }
 
 function whatHappened(saga) {

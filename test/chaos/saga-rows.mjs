@@ -5,7 +5,8 @@ export async function readSagas(database, schema, ids = null) {
   const rows = async (text) => (await database.query(text, [ids])).rows;
   const sagas = await rows(`SELECT id, state, rev::int, attention FROM "${schema}".sagas WHERE $1::text[] IS NULL OR id = ANY ($1)`);
   const operations = await rows(
-    `SELECT o.saga_id, o.direction, o.step, p.body -> 'steps' -> o.step ->> 'name' AS name, p.body -> 'steps' -> o.step ->> 'action' AS action, o.round, o.state, o.ord::int, o.claims, o.losses,
+    `SELECT o.saga_id, o.direction, o.step, p.body -> 'steps' -> o.step ->> 'name' AS name, p.body -> 'steps' -> o.step ->> 'action' AS action,
+            p.body -> 'steps' -> o.step -> 'dependsOn' AS depends_on, coalesce((p.body ->> 'undosAtOnce')::int, 10) AS undos_at_once, o.round, o.state, o.ord::int, o.claims, o.losses,
             o.had_unknown, o.action_outcome, o.output, o.error
        FROM "${schema}".operations o JOIN "${schema}".sagas s ON s.id = o.saga_id JOIN "${schema}".plans p ON p.hash = s.plan_hash
       WHERE $1::text[] IS NULL OR o.saga_id = ANY ($1)`,

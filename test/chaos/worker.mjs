@@ -44,8 +44,8 @@ const commands = {
   async run() {
     await app.get(SagaService).run();
   },
-  async start({ name, steps, businessKey }) {
-    const { id, state, created } = await app.get(SagaService).start(name, steps, {}, { businessKey });
+  async start({ name, steps, businessKey, options = {} }) {
+    const { id, state, created } = await app.get(SagaService).start(name, steps, {}, { ...options, businessKey });
     return { id, state, created };
   },
   async compensate({ id }) {

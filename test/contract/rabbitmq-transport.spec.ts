@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { rabbitMqTransport } from '../../lib/adapters/rabbitmq/rabbitmq-transport.definition';
 import { BrokerLink } from '../../lib/adapters/rabbitmq/broker-link';
 import { MessageCodec } from '../../lib/adapters/rabbitmq/message.codec';
+import { NoticeConsumer } from '../../lib/adapters/rabbitmq/notice.consumer';
 import { borrowedConnection } from '../../lib/adapters/rabbitmq/own-connection';
 import { Quarantine } from '../../lib/adapters/rabbitmq/quarantine';
 import type { RabbitMqTransportOptions } from '../../lib/adapters/rabbitmq/rabbitmq-transport.options';
@@ -225,6 +226,28 @@ describe('RabbitMqTransport', () => {
     });
   });
 
+  it('hears notices again after somebody removed the exchange', async () => {
+    const trouble = new TroubleReporter((error) => namespace.troubles.push(error), []);
+    const amqp = await startConnection(namespace.uri);
+    const link = new BrokerLink(borrowedConnection(amqp), trouble);
+    const heard: string[] = [];
+    const ear = { onNotice: (_topic: string, text: string) => void heard.push(text), onFollowed: () => undefined };
+    const consumer = new NoticeConsumer(link, namespace.exchange, ear, trouble);
+    link.open();
+    consumer.follow('ended.a');
+    await eventually('it listens', () => consumer.isListening);
+    await namespace.admin.deleteExchange(namespace.exchange);
+    await consumer.check();
+    await eventually('it listens again', () => consumer.isListening);
+    namespace.admin.publish(namespace.exchange, 'ended.a', Buffer.alloc(10_000, 'x')); // too long for a notice
+    namespace.admin.publish(namespace.exchange, 'ended.a', Buffer.from('heard'));
+    await eventually('a notice is heard', () => heard.length > 0);
+    expect(heard).toEqual(['heard']);
+    await consumer.close();
+    await link.close();
+    await amqp.managedConnection.close();
+  });
+
   describe('the connection fails', () => {
     it('opens while the broker is down, says unavailable, and works when it is there', async () => {
       await proxy.reserve();
@@ -294,6 +317,35 @@ describe('RabbitMqTransport', () => {
       expect(peer.transport.status().connected).toBe(false);
       await peer.transport.close();
       await eventually('no socket is left', () => proxy.connections === 0);
+    });
+
+    it('follows its topics again on a new queue, each time, and says so', async () => {
+      await proxy.plugIn();
+      const heard: string[] = [];
+      let followed = 0;
+      const peer = peerOf({}, throughProxy());
+      const board = peer.transport.notices?.({ onNotice: (_topic, text) => void heard.push(text), onFollowed: () => (followed += 1) });
+      const teller = peerOf({});
+      const others = teller.transport.notices?.({ onNotice: () => undefined, onFollowed: () => undefined });
+      await Promise.all([peer.join(), teller.join()]);
+      expect(board?.isListening).toBe(false); // nothing is declared before somebody follows
+      for (const topic of ['ended.a', 'ended.b', 'ended.c']) board?.follow(topic);
+      board?.unfollow('ended.c');
+      await eventually('both topics are followed', () => followed >= 2);
+      for (const round of [1, 2]) {
+        followed = 0;
+        proxy.cut();
+        await eventually('the cut was noticed', () => board?.isListening === false);
+        board?.tell('ended.a', 'lost'); // neither kept nor an error
+        await eventually('both topics are followed again', () => followed === 2);
+        await eventually('notices come', () => {
+          others?.tell('ended.c', 'unwanted');
+          others?.tell('ended.b', `round ${round}`);
+          return heard.includes(`round ${round}`);
+        });
+      }
+      expect(heard).not.toContain('unwanted');
+      expect(heard).not.toContain('lost');
     });
 
     it('takes more than the cap only as far as the cap', async () => {

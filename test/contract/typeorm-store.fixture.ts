@@ -37,6 +37,7 @@ const TIMES: Readonly<Record<string, readonly string[]>> = {
   handlers: ['last_seen'],
   quarantine: ['at'],
   outbox: ['at', 'locked_until'],
+  signals: ['at'],
 };
 
 /** A store over a schema of its own, migrated, and dropped in the end. */

@@ -8,6 +8,7 @@ import {
   type StepContext,
   StepError,
   type StepSpec,
+  UnknownOutcomeError,
 } from 'nest-saga';
 import { bootSagaApp, type SagaApp } from './saga-app';
 
@@ -22,8 +23,10 @@ class Actor implements OnModuleDestroy {
   private readonly tries = new Map<string, number>();
   private readonly late = new Map<string, () => void>();
 
-  @SagaStep('act') async act(_input: unknown, { saga, step }: StepContext): Promise<string> {
-    if (step.name === 'running') await this.untilTheEnd;
+  @SagaStep('act') async act(_input: unknown, { saga, step, suspend }: StepContext): Promise<unknown> {
+    if (step.name === 'outside') return suspend();
+    if (step.name === 'running' || step.name === 'pending') await this.untilTheEnd;
+    if (step.name === 'unknown') throw new UnknownOutcomeError('nobody answered');
     if (step.name === 'waiting') throw new StepError({ message: 'not yet', retryable: true, retryAfterMs: HOUR_MS });
     if (step.name === 'failed') throw new StepError({ message: 'no', retryable: false });
     if (step.name === 'late') await new Promise<void>((resolve) => this.late.set(saga.id, resolve));
@@ -55,6 +58,15 @@ export async function bootTableApp(options: Partial<SagaModuleOptions>): Promise
 
 const act = (name: string, more: Partial<StepSpec> = {}): StepSpec => ({ name, action: 'act', dependsOn: [], ...more });
 
+const PIVOT = { kind: 'pivot', compensation: null } as const;
+const FORWARD = { kind: 'retriable', compensation: null } as const;
+const LAST = act('pending', { ...FORWARD, dependsOn: ['running'] });
+
+/** The undo of such a saga does not end before the test does. */
+async function hanging(app: SagaApp, steps: readonly StepSpec[]): Promise<string> {
+  return (await app.sagas.start('hanging', steps)).id;
+}
+
 /** The columns: each makes a saga, waits until it is there and answers its id. */
 export const STATES: Readonly<Record<string, (app: SagaApp, situation: string) => Promise<string>>> = {
   started: async (app) => {
@@ -63,12 +75,14 @@ export const STATES: Readonly<Record<string, (app: SagaApp, situation: string) =
       act('waiting', { retry: { attempts: 9 } }),
       act('running'),
       act('pending', { dependsOn: ['running'] }),
+      act('outside'),
     ]);
     const of = ({ sagaId, operation }: { readonly sagaId: string; readonly operation: { readonly step: number } }, step: number) =>
       sagaId === id && operation.step === step;
     await app.signal('operation.completed', (signal) => of(signal, 0));
     await app.signal('operation.failed', (signal) => of(signal, 1));
     await app.signal('operation.claimed', (signal) => of(signal, 2));
+    await app.signal('operation.waiting', (signal) => of(signal, 4));
     return id;
   },
   paused: async (app, situation) => {
@@ -91,6 +105,24 @@ export const STATES: Readonly<Record<string, (app: SagaApp, situation: string) =
   completed: async (app) => ended(app, [act('completed')]),
   compensated: async (app) => ended(app, [act('completed'), act('failed', { dependsOn: ['completed'] })]),
   failed: async (app) => ended(app, [act('completed', { compensation: null }), act('failed', { dependsOn: ['completed'] })]),
+  'pivot runs': async (app) => {
+    const id = await hanging(app, [act('completed'), act('running', { ...PIVOT, dependsOn: ['completed'] }), LAST]);
+    await app.signal('operation.claimed', ({ sagaId, operation }) => sagaId === id && operation.step === 1);
+    return id;
+  },
+  'past pivot': async (app) => {
+    const waiting = act('waiting', { ...FORWARD, dependsOn: ['completed'], retry: { attempts: 9 } });
+    const id = await hanging(app, [act('completed', PIVOT), waiting, act('running', { ...FORWARD, dependsOn: ['completed'] }), LAST]);
+    await app.signal('operation.failed', ({ sagaId, operation }) => sagaId === id && operation.step === 1);
+    await app.signal('operation.claimed', ({ sagaId, operation }) => sagaId === id && operation.step === 2);
+    return id;
+  },
+  'pivot unknown': async (app) => {
+    const pivot = act('unknown', { ...PIVOT, dependsOn: ['completed'] });
+    const id = await hanging(app, [act('completed'), pivot, act('pending', { ...FORWARD, dependsOn: ['unknown'] })]);
+    await app.sagas.waitFor(id);
+    return id;
+  },
   attention: async (app) => {
     const id = await ended(app, [act('completed'), act('late', { dependsOn: ['completed'], timeoutMs: SHORT_MS })]);
     app.context.get(Actor).hearLate(id);
@@ -110,6 +142,8 @@ export function stepIn(state: string, situation: string): string {
   switch (situation) {
     case 'that waits for its next attempt':
       return state === 'compensating' ? 'undo-waiting' : 'waiting';
+    case 'that waits for somebody outside':
+      return 'outside';
     case 'whose undo waits for its next attempt':
       return 'undo-waiting';
     case 'that is due or runs':
@@ -119,6 +153,8 @@ export function stepIn(state: string, situation: string): string {
       return state === 'attention' ? 'late' : 'given-up';
     case 'that completed':
       return 'completed';
+    case 'whose outcome nobody knows':
+      return 'unknown';
     case 'whose turn has not come':
       return 'pending';
     default:

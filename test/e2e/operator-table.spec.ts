@@ -48,7 +48,19 @@ const CELLS = cellsOf(readFileSync(join(__dirname, '../../docs/operating.md'), '
 
 it('has every call, every state and more than a hundred cells', () => {
   expect([...new Set(CELLS.map(({ call }) => call))].sort()).toEqual(
-    ['cancel', 'compensate', 'delete', 'explain', 'pause', 'resolveStep', 'resume', 'retryStep', 'skipStep', 'terminate'].sort(),
+    [
+      'acknowledge',
+      'cancel',
+      'compensate',
+      'delete',
+      'explain',
+      'pause',
+      'resolveStep',
+      'resume',
+      'retryStep',
+      'skipStep',
+      'terminate',
+    ].sort(),
   );
   expect([...new Set(CELLS.map(({ state }) => state))].sort()).toEqual(Object.keys(STATES).sort());
   expect(CELLS.length).toBeGreaterThan(100);
@@ -106,6 +118,7 @@ async function ask({ operator, sagas }: SagaApp, cell: Cell, id: string): Promis
     case 'terminate':
     case 'pause':
     case 'resume':
+    case 'acknowledge':
       return operator[cell.call](id, BY);
     case 'compensate':
       return sagas.compensate(id, BY);

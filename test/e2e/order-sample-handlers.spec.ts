@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { CompensationContext, StepContext } from 'nest-saga';
+import { compensationContext, stepContext } from 'nest-saga/testing';
 import { DataSource } from 'typeorm';
 import { InventoryService } from '../../sample/01-order-processing/src/inventory/inventory.service';
 import { OrdersService } from '../../sample/01-order-processing/src/orders/orders.service';
@@ -77,24 +78,9 @@ const pairs = [
 ] as const;
 
 function contexts(input: unknown): { readonly step: StepContext<OrderContext>; readonly undo: Undo } {
-  const id = `saga-${++sagas}`;
-  const step = {
-    saga: { id, name: 'order_processing', context: { customerId: 'cust-1' }, metadata: {}, createdAt: new Date() },
-    step: { id: `${id}-step`, name: 'step' },
-    attempt: 1,
-    idempotencyKey: `${id}:step:action`,
-    signal: new AbortController().signal,
-  } as unknown as StepContext<OrderContext>;
-  const actionIdempotencyKey = step.idempotencyKey;
-  const undo = {
-    ...step,
-    idempotencyKey: `${id}:step:undo`,
-    actionIdempotencyKey,
-    input: input as never,
-    outcome: 'unknown',
-    round: 1,
-  } as const;
-  return { step, undo };
+  const saga = { id: `saga-${++sagas}`, name: 'order_processing', context: { customerId: 'cust-1' } };
+  const undo = compensationContext<never, OrderContext>({ saga, outcome: 'unknown', input: input as never });
+  return { step: stepContext({ saga }), undo };
 }
 
 const statuses = async (table: string): Promise<readonly string[]> =>

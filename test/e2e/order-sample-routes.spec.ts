@@ -122,6 +122,8 @@ test.each([
   ['GET', `/sagas/${UNKNOWN_ID}`],
   ['GET', '/sagas/not-an-id'],
   ['GET', '/sagas/%00'],
+  ['GET', `/sagas/${UNKNOWN_ID}/progress`],
+  ['GET', '/sagas/not-an-id/progress'],
   ['POST', `/sagas/${UNKNOWN_ID}/compensate`],
   ['GET', '/inventory/prod-000'],
   ['GET', '/inventory/%00'],

@@ -54,9 +54,11 @@ export interface LedgerApp extends SagaApp {
   rows(): Promise<readonly { key: string; amount: number }[]>;
 }
 
-export async function ledgerApp(setup: Omit<AppSetup, 'providers'> & { readonly work?: Ledger['work'] } = {}): Promise<LedgerApp> {
-  const { work, namespace = freshName(), ...rest } = setup;
-  const app = await bootSagaApp({ providers: [Ledger], namespace, ...rest, options: { defaults: QUICK_UNDO, ...rest.options } });
+export async function ledgerApp(
+  setup: Omit<AppSetup, 'providers'> & { readonly work?: Ledger['work']; readonly more?: AppSetup['providers'] } = {},
+): Promise<LedgerApp> {
+  const { work, more = [], namespace = freshName(), ...rest } = setup;
+  const app = await bootSagaApp({ providers: [Ledger, ...more], namespace, ...rest, options: { defaults: QUICK_UNDO, ...rest.options } });
   const database = app.context.get(DataSource);
   const ledger = app.context.get(Ledger);
   ledger.table = `"${namespace}".ledger`;

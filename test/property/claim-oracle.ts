@@ -7,8 +7,10 @@ import type { SagaValue } from '../../lib/core/saga-value';
 export function mayBeClaimed(plan: Plan, saga: SagaValue, operation: Operation | undefined, claim: ClaimEvent): boolean {
   if (operation === undefined || saga.paused || !isWaitingForClaim(plan, saga, operation)) return false;
   const runsAction = operation.direction === 'action' && !operation.verifying;
-  if (runsAction && (claim.actionPaused === true || claim.pastDeadline === true)) return false;
+  const isTooLate = claim.pastDeadline === true && !saga.pastPivot && saga.turning === null;
+  if (runsAction && (claim.actionPaused === true || isTooLate)) return false;
   if (operation.verifying && claim.canVerify === false) return false;
+  if (claim.conditions !== undefined && operation.condition !== null && !claim.conditions.includes(operation.condition)) return false;
   if (claim.maxLosses !== undefined && operation.losses > claim.maxLosses) return false;
   return operation.state === 'started' || claim.due;
 }
@@ -22,12 +24,18 @@ export function isWaitingForClaim(plan: Plan, saga: SagaValue, operation: Operat
 function isWanted({ state }: SagaValue, { direction, verifying, round }: Operation): boolean {
   const hasEnded = state === 'completed' || state === 'compensated' || state === 'failed';
   if (direction === 'undo') return state === 'compensating' || (hasEnded && round > 1);
-  return state === 'started' || (state === 'compensating' && verifying);
+  return state === 'started' || (verifying && (state === 'compensating' || state === 'stuck'));
 }
 
 function isUsedUp(plan: Plan, operation: Operation): boolean {
+  if (isTriedForEver(plan, operation)) return false;
   const policy = policyFor(plan, operation);
   return operation.claims - operation.losses >= mostAttempts(policy) || operation.blamed >= policy.losses;
+}
+
+/** The action of a retriable step, as long as nobody is asked after it. */
+export function isTriedForEver(plan: Plan, { step, direction, verifying }: Operation): boolean {
+  return direction === 'action' && !verifying && plan.steps[step]?.kind === 'retriable';
 }
 
 export function mostAttempts({ retry }: OperationPolicy): number {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import type { SagaEffect } from '../../lib/core/effect';
 import type { SagaEvent } from '../../lib/core/event';
 import { attemptsOf, isSettled, operationKey, type Operation, type OperationKey, type OperationRef } from '../../lib/core/operation';
-import type { Plan } from '../../lib/core/plan';
+import type { Plan, PlanStep } from '../../lib/core/plan';
 import { isTerminal, type SagaState, type SagaValue } from '../../lib/core/saga-value';
 import { transition } from '../../lib/core/transition';
-import { isWaitingForClaim, mayBeClaimed, mostAttempts, policyFor } from './claim-oracle';
+import { isTriedForEver, isWaitingForClaim, mayBeClaimed, mostAttempts, policyFor } from './claim-oracle';
 import { partialView } from './partial-view';
-import { isReady, isRunning, refOf, type Pace, type Walk } from './random-walk';
+import { isReady, isRunning, isWaiting, refOf, type Pace, type Walk } from './random-walk';
 
 /** Something that holds for every walk. The name is the promise; `check` throws when it is broken. */
 export interface Law {
@@ -19,12 +19,35 @@ const actions = (saga: SagaValue): readonly Operation[] => [...saga.operations.v
 const undos = (saga: SagaValue): readonly Operation[] =>
   [...saga.operations.values()].filter((o) => o.direction === 'undo').sort((a, b) => a.order - b.order);
 const firstRounds = (saga: SagaValue): readonly Operation[] => undos(saga).filter((undo) => undo.round === 1);
-const isActive = (operation: Operation): boolean => isReady(operation) || isRunning(operation);
+const isActive = (operation: Operation): boolean => isReady(operation) || isRunning(operation) || isWaiting(operation);
 const isGivenUp = ({ state }: Operation): boolean => state === 'failed' || state === 'unknown';
 const isTerminated = (saga: SagaValue): boolean => saga.cause?.kind === 'terminated';
+const goesForward = (state: SagaState): boolean => state === 'started' || state === 'stuck';
+const stepOf = (plan: Plan, operation: Operation): PlanStep['kind'] =>
+  operation.direction === 'action' ? plan.steps[operation.step]?.kind : undefined;
 /** It has settled, and those that wait for it may start. A step that was skipped before its turn has its turn first. */
-const isPassed = (action: Operation | undefined): boolean =>
-  action?.state === 'completed' || (action?.state === 'skipped' && action.waits === 0);
+const isPassed = (plan: Plan, action: Operation | undefined): boolean =>
+  action?.state === 'completed' ||
+  (action?.state === 'skipped' && action.waits === 0) ||
+  (action !== undefined && isGivenUp(action) && stepOf(plan, action) === 'optional');
+const pivotOf = (plan: Plan, saga: SagaValue): Operation | undefined => actions(saga).find((action) => stepOf(plan, action) === 'pivot');
+/** Nobody knows whether there is a way back. */
+const isOpenPivot = (plan: Plan, saga: SagaValue): boolean => saga.state === 'stuck' && pivotOf(plan, saga)?.state === 'unknown';
+
+/** What a person should know of, each by a name of its own. */
+function reasons(plan: Plan, saga: SagaValue): ReadonlySet<string> {
+  const overdue = actions(saga).filter((action) => {
+    if (!isTriedForEver(plan, action) || isSettled(action)) return false;
+    const policy = policyFor(plan, action);
+    return attemptsOf(action) - (isRunning(action) || isWaiting(action) ? 1 : 0) >= mostAttempts(policy) || action.blamed >= policy.losses;
+  });
+  const pivot = pivotOf(plan, saga);
+  return new Set([
+    ...overdue.map(({ step }) => `overdue ${step}`),
+    ...(saga.pastPivot && saga.turning !== null ? ['wish'] : []),
+    ...(pivot?.state === 'failed' && pivot.error?.code === 'LATE_EFFECT' ? ['pivot'] : []),
+  ]);
+}
 
 /** What its undo is told, if it needs one. */
 function owed(plan: Plan, action: Operation): 'completed' | 'unknown' | 'failed' | null {
@@ -71,10 +94,11 @@ function inside(pace: Pace, place: number, check: () => void): void {
 }
 
 const EDGES: Readonly<Record<SagaState, readonly SagaState[]>> = {
-  started: ['started', 'completed', 'compensating', 'failed'],
+  // Stuck when nobody knows how the pivot ended.
+  started: ['started', 'completed', 'compensating', 'failed', 'stuck'],
   compensating: ['compensating', 'compensated', 'failed', 'stuck'],
-  // Compensated at once when a person says that the last undo is done.
-  stuck: ['stuck', 'compensating', 'compensated'],
+  // Compensated at once when a person says that the last undo is done; started, completed and failed when somebody says how the pivot ended.
+  stuck: ['stuck', 'compensating', 'compensated', 'started', 'completed', 'failed'],
   completed: [],
   compensated: [],
   failed: [],
@@ -94,19 +118,23 @@ export const laws: readonly Law[] = [
   }),
 
   {
-    name: 'attention is raised exactly while a late effect of an ended saga is not undone',
-    check: ({ paces }) => {
+    name: 'attention is raised while a late effect is not undone, and by a wish that came too late or a step that does not complete, once each',
+    check: ({ plan, paces }) => {
       let left: ReadonlySet<OperationKey> = new Set();
       paces.forEach((pace, place) => {
-        const { before, after } = pace;
+        const { before, after, event } = pace;
         // What a person ended as it was stays as it was.
         if (isTerminated(after) && !isTerminal(before.state)) left = new Set(undos(after).map(operationKey));
         for (const key of isTerminal(before.state) ? left : []) {
           inside(pace, place, () => assert.equal(after.operations.get(key), before.operations.get(key), `${key} was left as it was`));
         }
         const open = undos(after).filter((undo) => undo.state !== 'completed' && !left.has(operationKey(undo)));
+        const [known, now] = [reasons(plan, before), reasons(plan, after)];
+        const isNews = [...now].some((reason) => !known.has(reason));
+        const isLate = isTerminal(after.state) && open.length > 0;
+        const isSeen = pace.decision.kind === 'moved' && event.type === 'acknowledge';
         inside(pace, place, () => {
-          assert.equal(after.attention, isTerminal(after.state) && open.length > 0);
+          assert.equal(after.attention, isLate || isNews || (!isSeen && now.size > 0 && before.attention));
           assert.equal(after.openUndos, open.length, 'openUndos');
         });
       });
@@ -128,7 +156,7 @@ export const laws: readonly Law[] = [
     const [newest, previous] = undos(after)
       .filter((undo) => undo.step === event.operation.step)
       .sort((a, b) => b.round - a.round);
-    const wasTried = previous === undefined || previous.claims > 0 || previous.state === 'completed';
+    const wasTried = previous === undefined || previous.fence > 0 || previous.state === 'completed';
     assert.ok(wasTried || previous.actionOutcome === 'failed', 'the round before was tried, or believed in a failure');
     assert.equal(newest?.round, (previous?.round ?? 1) + 1);
     assert.equal(newest.actionOutcome, 'completed');
@@ -161,28 +189,44 @@ export const laws: readonly Law[] = [
   }),
 
   always('the join counters are what a recount gives', (saga, plan) => {
-    const waitsForTurn = (action: Operation): boolean => saga.state === 'started' && action.state === 'skipped' && action.waits > 0;
+    const waitsForTurn = (action: Operation): boolean =>
+      (saga.state === 'started' || isOpenPivot(plan, saga)) && action.state === 'skipped' && action.waits > 0;
     const open = actions(saga).filter((action) => !isSettled(action) || waitsForTurn(action));
     assert.equal(saga.openActions, open.length, 'openActions');
     for (const action of open) {
-      const others = plan.steps[action.step]?.dependsOn.filter((other) => !isPassed(saga.operations.get(`action:${other}:1`)));
+      const others = plan.steps[action.step]?.dependsOn.filter((other) => !isPassed(plan, saga.operations.get(`action:${other}:1`)));
       assert.equal(action.waits, others?.length, `waits of action ${action.step}`);
       if (action.state !== 'skipped') assert.equal(action.state === 'pending', action.waits > 0, `action ${action.step} waits`);
     }
     if (isTerminal(saga.state)) return; // rounds of an ended saga wait for nobody
     for (const undo of undos(saga)) {
+      if (undo.state !== 'pending') assert.equal(undo.waits, 0, `undo ${undo.step} waits although it has begun`);
+      if (undo.round > 1) {
+        const before = saga.operations.get(`undo:${undo.step}:${undo.round - 1}`);
+        const waits = undo.state === 'pending' && before !== undefined && before.state !== 'completed' ? 1 : 0;
+        assert.equal(undo.waits, waits, `waits of round ${undo.round} of undo ${undo.step}`);
+        continue;
+      }
+      if (saga.givenUp > 0) continue; // from then on the operations themselves are asked
       assert.equal(undo.state === 'pending', undo.waits > 0, `undo ${undo.step} waits exactly as long as its counter says`);
-      if (plan.onStuck === 'continue') continue;
-      const before = undos(saga).filter((other) => other.order === undo.order - 1 && other.state !== 'completed').length;
-      assert.equal(undo.waits, before, `waits of undo ${undo.step}`);
+      const others = firstRounds(saga).filter(({ state, releases }) => state !== 'completed' && releases.includes(undo.step));
+      assert.equal(undo.waits, others.length, `waits of undo ${undo.step}`);
     }
+  }),
+
+  everyStep('what is given up is counted', ({ before, after, event }) => {
+    const news = undos(after).filter((undo) => {
+      const was = before.operations.get(operationKey(undo));
+      return isGivenUp(undo) && !(was !== undefined && isGivenUp(was));
+    });
+    assert.equal(after.givenUp, before.givenUp + (isTerminal(before.state) || event.type === 'terminate' ? 0 : news.length));
   }),
 
   always('an action starts only when everything it depends on has completed, or was skipped by a person', (saga, plan) => {
     for (const action of actions(saga)) {
       if (action.claims === 0 && !isActive(action)) continue;
       for (const other of plan.steps[action.step]?.dependsOn ?? [])
-        assert.ok(isPassed(saga.operations.get(`action:${other}:1`)), `action ${action.step} waits for ${other}`);
+        assert.ok(isPassed(plan, saga.operations.get(`action:${other}:1`)), `action ${action.step} waits for ${other}`);
     }
   }),
 
@@ -218,44 +262,58 @@ export const laws: readonly Law[] = [
       );
   }),
 
-  always('one undo at a time, each only after the one before it has completed, when a stuck one halts the others', (saga, plan) => {
-    if (isTerminal(saga.state) || plan.onStuck === 'continue') return;
-    assert.ok(undos(saga).filter(isActive).length <= 1);
-    const begun = undos(saga).filter((undo) => undo.state !== 'pending');
-    assert.deepEqual(undos(saga).slice(0, begun.length), begun);
-    for (const undo of begun.slice(0, -1)) assert.equal(undo.state, 'completed');
+  always('an undo is asked for only after everything that was built on its step is undone', (saga, plan) => {
+    if (isTerminated(saga)) return;
+    for (const undo of firstRounds(saga))
+      if (undo.state !== 'pending') assert.deepEqual(stillBuiltOn(plan, saga, undo).map(operationKey), [], `undo ${undo.step} has begun`);
+  }),
+
+  everyStep('no more undos run at once than may, unless a person has one tried again', ({ before, after, event }, _effects, { plan }) => {
+    const underWay = (saga: SagaValue): number => firstRounds(saga).filter(isActive).length;
+    const most = Math.max(limitOf(plan), underWay(before) + (event.type === 'retry-step' ? 1 : 0));
+    assert.ok(underWay(after) <= most, `${underWay(after)} are under way, and ${limitOf(plan)} may be`);
+  }),
+
+  always('an undo that may begin has begun: only the limit holds it back, or one that was given up', (saga, plan) => {
+    if (saga.state !== 'compensating') return;
+    const firsts = firstRounds(saga);
+    const isHalted = plan.onStuck !== 'continue' && undos(saga).some(isGivenUp);
+    const isFull = firsts.filter(isActive).length >= limitOf(plan);
+    for (const undo of firsts) {
+      if (undo.state !== 'pending' || isHalted || isFull || stillBuiltOn(plan, saga, undo).length > 0) continue;
+      assert.ok(saga.givenUp === 0 && firsts.length > limitOf(plan), `undo ${undo.step} waits for nothing`);
+      const inItsWay = firsts.filter(({ state, releases }) => state !== 'completed' && releases.includes(undo.step));
+      assert.ok(inItsWay.length > 0, `undo ${undo.step} waits for nobody`);
+    }
+    for (const undo of undos(saga))
+      if (undo.round > 1 && undo.state === 'pending') assert.ok(undo.waits > 0 || isHalted || saga.givenUp > 0);
   }),
 
   everyStep(
-    'no undo begins before the undos of the steps that were built on its own have completed',
-    ({ before, after }, _effects, { plan }) => {
-      for (const [key, undo] of after.operations) {
-        const begins =
-          undo.direction === 'undo' && isActive(undo) && !isActive(before.operations.get(key) ?? { ...undo, state: 'pending' });
-        if (!begins || isTerminal(after.state)) continue;
-        for (const other of undos(after))
-          if (other.order < undo.order && ancestors(plan, other.step).has(undo.step))
-            assert.equal(other.state, 'completed', operationKey(other));
-      }
+    'while one is given up nothing more begins but what a person has tried again, if that is the rule',
+    (pace, _effects, { plan }) => {
+      const { before, after, event } = pace;
+      if (plan.onStuck === 'continue' || isTerminal(after.state) || !undos(after).some(isGivenUp)) return;
+      const begun = undos(after).filter(
+        (undo) => isActive(undo) && !isActive(before.operations.get(operationKey(undo)) ?? { ...undo, state: 'pending' }),
+      );
+      assert.deepEqual(
+        begun.map(({ step }) => step),
+        event.type === 'retry-step' && begun.length > 0 ? [event.step] : [],
+      );
     },
   ),
 
-  everyStep('one undo at a time, the last one started first, also past a stuck one', ({ before, after, event }, _effects, { plan }) => {
-    if (isTerminal(after.state) || event.type === 'compensate' || event.type === 'retry-step') return;
-    const begun = undos(after).filter(
-      (undo) => isActive(undo) && (before.operations.get(operationKey(undo))?.state ?? 'pending') === 'pending',
-    );
-    assert.ok(begun.length <= 1);
-    const [only] = begun;
-    if (only === undefined) return;
-    assert.ok(
-      undos(after).every((other) => other === only || !isActive(other)),
-      'no other one is under way',
-    );
-    for (const other of undos(after)) {
-      if (other.order < only.order && other.state === 'pending')
-        assert.ok(isHeldBack(plan, after, other), `undo ${other.step} was passed over`);
-    }
+  always('no undo waits for that of a step that started earlier', (saga) => {
+    for (const undo of firstRounds(saga))
+      for (const step of undo.releases) assert.ok((saga.operations.get(`undo:${step}:1`)?.order ?? 0) > undo.order);
+  }),
+
+  always('one at a time means the reverse order of start', (saga, plan) => {
+    if (limitOf(plan) > 1 || saga.givenUp > 0 || isTerminated(saga)) return;
+    const begun = firstRounds(saga).filter((undo) => undo.state !== 'pending');
+    assert.deepEqual(firstRounds(saga).slice(0, begun.length), begun);
+    for (const undo of begun.slice(0, -1)) assert.equal(undo.state, 'completed');
   }),
 
   everyStep('undos come in strictly reverse order of the first claims', ({ before, after }, _effects, { paces }, place) => {
@@ -294,10 +352,12 @@ export const laws: readonly Law[] = [
     const owing = actions(saga).filter((action) => owed(plan, action) !== null);
     const undone = owing.filter((action) => saga.operations.get(`undo:${action.step}:1`)?.state === 'completed');
     const givenUp = undos(saga).filter(isGivenUp);
-    const allPassed = actions(saga).every(isPassed);
+    const allPassed = actions(saga).every((action) => isPassed(plan, action));
     assert.equal(saga.state === 'completed', allPassed && saga.cause === null, 'completed means that every action completed');
     assert.equal(saga.cause === null, saga.state === 'started' || saga.state === 'completed', 'a saga that turned back says why');
-    if (saga.state === 'stuck') assert.ok(givenUp.length > 0 && !undos(saga).some(isActive), 'stuck means that an undo was given up');
+    if (saga.state === 'stuck' && !isOpenPivot(plan, saga))
+      assert.ok(givenUp.length > 0 && !undos(saga).some(isActive), 'stuck means that an undo was given up, or that the pivot is unknown');
+    if (pivotOf(plan, saga)?.state === 'unknown' && !isTerminated(saga)) assert.equal(saga.state, 'stuck', 'an unknown pivot');
     if (saga.state === 'compensating' && undos(saga).length > 0) assert.ok(undos(saga).some(isActive), 'an undo is under way');
     if (saga.state === 'compensated') assert.ok(owing.length > 0 && undone.length === owing.length, 'compensated means that all is undone');
     if (saga.state === 'failed' && !isTerminated(saga)) assert.deepEqual(owing, [], 'failed means that nothing needed an undo');
@@ -325,6 +385,7 @@ export const laws: readonly Law[] = [
     const was = before.operations.get(operationKey(event.operation));
     const now = after.operations.get(operationKey(event.operation));
     if (was?.state !== 'running' || now === undefined || policyFor(plan, was).transactional === true) return;
+    if (was.condition !== null) return; // its handler was not run
     const isDoubtful =
       event.type === 'lease-expired' ||
       (event.type === 'failed' && event.outcome === 'unknown') ||
@@ -333,11 +394,33 @@ export const laws: readonly Law[] = [
     if (isDoubtful && isSettled(now)) assert.equal(now.state, 'unknown');
   }),
 
+  always('a step whose condition has not said yes is never unknown, and if it is skipped it is never undone', (saga) => {
+    for (const action of actions(saga).filter(({ condition }) => condition !== null)) {
+      assert.ok(!action.hadUnknown && action.state !== 'unknown', `action ${action.step}`);
+      if (action.state !== 'skipped') continue;
+      assert.ok(
+        undos(saga).every((undo) => undo.step !== action.step),
+        `undo ${action.step}`,
+      );
+    }
+  }),
+
+  everyStep('a condition says yes to an attempt once, and is not asked again', ({ before, after, event }) => {
+    for (const [key, operation] of after.operations) {
+      const was = before.operations.get(key);
+      if (was === undefined || was.condition === operation.condition) continue;
+      assert.ok(event.type === 'admitted' && operationKey(event.operation) === key && was.state === 'running', event.type);
+      assert.deepEqual([was.condition === null, operation.condition, operation.state], [false, null, 'running']);
+    }
+  }),
+
   always('what runs in the transaction of its outcome is never unknown', (saga, plan) => {
     for (const operation of saga.operations.values()) {
       const step = plan.steps[operation.step];
       const { transactional } = (operation.direction === 'action' ? step?.actionPolicy : step?.undoPolicy) ?? {};
-      if (transactional === true) assert.ok(operation.state !== 'unknown' && !operation.hadUnknown, operationKey(operation));
+      // But what somebody outside was asked for has no part in the transaction.
+      const isOutside = operation.wait !== null || operation.heard !== null;
+      if (transactional === true && !isOutside) assert.ok(operation.state !== 'unknown' && !operation.hadUnknown, operationKey(operation));
     }
   }),
 
@@ -389,7 +472,7 @@ export const laws: readonly Law[] = [
     (pace, effects) => {
       const { before, after, event } = pace;
       const told = effects.flatMap((effect) => (effect.type === 'abort' ? [operationKey(effect.operation)] : []));
-      const turned = before.state === 'started' && after.state === 'compensating';
+      const turned = goesForward(before.state) && undos(before).length === 0 && after.state === 'compensating';
       const running = actions(after).filter((action) => isRunning(action) && !action.verifying);
       const cutOff = [...before.operations.values()].filter(isRunning);
       const expected = event.type === 'terminate' ? cutOff : turned ? running : [];
@@ -397,16 +480,17 @@ export const laws: readonly Law[] = [
     },
   ),
 
-  everyStep('a fence rises at each claim and when the operation is taken away, and at nothing else', (pace) => {
+  everyStep('a fence rises at each claim and when the operation is taken away, and at nothing else', (pace, _effects, { plan }) => {
     const { before, after, event } = pace;
     for (const [key, operation] of after.operations) {
       const was = before.operations.get(key);
-      assert.equal(operation.fence, (was?.fence ?? 0) + (takesAway(pace, key, was) ? 1 : 0), `fence of ${key} after ${event.type}`);
+      assert.equal(operation.fence, (was?.fence ?? 0) + (takesAway(pace, plan, key, was) ? 1 : 0), `fence of ${key} after ${event.type}`);
     }
   }),
 
   always('nothing is claimed more often than its policy allows', (saga, plan) => {
     for (const operation of saga.operations.values()) {
+      if (isTriedForEver(plan, operation)) continue;
       const policy = policyFor(plan, operation);
       assert.ok(attemptsOf(operation) >= 0 && attemptsOf(operation) <= mostAttempts(policy), `attempts of ${operationKey(operation)}`);
       assert.ok(operation.blamed <= policy.losses, `losses of ${operationKey(operation)}`);
@@ -421,12 +505,20 @@ export const laws: readonly Law[] = [
       const was = before.operations.get(operationKey(event.operation));
       const now = after.operations.get(operationKey(event.operation));
       if (was === undefined || now === undefined) return;
-      const isOver = was.direction === 'action' && !was.verifying && before.state !== 'started';
+      const isOfAction = was.direction === 'action' && !was.verifying;
+      const isWaitedFor = before.turning !== null && stepOf(plan, was) === 'pivot';
+      const isOver = isOfAction && (!goesForward(before.state) || isWaitedFor);
+      if (was.heard !== null && !was.verifying)
+        return assert.ok(
+          was.heard.kind === 'completed' || !isReady(now) || now.verifying || isTriedForEver(plan, was),
+          'after a word from outside',
+        );
       const wish = event.type === 'failed' ? event.retryable : undefined;
       const { retry } = policyFor(plan, was);
       const most = retry?.attempts ?? (wish === true ? 3 : 1);
       const isLate = (event.elapsedMs ?? 0) > (retry?.maxElapsedMs ?? Infinity);
       const again = was.verifying === now.verifying && isReady(now);
+      if (isTriedForEver(plan, was)) return assert.equal(again, !isOver, 'a retriable step');
       if (wish === false || isOver || isLate || attemptsOf(was) >= most) assert.ok(!again, 'one too many');
       else if ((event.elapsedMs ?? 0) + 60_000 <= (retry?.maxElapsedMs ?? Infinity)) assert.ok(again, 'one too few');
     },
@@ -443,8 +535,75 @@ export const laws: readonly Law[] = [
     if (!('claimId' in event) || !('fence' in event)) return;
     const operation = before.operations.get(operationKey(event.operation));
     const isRunningClaim = operation?.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
-    if (isRunningClaim) assert.equal(decision.kind, 'moved');
+    const saysYesAgain = event.type === 'admitted' && operation?.condition === null;
+    if (isRunningClaim) assert.equal(decision.kind, saysYesAgain ? 'ignored' : 'moved');
     else if (decision.kind === 'moved') assert.ok(isLateEffect(pace));
+  }),
+
+  everyStep("an operation begins to wait by its handler's word alone, and says for how long", ({ before, after, event }, effects) => {
+    const begun = [...after.operations].filter(
+      ([key, operation]) => isWaiting(operation) && before.operations.get(key)?.state !== 'waiting',
+    );
+    const told = effects.flatMap((effect) => (effect.type === 'wait' ? [effect] : []));
+    assert.equal(told.length, begun.length);
+    for (const [key, operation] of begun) {
+      assert.ok(event.type === 'suspended' && operationKey(event.operation) === key);
+      assert.deepEqual(operation.wait, event.wait);
+      assert.ok(operation.direction === 'undo' || goesForward(after.state), 'nothing waits in a saga that has turned back');
+      const lookAgain = event.wait.kind === 'signal' || event.wait.kind === 'saga';
+      assert.deepEqual(told, [{ type: 'wait', operation: refOf(operation), endsInMs: event.timeoutMs, lookAgain }]);
+    }
+  }),
+
+  everyStep('whatever waits when its saga turns back settles: unknown if somebody outside may have done it', ({ before, after, event }) => {
+    if (before.state !== 'started' || (after.state !== 'compensating' && after.state !== 'failed')) return;
+    for (const [key, was] of before.operations) {
+      if (!isWaiting(was) || ('operation' in event && key === operationKey(event.operation))) continue;
+      const now = after.operations.get(key);
+      const isOutside = was.hadUnknown || was.wait?.kind === 'callback' || was.wait?.kind === 'saga';
+      if (!isOutside) assert.equal(now?.state, 'skipped', key);
+      else assert.ok(now?.state === 'unknown' || now?.verifying, key);
+    }
+  }),
+
+  {
+    name: 'of those who are waited for the first word counts: after it no other one changes anything',
+    check: ({ paces, plan }) => {
+      const first = new Map<OperationKey, string>();
+      paces.forEach(({ event, decision, before, after }, place) => {
+        // A person who asks for a given-up undo again asks for another answer as well.
+        for (const [key, operation] of after.operations)
+          if (operation.direction === 'undo' && isReady(operation) && isSettled(before.operations.get(key) ?? operation)) first.delete(key);
+        // Whoever does not give up asks again with each attempt.
+        if (event.type === 'claim' && decision.kind === 'moved') {
+          const asked = before.operations.get(operationKey(event.operation));
+          if (asked !== undefined && isTriedForEver(plan, asked)) first.delete(operationKey(event.operation));
+        }
+        if (event.type !== 'called-back' || decision.kind !== 'moved' || event.takes !== undefined) return;
+        const key = operationKey(event.operation);
+        assert.ok(!first.has(key), `event ${place}: ${event.result.kind} after ${first.get(key) ?? ''} of ${key}`);
+        first.set(key, event.result.kind);
+      });
+    },
+  },
+
+  everyStep('a word from outside ends what nobody runs, as it says', ({ before, after, event }, _effects, { plan }) => {
+    if (event.type !== 'called-back') return;
+    const was = before.operations.get(operationKey(event.operation));
+    const now = after.operations.get(operationKey(event.operation));
+    if (was === undefined || now === undefined || isSettled(was) || isRunning(was)) return;
+    if (event.result.kind === 'completed') assert.deepEqual([now.state, now.output], ['completed', event.result.output]);
+    else if (isTriedForEver(plan, was) && goesForward(after.state)) assert.ok(isReady(now));
+    else assert.ok(now.hadUnknown ? now.state === 'unknown' || now.verifying : now.state === 'failed');
+  }),
+
+  always('no two operations take the same signal', (saga) => {
+    const taken = actions(saga).flatMap(({ wait }) => (wait?.kind === 'signal' && wait.taken !== undefined ? [wait.taken] : []));
+    assert.equal(new Set(taken).size, taken.length);
+  }),
+
+  everyPace('a wait that is over waits on while the saga is paused', ({ before, event, decision }) => {
+    if (event.type === 'wait-over' && before.paused) assert.equal(decision.kind, 'ignored');
   }),
 
   everyStep('pausing and resuming change nothing else', ({ before, after, event }) => {
@@ -454,14 +613,84 @@ export const laws: readonly Law[] = [
   }),
 
   everyPace('a deadline waits while the saga is paused', ({ before, event, decision }) => {
-    if (event.type === 'deadline') assert.equal(decision.kind === 'moved', before.state === 'started' && !before.paused);
+    if (event.type === 'deadline')
+      assert.equal(decision.kind === 'moved', before.state === 'started' && !before.paused && before.turning === null);
   }),
 
   everyStep('a step is skipped only on the way forward, while nobody runs it', ({ before, after, event }) => {
     if (event.type !== 'skip-step') return;
     const was = before.operations.get(`action:${event.step}:1`);
-    assert.ok(before.state === 'started' && was !== undefined && (was.state === 'pending' || isReady(was)));
+    assert.ok(before.state === 'started' && was !== undefined && (was.state === 'pending' || isReady(was) || isWaiting(was)));
     assert.equal(after.operations.get(`action:${event.step}:1`)?.state, 'skipped');
+  }),
+
+  everyStep('once the pivot has completed a saga can only complete, unless a person ends it as it is', ({ before, after, event }) => {
+    if (!before.pastPivot) return;
+    assert.ok(after.pastPivot);
+    assert.ok(['started', 'completed'].includes(after.state) || event.type === 'terminate' || isTerminated(after), after.state);
+  }),
+
+  always('nothing is undone after a pivot that has completed, but what came after the end', (saga, plan) => {
+    if (pivotOf(plan, saga)?.state !== 'completed' || !saga.pastPivot) return;
+    assert.deepEqual(firstRounds(saga), []);
+  }),
+
+  always('a saga is past its pivot exactly when that has had its turn and the saga goes forward', (saga, plan) => {
+    const pivot = pivotOf(plan, saga);
+    if (saga.pastPivot) assert.ok(pivot !== undefined && isPassed(plan, pivot));
+    if (pivot?.state === 'completed' && goesForward(saga.state)) assert.ok(saga.pastPivot);
+  }),
+
+  everyStep(
+    'a wish to turn back waits for the pivot as long as that may take effect, and for nothing else',
+    ({ before, after, event }, _effects, { plan }) => {
+      const isWish = event.type === 'deadline' || (['cancel', 'compensate'].includes(event.type) && before.state === 'started');
+      if (isWish) {
+        const pivot = pivotOf(plan, before);
+        const mayTakeEffect = pivot !== undefined && !isSettled(pivot) && (somebodyWillSay(pivot) || pivot.hadUnknown);
+        assert.equal(after.turning !== null, mayTakeEffect || before.pastPivot);
+        if (!mayTakeEffect && !before.pastPivot) assert.ok(['compensating', 'failed'].includes(after.state));
+      } else if (after.turning !== before.turning) assert.equal(after.turning, null, 'a wish comes from nowhere');
+      if (before.turning !== null && after.turning === null) assert.deepEqual(after.cause, before.turning);
+      if (after.turning !== null && after.state === 'started' && !after.pastPivot) {
+        const pivot = pivotOf(plan, after);
+        assert.ok(pivot !== undefined && somebodyWillSay(pivot), 'nobody will decide');
+      }
+    },
+  ),
+
+  everyStep('an optional step never turns a saga back', ({ before, after, event }, _effects, { plan }) => {
+    if (!('operation' in event) || event.operation.direction !== 'action' || !goesForward(before.state)) return;
+    if (plan.steps[event.operation.step]?.kind === 'optional') assert.ok(['started', 'completed', before.state].includes(after.state));
+  }),
+
+  everyStep(
+    'a retriable step settles as nothing but completed or skipped while its saga goes forward',
+    ({ before, after }, _effects, { plan }) => {
+      const isOnItsWay = after.state === 'started' || after.state === 'completed' || isOpenPivot(plan, after);
+      if (!goesForward(before.state) || !isOnItsWay) return;
+      for (const action of actions(after))
+        if (stepOf(plan, action) === 'retriable') assert.ok(!isGivenUp(action), `retriable ${action.step} is ${action.state}`);
+    },
+  ),
+
+  everyStep('a step that finishes its saga skips what has not begun, and nothing begins after it', ({ before, after, event }) => {
+    if (after.finishedBy === null) return;
+    if (before.finishedBy === null) {
+      assert.ok(event.type === 'completed' && event.finishes === true && event.operation.step === after.finishedBy);
+      for (const action of actions(before)) {
+        const isHarmless = isWaiting(action) && ['timer', 'signal'].includes(action.wait?.kind ?? '') && !action.hadUnknown;
+        const looks = action.wait?.kind === 'saga';
+        const hasBegun = !isHarmless && (isRunning(action) || action.claims > 0 || action.hadUnknown || action.verifying || looks);
+        const now = after.operations.get(operationKey(action));
+        if (action.step !== after.finishedBy && !isSettled(action)) assert.equal(now?.state === 'skipped', !hasBegun, operationKey(action));
+      }
+    } else assert.equal(after.finishedBy, before.finishedBy);
+    const claimed = event.type === 'claim' ? before.operations.get(operationKey(event.operation)) : undefined;
+    if (claimed?.direction === 'action') assert.ok(claimed.order > 0, 'a new start');
+    const open = actions(after).filter((action) => !isSettled(action));
+    if (after.state === 'started') assert.ok(open.length > 0, 'nothing is left to wait for');
+    if (after.state === 'completed') assert.equal(after.operations.get(`action:${after.finishedBy}:1`)?.state, 'completed');
   }),
 
   {
@@ -539,11 +768,12 @@ export const costlyLaws: readonly Law[] = [
   },
 ];
 
-/** The word of somebody whose claim was over, about an effect that was not counted. */
+/** The word of somebody whose claim was over, or who was not waited for any more, about an effect that was not counted. */
 function isLateEffect({ before, event }: Pace): boolean {
-  if (event.type !== 'completed' || event.operation.direction !== 'action') return false;
+  if ((event.type !== 'completed' && event.type !== 'called-back') || event.operation.direction !== 'action') return false;
   const action = before.operations.get(operationKey(event.operation));
-  if (action === undefined || event.fence >= action.fence) return false;
+  if (action === undefined) return false;
+  if (event.type === 'completed' ? event.fence >= action.fence : event.result.kind === 'failed' || action.heard !== null) return false;
   const isOpenQuestion = action.verifying && !isSettled(action);
   return isOpenQuestion || action.state === 'unknown' || (action.hadUnknown && (action.state === 'failed' || action.state === 'skipped'));
 }
@@ -554,22 +784,44 @@ function tookEffect(plan: Plan, { before, event, decision, isGenuine }: Pace): n
   const { step } = event.operation;
   if (event.type === 'verified') return decision.kind === 'moved' && event.found.kind === 'done' ? step : null;
   if (event.type === 'reported') return decision.kind === 'moved' && event.result.kind === 'completed' ? step : null;
+  if (event.type === 'called-back') {
+    if (event.result.kind === 'failed' || event.takes !== undefined) return null;
+    const asked = before.operations.get(operationKey(event.operation));
+    // It completes, or it is the first that anybody hears of what was given up.
+    if (decision.kind === 'moved') return step;
+    const isNews = asked !== undefined && asked.heard === null && asked.lateFence === 0 && isSettled(asked);
+    return isNews && (asked.state === 'unknown' || (asked.hadUnknown && asked.state !== 'completed')) ? step : null;
+  }
   // What was to commit together with its outcome did not.
   if (decision.kind !== 'moved' && plan.steps[step]?.actionPolicy.transactional === true) return null;
   const action = before.operations.get(operationKey(event.operation));
   // While other attempts are still to come, their word is the later one.
   if (decision.kind !== 'moved' && (action === undefined || !(isSettled(action) || action.verifying))) return null;
   // All attempts of an action have one idempotency key: a second one that comes to its end finds the effect of the first.
-  const counted = action?.state === 'completed' || (action?.lateFence ?? 0) > 0;
+  const counted = action?.state === 'completed' || (action?.lateFence ?? 0) > 0 || action?.heard?.kind === 'failed'; // two words: unknown
   return event.type === 'completed' && isGenuine && !counted ? step : null;
 }
 
-function takesAway({ before, event, decision }: Pace, key: OperationKey, was: Operation | undefined): boolean {
+function takesAway({ before, after, event, decision }: Pace, plan: Plan, key: OperationKey, was: Operation | undefined): boolean {
   if (decision.kind !== 'moved' || was === undefined) return false;
-  if (event.type === 'terminate') return isRunning(was);
+  if (event.type === 'terminate') return isRunning(was) || isWaiting(was);
+  if (event.type === 'skip-step' && key === `action:${event.step}:1`) return isWaiting(was);
+  const isOwn = 'operation' in event && key === operationKey(event.operation);
+  // Whoever is waited for when the saga turns back may only come late.
+  if (!isOwn && event.type === 'completed' && event.finishes === true && after.finishedBy !== before.finishedBy && isWaiting(was))
+    return after.operations.get(key)?.state === 'skipped';
+  const mayGoForward = (saga: SagaValue): boolean => saga.state === 'started' || isOpenPivot(plan, saga);
+  if (!isOwn && mayGoForward(before) && !mayGoForward(after) && after.state !== 'completed') return isWaiting(was);
   if (!('operation' in event)) return false;
   if (event.type === 'reported') return key === reportedKey(before, event.operation);
   if (key !== operationKey(event.operation)) return false;
+  const isTransactional = policyFor(plan, was).transactional === true;
+  if (event.type === 'suspended') {
+    const isDecided = before.turning !== null && stepOf(plan, was) === 'pivot' && ['timer', 'signal'].includes(event.wait.kind);
+    return was.heard === null && was.direction === 'action' && (!goesForward(before.state) || isDecided);
+  }
+  if (event.type === 'called-back') return isRunning(was) && (event.result.kind === 'completed') !== isTransactional;
+  if (event.type === 'wait-over') return was.wait?.kind === 'callback' || was.wait?.kind === 'saga';
   return event.type === 'claim' || event.type === 'lease-expired' || (event.type === 'completed' && was.verifying && !isSettled(was));
 }
 
@@ -579,6 +831,22 @@ function reportedKey(saga: SagaValue, ref: OperationRef): OperationKey {
   const rounds = undos(saga).filter((undo) => undo.step === ref.step);
   const meant = rounds.find(({ state }) => !['pending', 'completed', 'skipped'].includes(state)) ?? rounds.at(-1);
   return operationKey({ ...ref, round: meant?.round ?? 1 });
+}
+
+/** How the pivot ends is known to a worker, to whoever answers a question, or to somebody outside. */
+function somebodyWillSay(pivot: Operation): boolean {
+  const isOutside = isWaiting(pivot) && (pivot.wait?.kind === 'callback' || pivot.wait?.kind === 'saga');
+  const isAboutToLook = isReady(pivot) && pivot.wait?.kind === 'saga';
+  return isRunning(pivot) || pivot.verifying || isOutside || isAboutToLook;
+}
+
+function limitOf(plan: Plan): number {
+  return plan.undosAtOnce ?? 10;
+}
+
+/** Undos that have not completed of steps that were built on this one's. */
+function stillBuiltOn(plan: Plan, saga: SagaValue, { step }: Operation): readonly Operation[] {
+  return firstRounds(saga).filter((other) => other.state !== 'completed' && ancestors(plan, other.step).has(step));
 }
 
 /** Something that was built on it, or an earlier round of its own, was given up. */
@@ -591,22 +859,32 @@ function mayNeedAll({ before, after, decision, event }: Pace, plan: Plan): boole
   const turns =
     before.state !== after.state && after.state !== 'completed' && !('operation' in event && event.operation.direction === 'undo');
   const undoBegins = undos(before).length === 0 && undos(after).length > 0;
-  const isOfUndo = 'operation' in event && event.operation.direction === 'undo';
-  const settlesUndo = isOfUndo && decision.kind === 'moved' && event.type !== 'claim' && event.type !== 'released';
   const own = 'operation' in event ? before.operations.get(operationKey(event.operation)) : undefined;
-  const mayBeLate = event.type === 'completed' && own !== undefined && own.hadUnknown && isSettled(own);
-  const isOrder = ['compensate', 'terminate', 'resume', 'skip-step', 'retry-step'].includes(event.type);
+  const isOfUndo = 'operation' in event && event.operation.direction === 'undo';
+  const settlesUndo = isOfUndo && decision.kind === 'moved' && event.type !== 'claim' && !(event.type === 'released' && own?.heard == null);
+  const isWord = event.type === 'completed' || event.type === 'called-back';
+  const mayBeLate = isWord && own !== undefined && own.hadUnknown && isSettled(own);
+  const isSignal = event.type === 'called-back' && event.takes !== undefined;
+  const isOrder = ['compensate', 'cancel', 'deadline', 'terminate', 'resume', 'skip-step', 'retry-step'].includes(event.type);
   // A step that was skipped before its turn lets others move up, and they are not at hand.
+  const finishes = event.type === 'completed' && event.finishes === true;
+  // What is over may not be all that a person should know of.
+  const endsAttention = before.attention && own !== undefined && (isTriedForEver(plan, own) || own.round > 1);
+  const answersPivot = own !== undefined && isOpenPivot(plan, before) && stepOf(plan, own) === 'pivot';
   const passesOver = actions(before).some((action) => action.state === 'skipped' && action.waits > 0);
   return (
     turns ||
     undoBegins ||
     (event.type === 'reported' && isOfUndo) ||
-    (plan.onStuck === 'continue' && settlesUndo) ||
+    (after.givenUp > 0 && settlesUndo) ||
     mayBeLate ||
-    (own?.state === 'unknown' && event.type === 'completed') ||
+    (own?.state === 'unknown' && isWord) ||
+    isSignal ||
     isOrder ||
     passesOver ||
+    finishes ||
+    endsAttention ||
+    answersPivot ||
     (decision.kind === 'ignored' && decision.reason === 'unknown-operation')
   );
 }
@@ -644,7 +922,16 @@ function nextGoodEvent(plan: Plan, saga: SagaValue): SagaEvent | undefined {
     if (running.verifying) return { type: 'verified', ...of, found: { kind: 'done', output: null }, seed: 0 };
     return { type: 'completed', ...of, output: null };
   }
+  const waiting = operations.find(isWaiting);
+  if (waiting !== undefined) {
+    const takes = waiting.wait?.kind === 'signal' ? { takes: { name: waiting.wait.name, signalId: `driven-${saga.rev}` } } : {};
+    return { type: 'called-back', operation: refOf(waiting), result: { kind: 'completed', output: null }, ...takes };
+  }
   const ready = operations.find((operation) => isWaitingForClaim(plan, saga, operation));
   if (ready !== undefined) return { type: 'claim', operation: refOf(ready), claimId: `driven-${saga.rev}`, due: true };
+  const pivot = pivotOf(plan, saga);
+  if (pivot !== undefined && isOpenPivot(plan, saga))
+    return { type: 'reported', operation: refOf(pivot), result: { kind: 'completed', output: null }, actor: 'ann' };
+  if (saga.attention && saga.openUndos === 0) return { type: 'acknowledge', reason: null, actor: null };
   return saga.state === 'stuck' || saga.attention ? { type: 'compensate', reason: null, actor: null } : undefined;
 }

@@ -12,10 +12,10 @@ export function partialView(plan: Plan, saga: SagaValue, event: SagaEvent): Saga
   if ('operation' in event) {
     const own = saga.operations.get(operationKey(event.operation));
     take(own);
-    for (const step of dependentsOf(plan, event.operation.step)) take(saga.operations.get(`action:${step}:1`));
-    for (const other of saga.operations.values()) {
-      if (own?.direction === 'undo' && other.direction === 'undo' && other.order === own.order + 1) take(other);
-    }
+    if (own?.direction === 'undo') {
+      for (const step of own.releases) take(saga.operations.get(`undo:${step}:1`));
+      take(saga.operations.get(`undo:${own.step}:${own.round + 1}`));
+    } else for (const step of dependentsOf(plan, event.operation.step)) take(saga.operations.get(`action:${step}:1`));
   }
   return { ...saga, operations, whole: false };
 }

@@ -29,6 +29,10 @@ const policies = fc.record({
   verifyPolicy: fc.option(policyWhere(fc.constant(false)), { freq: 3 }),
   isCompensated: fc.constantFrom(true, true, true, false),
   compensateOnFailure: fc.constantFrom(false, false, true),
+  /** What it is before a pivot or without one, and what it is beside or after one. */
+  kind: fc.constantFrom(undefined, undefined, undefined, undefined, 'retriable' as const, 'optional' as const),
+  forwardKind: fc.constantFrom('retriable' as const, 'optional' as const),
+  hasCondition: fc.constantFrom(false, false, false, true),
 });
 
 /** Which steps wait for which, with every step after those it waits for. */
@@ -62,6 +66,16 @@ function shuffled(shape: Shape, keys: readonly number[]): Shape {
   return newPlaces.map((old) => (shape[old] ?? []).map((other) => placeOf.get(other) ?? 0).sort((a, b) => a - b));
 }
 
+/** All that has settled when the step at `place` starts. */
+function waitsFor(shape: Shape, place: number): ReadonlySet<number> {
+  return new Set((shape[place] ?? []).flatMap((other) => [other, ...waitsFor(shape, other)]));
+}
+
+function patient({ retry: given, ...rest }: OperationPolicy): OperationPolicy {
+  const { attempts, backoff, baseMs, maxMs } = given ?? { attempts: 2, backoff: 'fixed', baseMs: 0, maxMs: 0 };
+  return { ...rest, retry: { attempts, backoff, baseMs, maxMs } };
+}
+
 /** Chains, parallel groups and any other graph; steps of every kind, with all sorts of policies. */
 export const randomPlan: fc.Arbitrary<Plan> = fc
   .record({
@@ -69,19 +83,37 @@ export const randomPlan: fc.Arbitrary<Plan> = fc
     places: fc.option(fc.array(fc.nat(), { minLength: 9, maxLength: 9 }), { freq: 2 }),
     kinds: fc.array(policies, { minLength: 9, maxLength: 9 }),
     goesOn: fc.boolean(),
+    pivot: fc.option(fc.nat(), { freq: 2 }),
+    undosAtOnce: fc.option(fc.integer({ min: 1, max: 3 }), { freq: 2, nil: undefined }),
   })
-  .map(({ shape, places, kinds, goesOn }) => {
+  .map(({ shape, places, kinds, goesOn, pivot, undosAtOnce }) => {
     const waiting = places === null ? shape : shuffled(shape, places);
+    const pivotAt = pivot === null ? -1 : pivot % waiting.length;
     const steps = waiting.map((dependsOn, place): PlanStep => {
       const kind = kinds[place];
       if (kind === undefined) throw new RangeError('more steps than policies');
-      const { isCompensated, compensateOnFailure, verifyPolicy, ...needed } = kind;
+      const {
+        isCompensated: asksForUndo,
+        compensateOnFailure,
+        hasCondition,
+        verifyPolicy,
+        kind: anyKind,
+        forwardKind,
+        actionPolicy,
+        ...needed
+      } = kind;
+      const isFree = pivotAt < 0 || waitsFor(waiting, pivotAt).has(place);
+      const stepKind = place === pivotAt ? 'pivot' : isFree ? anyKind : forwardKind;
+      const isCompensated = asksForUndo && place !== pivotAt && !waitsFor(waiting, place).has(pivotAt);
       const names = { name: `step${place}`, action: `do.${place}`, compensation: isCompensated ? `undo.${place}` : null };
       return {
-        ...{ ...names, dependsOn, ...needed },
+        ...{ ...names, dependsOn, ...needed, actionPolicy: stepKind === 'retriable' ? patient(actionPolicy) : actionPolicy },
+        ...(stepKind !== undefined && { kind: stepKind }),
         ...(compensateOnFailure && { compensateOnFailure }),
+        ...(hasCondition && { condition: `needs.${place}` }),
         ...(verifyPolicy !== null && { verifyPolicy }),
       };
     });
-    return { format: PLAN_FORMAT, name: 'random', ...(goesOn && { onStuck: 'continue' as const }), steps };
+    const undoing = { ...(goesOn && { onStuck: 'continue' as const }), ...(undosAtOnce !== undefined && { undosAtOnce }) };
+    return { format: PLAN_FORMAT, name: 'random', ...undoing, steps };
   });

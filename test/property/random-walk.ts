@@ -2,9 +2,9 @@ import * as fc from 'fast-check';
 import type { Decision } from '../../lib/core/decision';
 import { policyOf } from '../../lib/core/draft';
 import type { SagaEffect } from '../../lib/core/effect';
-import type { SagaEvent } from '../../lib/core/event';
+import type { CalledBackEvent, SagaEvent, TakenSignal } from '../../lib/core/event';
 import { startSaga } from '../../lib/core/forward';
-import type { Operation, OperationRef } from '../../lib/core/operation';
+import type { Operation, OperationRef, Wait } from '../../lib/core/operation';
 import type { Plan } from '../../lib/core/plan';
 import { withOperations, type SagaValue } from '../../lib/core/saga-value';
 import { transition } from '../../lib/core/transition';
@@ -18,7 +18,7 @@ export const randomMoves: fc.Arbitrary<readonly Move[]> = fc.array(fc.integer({ 
   size: 'max',
 });
 
-/** How often each thing happens, in a hundred. */
+/** How often each thing happens. */
 const WORLD: readonly (readonly [kind: Kind, weight: number])[] = [
   ['claim-ready', 30],
   ['claim-any', 6],
@@ -31,6 +31,10 @@ const WORLD: readonly (readonly [kind: Kind, weight: number])[] = [
   ['crash', 3],
   ['again', 5],
   ['report', 3],
+  ['call-back', 7],
+  ['signal', 3],
+  ['wait-over', 4],
+  ['wake', 2],
   ['order', 5],
   ['step-order', 3],
   ['deadline', 1],
@@ -47,6 +51,10 @@ type Kind =
   | 'crash'
   | 'again'
   | 'report'
+  | 'call-back'
+  | 'signal'
+  | 'wait-over'
+  | 'wake'
   | 'order'
   | 'step-order'
   | 'deadline';
@@ -77,6 +85,8 @@ interface Held {
   readonly claimId: string;
   readonly verifying: boolean;
   readonly transactional: boolean;
+  /** Its condition has not said yes, so its handler has not run, and never will if nobody hears of that. */
+  readonly isAsking: boolean;
 }
 
 /** Leads a saga through the moves, always deciding from the whole of it. */
@@ -102,7 +112,7 @@ class World {
 
   /** What a transactional attempt did not finish has not happened: its worker never says `unknown`. */
   private wordOf(running: Operation, how: Parameters<typeof wordOf>[1], dice: Dice): SagaEvent {
-    const word = wordOf(running, how, dice);
+    const word = running.condition === null ? wordOf(running, how, dice) : whileAsked(running, how, dice);
     const isSure = word.type === 'failed' && policyOf(this.plan, running).transactional === true;
     return isSure ? { ...word, outcome: 'failed' } : word;
   }
@@ -110,7 +120,8 @@ class World {
   move(move: Move, claimId: string): void {
     const dice = new Dice(move);
     // What comes after the end is rare, and the most delicate.
-    const kind = this.saga.attention && dice.is(6) ? 'step-order' : dice.of(KINDS);
+    const isOpenQuestion = this.saga.state === 'stuck' && this.saga.openUndos === 0;
+    const kind = this.saga.attention && dice.is(6) ? 'step-order' : isOpenQuestion && dice.is(4) ? 'report' : dice.of(KINDS);
     if (kind === undefined) return;
     const operations = [...this.saga.operations.values()];
     switch (kind) {
@@ -123,7 +134,8 @@ class World {
         const nowhere: OperationRef = { step: dice.upTo(9), direction: 'undo', round: 1 + dice.upTo(2) };
         const operation = refOf(dice.of<OperationRef>([...operations, nowhere]) ?? nowhere);
         const seen = { due: dice.is(2), pastDeadline: dice.is(4), actionPaused: dice.is(4), canVerify: !dice.is(4), alone: dice.is(2) };
-        this.happens({ type: 'claim', operation, claimId, ...seen, ...(dice.is(4) && { maxLosses: dice.upTo(3) }) });
+        const able = { ...(dice.is(4) && { maxLosses: dice.upTo(3) }), ...(dice.is(4) && { conditions: [`needs.${dice.upTo(4)}`] }) };
+        this.happens({ type: 'claim', operation, claimId, ...seen, ...able });
         return;
       }
       case 'complete':
@@ -131,7 +143,10 @@ class World {
         const running = dice.of(operations.filter(isRunning));
         if (running === undefined) return;
         if (dice.is(5)) this.saga = withOperations(this.saga, [{ ...running, timedOut: true }]);
-        const word = this.wordOf(running, kind === 'complete' ? 'completed' : dice.of(ENDS), dice);
+        // Whether there is a way back hangs on the pivot: it ends without a word more often than others.
+        const isPivot = running.direction === 'action' && this.plan.steps[running.step]?.kind === 'pivot';
+        const end = isPivot && dice.is(3) ? 'unknown' : kind === 'complete' ? 'completed' : dice.of(ENDS);
+        const word = this.wordOf(running, end, dice);
         // Nobody says two things of one attempt.
         if (word.type === 'lease-expired' || this.held.has(running.claimId ?? '')) this.happens(word, true);
         return;
@@ -139,7 +154,7 @@ class World {
       case 'hold': {
         const running = dice.of(operations.filter(isRunning));
         const word = running && this.wordOf(running, dice.is(2) ? 'completed' : dice.of(WORDS), dice);
-        if (word === undefined || !('claimId' in word) || !this.held.delete(word.claimId)) return;
+        if (word === undefined || !('claimId' in word) || word.type === 'admitted' || !this.held.delete(word.claimId)) return;
         this.underWay.push(word);
         return;
       }
@@ -152,7 +167,7 @@ class World {
       }
       case 'late': {
         // Somebody who was given up comes to the end after all; in a transaction nobody can.
-        const zombie = dice.of([...this.held.values()].filter((claim) => !claim.verifying && !claim.transactional));
+        const zombie = dice.of([...this.held.values()].filter((claim) => !claim.verifying && !claim.transactional && !claim.isAsking));
         if (zombie === undefined) return;
         const { operation, fence, claimId: id } = zombie;
         this.happens({ type: 'completed', operation, fence, claimId: id, output: { late: operation.step } }, true);
@@ -178,7 +193,9 @@ class World {
         return;
       }
       case 'report': {
-        const operation = dice.of(operations);
+        // Of a stuck saga with nothing to undo somebody is asked about the pivot.
+        const inQuestion = operations.filter(({ state }) => isOpenQuestion && state === 'unknown');
+        const operation = dice.of(inQuestion.length > 0 && !dice.is(4) ? inQuestion : operations);
         if (operation === undefined) return;
         const result = dice.is(2)
           ? ({ kind: 'completed', output: 'by hand' } as const)
@@ -186,8 +203,36 @@ class World {
         this.happens({ type: 'reported', operation: refOf(operation), result, actor: 'ann' });
         return;
       }
+      case 'call-back': {
+        // Whoever was asked answers at any moment: before the wait begins, twice, or long after.
+        const operation = dice.of(dice.is(2) ? operations.filter(isWaiting) : operations);
+        if (operation !== undefined) this.happens({ type: 'called-back', operation: refOf(operation), result: answerOf(dice) }, true);
+        return;
+      }
+      case 'signal': {
+        const operation = dice.of(dice.is(4) ? operations : operations.filter(isWaiting));
+        if (operation === undefined) return;
+        const result = { kind: 'completed', output: 'a signal' } as const;
+        this.happens({ type: 'called-back', operation: refOf(operation), result, takes: signalOf(dice) });
+        return;
+      }
+      case 'wait-over': {
+        const operation = dice.of(dice.is(8) ? operations : operations.filter(isWaiting));
+        if (operation === undefined) return;
+        const elapsedMs = dice.of([0, 1_900, 5_000]) ?? 0;
+        const fence = operation.fence - (dice.is(8) ? 1 : 0);
+        this.happens({ type: 'wait-over', operation: refOf(operation), fence, elapsedMs, seed: dice.of([0, 0.5, 0.999]) ?? 0 });
+        return;
+      }
+      case 'wake': {
+        const operation = dice.of(dice.is(8) ? operations : operations.filter(isWaiting));
+        if (operation !== undefined) this.happens({ type: 'woken', operation: refOf(operation) });
+        return;
+      }
       case 'order': {
-        const type = dice.of(['compensate', 'compensate', 'pause', 'pause', 'resume', 'resume', 'resume', 'cancel', 'terminate'] as const);
+        const type = dice.of([
+          ...(['compensate', 'compensate', 'pause', 'pause', 'resume', 'resume', 'resume', 'cancel', 'terminate', 'acknowledge'] as const),
+        ]);
         this.happens({ type: type ?? 'compensate', reason: 'asked', actor: 'ann' });
         return;
       }
@@ -212,20 +257,35 @@ class World {
     if (decision.kind === 'moved') this.saga = decision.saga;
     this.paces.push({ before, event, decision, after: this.saga, isGenuine });
     if (event.type === 'claim' && decision.kind === 'moved') this.hold(event.operation, event.claimId);
-    if ('claimId' in event && event.type !== 'lease-expired' && event.type !== 'claim' && isGenuine) this.held.delete(event.claimId);
+    if (event.type === 'admitted' && decision.kind === 'moved')
+      this.hold(event.operation, event.claimId); // its handler begins
+    else if ('claimId' in event && event.type !== 'lease-expired' && event.type !== 'claim' && isGenuine) this.held.delete(event.claimId);
   }
 
   private hold(ref: OperationRef, claimId: string): void {
     const operation = this.saga.operations.get(`${ref.direction}:${ref.step}:${ref.round}`);
     if (operation === undefined) return;
     const { fence, verifying } = operation;
+    const isAsking = operation.condition !== null;
     const transactional = policyOf(this.plan, operation).transactional === true;
-    if (ref.direction === 'action') this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying, transactional });
-    else this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying: true, transactional });
+    if (ref.direction === 'action')
+      this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying, transactional, isAsking });
+    else this.held.set(claimId, { operation: refOf(operation), fence, claimId, verifying: true, transactional, isAsking });
   }
 }
 
-const WORDS = ['completed', 'failed', 'unknown', 'released', 'interrupted', 'lost'] as const;
+const WORDS = [
+  'completed',
+  'failed',
+  'unknown',
+  'released',
+  'interrupted',
+  'lost',
+  'skipped',
+  'suspended',
+  'suspended',
+  'suspended',
+] as const;
 const ENDS = [...WORDS, 'lease-expired', 'lease-expired'] as const;
 
 /** How an attempt ends: whoever was asked after an action does not complete it, but says what was found. */
@@ -246,12 +306,43 @@ function wordOf(running: Operation, how: (typeof ENDS)[number] | undefined, dice
       return { type: 'lost', ...of, error: { code: 'POOL', message: 'no connection' }, seed };
     case 'lease-expired':
       return { type: 'lease-expired', ...of, elapsedMs, seed };
+    case 'skipped':
+    case 'suspended':
     default: {
-      if (!running.verifying) return { type: 'completed', ...of, output: { done: running.step } };
+      if (!running.verifying && how === 'skipped') return { type: 'skipped', ...of, reason: 'nothing to do' };
+      if (!running.verifying && how === 'suspended')
+        return { type: 'suspended', ...of, wait: waitOf(running, dice), timeoutMs: dice.of([null, 250, 60_000]) ?? null };
+      const isLastWord = running.direction === 'action' && dice.is(12);
+      if (!running.verifying) return { type: 'completed', ...of, output: { done: running.step }, ...(isLastWord && { finishes: true }) };
       const found = dice.of([{ kind: 'done', output: 'found' }, { kind: 'not-done' }, { kind: 'not-done' }, { kind: 'unknown' }] as const);
       return { type: 'verified', ...of, found: found ?? { kind: 'unknown' }, elapsedMs, seed };
     }
   }
+}
+
+/** How an attempt may end, or go on, whose condition has not answered yet: its handler has no part in it. */
+function whileAsked(running: Operation, how: (typeof ENDS)[number] | undefined, dice: Dice): SagaEvent {
+  const of = { operation: refOf(running), fence: running.fence, claimId: running.claimId ?? 'none' };
+  if (how === 'completed') return dice.is(4) ? { type: 'skipped', ...of, reason: 'no need', neverRan: true } : { type: 'admitted', ...of };
+  const word = wordOf(running, how === 'skipped' || how === 'suspended' ? 'lease-expired' : how, dice);
+  return word.type === 'failed' ? { ...word, outcome: 'failed' } : word;
+}
+
+function waitOf({ direction }: Operation, dice: Dice): Wait {
+  const callback = { kind: 'callback' } as const;
+  const saga = { kind: 'saga', sagaId: 'child' } as const;
+  if (direction === 'undo') return dice.of([callback, saga]) ?? callback;
+  return dice.of<Wait>([callback, callback, saga, { kind: 'timer' }, { kind: 'signal', name: 's' }]) ?? callback;
+}
+
+/** Few signals, so that several operations want the same one. */
+function signalOf(dice: Dice): TakenSignal {
+  return { name: dice.is(5) ? 'another' : 's', signalId: `signal-${dice.upTo(3)}` };
+}
+
+function answerOf(dice: Dice): CalledBackEvent['result'] {
+  if (dice.is(2)) return { kind: 'completed', output: 'from outside' };
+  return { kind: 'failed', error: { code: 'OUTSIDE', message: 'somebody outside says so' } };
 }
 
 /** Choices out of one number. */
@@ -281,6 +372,10 @@ export function refOf({ step, direction, round }: OperationRef): OperationRef {
 
 export function isReady(operation: Operation): boolean {
   return operation.state === 'started' || operation.state === 'retrying';
+}
+
+export function isWaiting(operation: Operation): boolean {
+  return operation.state === 'waiting';
 }
 
 export function isRunning(operation: Operation): boolean {

@@ -88,7 +88,7 @@ describe('the random walks', () => {
       new Set(['started', 'completed', 'compensating', 'compensated', 'failed', 'stuck']),
     );
     const operations = paces.flatMap(({ after }) => [...after.operations.values()].map(({ direction, state }) => `${direction} ${state}`));
-    const states = ['pending', 'started', 'running', 'retrying', 'completed', 'failed', 'unknown', 'skipped'];
+    const states = ['pending', 'started', 'running', 'retrying', 'waiting', 'completed', 'failed', 'unknown', 'skipped'];
     expect(new Set(operations)).toEqual(new Set(['action', 'undo'].flatMap((direction) => states.map((state) => `${direction} ${state}`))));
   });
 
@@ -101,17 +101,58 @@ describe('the random walks', () => {
         .filter(({ round }) => round > 1)
         .map(({ state }) => `${isTerminal(after.state) ? 'ended' : after.state} ${state}`),
     );
-    expect(rounds).toEqual(expect.arrayContaining(['compensating pending', 'ended started', 'ended failed', 'ended completed']));
+    expect(rounds).toEqual(
+      expect.arrayContaining([
+        'compensating pending',
+        'compensating started',
+        'stuck pending',
+        'ended started',
+        'ended failed',
+        'ended completed',
+      ]),
+    );
+  });
+
+  it('come to undos beside each other, to their limit, and to one that is given up while others are under way', () => {
+    const underWay = paces.map(({ after }) => {
+      const undos = [...after.operations.values()].filter(({ direction, round }) => direction === 'undo' && round === 1);
+      const active = undos.filter(({ state }) => state === 'started' || state === 'running' || state === 'retrying').length;
+      return { state: after.state, active, givenUp: after.givenUp, isHeld: undos.some(({ state }) => state === 'pending') };
+    });
+    expect(Math.max(...underWay.map(({ active }) => active))).toBeGreaterThanOrEqual(3);
+    expect(underWay.some(({ active, givenUp, state }) => active > 1 && givenUp > 0 && state === 'compensating')).toBe(true);
+    expect(underWay.some(({ active, isHeld }) => active === 3 && isHeld)).toBe(true);
+  });
+
+  it('come to all that kinds of steps bring', () => {
+    const reached = (what: (saga: SagaValue, plan: Plan) => boolean): number =>
+      sample.filter(({ plan, paces: all }) => all.some(({ after }) => what(after, plan))).length;
+    const isOpen = (saga: SagaValue): boolean => saga.state === 'stuck' && saga.openUndos === 0;
+    const counts = {
+      pastPivot: reached(({ pastPivot }) => pastPivot),
+      wish: reached(({ turning, pastPivot }) => turning !== null && !pastPivot),
+      tooLate: reached(({ turning, pastPivot }) => turning !== null && pastPivot),
+      openPivot: reached(isOpen),
+      openBesideOthers: reached((saga) => isOpen(saga) && saga.openActions > 0),
+      finished: reached(({ finishedBy, state }) => finishedBy !== null && state === 'completed'),
+      finishing: reached(({ finishedBy, state }) => finishedBy !== null && state === 'started'),
+      overdue: reached(({ attention, state }) => attention && state === 'started'),
+      undoneAfterQuestion: sample.filter(({ paces: all }) =>
+        all.some(({ before, after }) => isOpen(before) && after.state === 'compensating'),
+      ).length,
+      forwardAfterQuestion: sample.filter(({ paces: all }) => all.some(({ before, after }) => isOpen(before) && after.pastPivot)).length,
+    };
+    for (const [what, times] of Object.entries(counts)) expect([what, times >= 5]).toEqual([what, true]);
   });
 
   it('are moved by every kind of event', () => {
     const moved = new Set(paces.filter(({ decision }) => decision.kind === 'moved').map(({ event }) => event.type));
-    const types: Readonly<
-      Record<Exclude<SagaEvent['type'], 'skipped' | 'suspended' | 'admitted' | 'called-back' | 'wait-over' | 'woken'>, true>
-    > = {
+    const types: Readonly<Record<SagaEvent['type'], true>> = {
       ...{ claim: true, released: true, completed: true, failed: true, verified: true, lost: true, 'lease-expired': true },
-      ...{ deadline: true, compensate: true, cancel: true, terminate: true, pause: true, resume: true },
+      ...{ deadline: true, compensate: true, cancel: true, terminate: true, pause: true, resume: true, acknowledge: true },
+      ...{ admitted: true },
       ...{ 'retry-step': true, 'skip-step': true, reported: true },
+      ...{ skipped: true, suspended: true, 'called-back': true, 'wait-over': true, woken: true },
     };
     expect(moved).toEqual(new Set(Object.keys(types)));
   });
@@ -124,19 +165,34 @@ describe('a fan-out of 1,000 steps', () => {
     expect(needs).toBe(0);
   });
 
-  it('is undone from partial views, with one look at the whole, when it turns back', () => {
-    const { saga, needs } = throughPartialViews(fanOut(1_000), 'failed');
+  it('is undone from partial views, with one look at the whole, ten undos at once and never more', () => {
+    const { saga, needs, most } = throughPartialViews(fanOut(1_000), 'failed');
+    expect(saga.state).toBe('compensated');
+    expect(needs).toBe(1);
+    expect(most).toBe(10);
+  });
+});
+
+describe('a row of 500 steps', () => {
+  it('is undone from partial views, with one look at the whole', () => {
+    const { saga, needs } = throughPartialViews(rowOf(500), 'failed');
     expect(saga.state).toBe('compensated');
     expect(needs).toBe(1);
   });
 });
 
+function step(name: string, dependsOn: readonly number[]): PlanStep {
+  const policy: OperationPolicy = { timeoutMs: 60_000, retry: null, losses: 5 };
+  return { name, action: `do.${name}`, compensation: `undo.${name}`, dependsOn, actionPolicy: policy, undoPolicy: policy };
+}
+
+function rowOf(length: number): Plan {
+  const steps = Array.from({ length }, (_, place) => step(`s${place}`, place === 0 ? [] : [place - 1]));
+  return { format: PLAN_FORMAT, name: 'row', steps };
+}
+
 /** One step, then a thousand side by side, then one that waits for them all. */
 function fanOut(width: number): Plan {
-  const policy: OperationPolicy = { timeoutMs: 60_000, retry: null, losses: 5 };
-  const step = (name: string, dependsOn: readonly number[]): PlanStep => {
-    return { name, action: `do.${name}`, compensation: `undo.${name}`, dependsOn, actionPolicy: policy, undoPolicy: policy };
-  };
   const middle = Array.from({ length: width }, (_, place) => step(`m${place}`, [0]));
   return {
     format: PLAN_FORMAT,
@@ -153,10 +209,14 @@ function fanOut(width: number): Plan {
 }
 
 /** Claims and completes everything as it is woken, the last step excepted; counts how often a part was not enough. */
-function throughPartialViews(plan: Plan, lastStep: 'completed' | 'failed'): { readonly saga: SagaValue; readonly needs: number } {
+function throughPartialViews(
+  plan: Plan,
+  lastStep: 'completed' | 'failed',
+): { readonly saga: SagaValue; readonly needs: number; readonly most: number } {
   const start = startSaga(plan, 'saga-1');
   let saga = start.saga;
   let needs = 0;
+  let most = 0;
   const woken: OperationRef[] = start.effects.flatMap((effect) => (effect.type === 'dispatch' ? [effect.operation] : []));
   const happen = (event: SagaEvent): void => {
     let decision = transition(plan, partialView(plan, saga, event), event);
@@ -167,6 +227,7 @@ function throughPartialViews(plan: Plan, lastStep: 'completed' | 'failed'): { re
     if (decision.kind !== 'moved') throw new Error(`${event.type} was not taken: ${JSON.stringify(decision)}`);
     saga = { ...withOperations(saga, [...decision.saga.operations.values()]), ...counters(decision.saga) };
     for (const effect of decision.effects) if (effect.type === 'dispatch') woken.push(effect.operation);
+    if (saga.openUndos > 0) most = Math.max(most, woken.length + (event.type === 'claim' ? 1 : 0));
   };
   for (let operation = woken.shift(); operation !== undefined; operation = woken.shift()) {
     const claimId = `claim-${saga.rev}`;
@@ -185,7 +246,7 @@ function throughPartialViews(plan: Plan, lastStep: 'completed' | 'failed'): { re
       });
     else happen({ type: 'completed', ...of, output: null });
   }
-  return { saga, needs };
+  return { saga, needs, most };
 }
 
 function counters({ operations: _operations, whole: _whole, ...rest }: SagaValue): Omit<SagaValue, 'operations' | 'whole'> {

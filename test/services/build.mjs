@@ -1,7 +1,7 @@
 // Compiles the library and a sample, only if a source has changed since the last time.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Belongings } from './belongings.mjs';
 import { withLock } from './lock.mjs';
 import { beforeExit } from './shutdown.mjs';
@@ -9,15 +9,20 @@ import { beforeExit } from './shutdown.mjs';
 /** @param {{ root: string, sample: string }} options `sample`: its folder, relative to `root` */
 export async function ensureBuilt({ root, sample }) {
   await withLock(root, 'build', async () => {
-    const stamp = join(root, 'node_modules', '.nest-saga-build');
-    const outputs = ['dist/index.js', `${sample}/dist/main.js`].map((file) => join(root, file));
-    const sources = hashOfSources(root, sample);
-    const known = existsSync(stamp) && readFileSync(stamp, 'utf8') === sources;
-    if (known && outputs.every((file) => existsSync(file))) return;
-    console.error('Compiling …');
-    for (const project of ['tsconfig.build.json', `${sample}/tsconfig.json`]) await compile(root, project);
-    writeFileSync(stamp, sources);
+    await compileIfChanged(root, { project: 'tsconfig.build.json', folder: 'lib', output: 'dist/index.js' });
+    await compileIfChanged(root, { project: `${sample}/tsconfig.json`, folder: sample, output: `${sample}/dist/main.js` });
   });
+}
+
+// Each has a stamp of its own: who builds one sample must not rewrite the library under another that runs.
+async function compileIfChanged(root, { project, folder, output }) {
+  const stamp = join(root, 'node_modules', `.nest-saga-build-${basename(folder)}`);
+  const sources = hashOfSources(root, folder);
+  const known = existsSync(stamp) && readFileSync(stamp, 'utf8') === sources;
+  if (known && existsSync(join(root, output))) return;
+  console.error(`Compiling ${folder} …`);
+  await compile(root, project);
+  writeFileSync(stamp, sources);
 }
 
 async function compile(root, project) {
@@ -31,10 +36,12 @@ async function compile(root, project) {
 }
 
 // Contents, not times: a checkout changes the times of files that are the same.
-function hashOfSources(root, sample) {
+// With the library's: a sample is checked against its types.
+function hashOfSources(root, folder) {
   const settings = readdirSync(root).filter((name) => /^(tsconfig.*|package(-lock)?)\.json$/.test(name));
+  const folders = [...new Set(['lib', folder])];
   const hash = createHash('sha256');
-  for (const file of [...settings, ...filesBelow(root, 'lib'), ...filesBelow(root, sample)].sort()) {
+  for (const file of [...settings, ...folders.flatMap((one) => filesBelow(root, one))].sort()) {
     hash
       .update(`${file}\0`)
       .update(readFileSync(join(root, file)))

@@ -1,8 +1,10 @@
 import { Logger } from '@nestjs/common';
+import { spokenFinding } from '../../core/lint';
 import type { OperationRef } from '../../core/operation';
 import type { SagaObserver, SagaSignal } from '../../ports/saga-observer';
 
 /** The same trouble is logged once in this many milliseconds: an outage is one line a second, not a flood. */
+const MOST_MISSING = 20;
 const QUIET_MS = 1_000;
 
 /** Writes to Nest's log what somebody on call wants to read. Never inputs, outputs or tokens. */
@@ -20,8 +22,10 @@ export class NestLogObserver implements SagaObserver {
         return;
       case 'saga.attention':
         if (signal.raised)
-          this.logger.error(`an effect of saga ${signal.sagaId} (${signal.name}) came after the saga had ended; it is being undone`);
-        else this.logger.log(`the late effect of saga ${signal.sagaId} (${signal.name}) is undone`);
+          this.logger.error(
+            `saga ${signal.sagaId} (${signal.name}) needs attention: a late effect, a wish to turn back that came too late, or a step that does not complete; explain() says which`,
+          );
+        else this.logger.log(`saga ${signal.sagaId} (${signal.name}) needs no attention any more`);
         return;
       case 'operation.failed': {
         const next = signal.willRetry ? 'will be tried again' : 'was the last attempt';
@@ -31,8 +35,20 @@ export class NestLogObserver implements SagaObserver {
       case 'operation.lost':
         this.logger.warn(`${whatOf(signal)} in saga ${signal.sagaId} ended without a report that counts (${signal.why})`);
         return;
+      case 'plan.questioned':
+        for (const finding of signal.findings) this.logger.warn(spokenFinding(finding));
+        return;
+      case 'child.stuck':
+        this.logger.warn(`step "${signal.step}" in saga ${signal.sagaId} waits for saga ${signal.childId}, which is stuck`);
+        return;
       case 'message.quarantined':
         this.logger.warn(`a message from ${signal.source} is no wake-up and was quarantined: ${oneLine(signal.reason)}`);
+        return;
+      case 'handlers.missing':
+        for (const { kind, key, sagas } of signal.handlers.slice(0, MOST_MISSING))
+          this.logger.warn(
+            `no process has the ${kind} handler "${key}", which ${sagas} unfinished saga(s) may need: they wait until one comes`,
+          );
         return;
       case 'engine.trouble':
         if (this.isNews(signal.where)) this.logger.error(`${signal.where}: ${oneLine(signal.error.message)}${remedyFor(signal.where)}`);

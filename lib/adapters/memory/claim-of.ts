@@ -1,8 +1,8 @@
 import { SagaInvariantError } from '../../errors';
-import type { Json } from '../../core/json';
 import type { OperationRef } from '../../core/operation';
 import { operationOf } from '../../core/saga-value';
 import type { Claim } from '../../ports/saga-store';
+import { outputsOf } from './outputs-of';
 import type { SagaRecord } from './saga-record';
 
 /** What a worker gets with its claim: copies of the one operation's data, and the saga to decide from. */
@@ -11,11 +11,10 @@ export function claimOf(record: SagaRecord, ref: OperationRef, claimId: string, 
   const step = record.steps[ref.step];
   if (operation === undefined || step === undefined)
     throw new SagaInvariantError(`claimed step ${ref.step} of ${record.saga.id} does not exist`);
-  const outputs = new Map<number, Json>();
-  for (const { step: place } of step.references) {
-    const output = place === null ? undefined : record.outputs.get(place);
-    if (place !== null && output !== undefined) outputs.set(place, output);
-  }
+  const outputs = outputsOf(
+    record,
+    step.references.flatMap(({ step: place }) => (place === null ? [] : [place])),
+  );
   const actionOutput = operation.actionOutcome === 'completed' ? (record.outputs.get(ref.step) ?? null) : undefined;
   return structuredClone({
     sagaId: record.saga.id,

@@ -1,9 +1,11 @@
-import { goesTheWayOf } from '../../core/claim';
+import { mayGoOn } from '../../core/claim';
 import type { SagaEffect } from '../../core/effect';
 import type { SagaEvent } from '../../core/event';
 import type { HandlerDeclaration } from '../../core/handler-declaration';
+import type { Json } from '../../core/json';
 import { operationOf, isTerminal, type SagaState, type SagaValue } from '../../core/saga-value';
 import { transition } from '../../core/transition';
+import type { AddSignalResult, SagaMessage, StoredSecret } from '../../ports/saga-signal';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
 import type {
   ApplyRequest,
@@ -11,14 +13,18 @@ import type {
   ClaimRequest,
   ClaimResult,
   Decide,
+  HandlerName,
+  DeleteResult,
   Heartbeat,
   HeartbeatResult,
   InspectedSaga,
+  MissingHandler,
   OrderedBy,
   PausedAction,
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
+  SagaGlance,
   SagaQuery,
   SagaStore,
   StartRequest,
@@ -31,7 +37,10 @@ import type {
 } from '../../ports/saga-store';
 import { claimOf } from './claim-of';
 import { InMemoryOutbox } from './in-memory.outbox';
+import { InMemorySignals } from './in-memory.signals';
 import { inspectedSaga, rouseRecord } from './inspect-record';
+import { neededBy } from './missing-in-record';
+import { outputsOf } from './outputs-of';
 import { recordDecision } from './record-decision';
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
 import { sweepRecords } from './sweep-records';
@@ -61,6 +70,8 @@ export class InMemorySagaStore implements SagaStore {
   private readonly pauses = new Map<string, PausedAction>();
   private readonly quarantined: { readonly message: QuarantinedMessage; readonly at: number }[] = [];
   private readonly outbox: InMemoryOutbox;
+  private readonly signals = new InMemorySignals();
+  private readonly key = globalThis.crypto.getRandomValues(new Uint8Array(32));
   private seq = 0;
 
   /** @param now milliseconds; the clock of everything this store decides. Default: the system's */
@@ -85,7 +96,7 @@ export class InMemorySagaStore implements SagaStore {
       outputs: new Map(),
       times: new Map(),
       context: copy.context,
-      laidOver: null,
+      laidOver: copy.laidOver ?? null,
       metadata: copy.metadata,
       businessKey: copy.businessKey?.key ?? null,
       deadlineAt: copy.deadlineMs === null ? null : now + copy.deadlineMs,
@@ -118,13 +129,14 @@ export class InMemorySagaStore implements SagaStore {
     if (record === undefined) return { kind: 'refused', reason: 'missing' };
     if (record.plan.format > request.planFormat) return { kind: 'refused', reason: 'unknown-plan-format' };
     const now = this.now();
-    const { claimId, operation, canVerify = true, maxLosses = Infinity, alone = false } = request;
+    const { claimId, operation, canVerify = true, maxLosses = Infinity, alone = false, conditions } = request;
     const seen = {
       due: (timesOf(record, operation).dueAt ?? 0) <= now,
       pastDeadline: record.deadlineAt !== null && record.deadlineAt <= now,
       actionPaused: this.pauses.has(record.plan.steps[operation.step]?.action ?? ''),
     };
-    const decision = transition(record.plan, record.saga, { type: 'claim', operation, claimId, ...seen, canVerify, maxLosses, alone });
+    const able = { canVerify, ...(conditions !== undefined && { conditions }) };
+    const decision = transition(record.plan, record.saga, { type: 'claim', operation, claimId, ...seen, ...able, maxLosses, alone });
     if (decision.kind !== 'moved') return { kind: 'refused', reason: decision.kind === 'ignored' ? decision.reason : 'busy' };
     recordDecision(record, decision.saga, decision.effects, now, 0);
     const isFirst = operationOf(record.saga, operation)?.claims === 1;
@@ -181,7 +193,7 @@ export class InMemorySagaStore implements SagaStore {
       record.saga = { ...record.saga, operations };
     }
     setTimes(record, operation, { leaseUntil: beat.timedOut ? now : now + beat.leaseMs });
-    return { held: true, wanted: goesTheWayOf(operation, record.saga) };
+    return { held: true, wanted: mayGoOn(operation, record.saga) };
   }
 
   async sweep(request: SweepRequest): Promise<SweepResult> {
@@ -193,12 +205,18 @@ export class InMemorySagaStore implements SagaStore {
     return record === undefined ? null : stored(record);
   }
 
+  async outputs(sagaId: string, steps: readonly number[]): Promise<ReadonlyMap<number, Json>> {
+    const record = this.records.get(sagaId);
+    return record === undefined ? new Map() : structuredClone(outputsOf(record, steps));
+  }
+
   async list(query: SagaQuery): Promise<readonly StoredSaga[]> {
     const before = query.before === undefined ? Infinity : (this.records.get(query.before)?.seq ?? 0);
     return [...this.records.values()]
       .filter((record) => record.seq < before)
       .filter((record) => query.states === undefined || query.states.includes(record.saga.state))
       .filter((record) => query.attention === undefined || query.attention === record.saga.attention)
+      .filter((record) => query.parent === undefined || query.parent === record.saga.parent?.sagaId)
       .filter((record) => query.name === undefined || query.name === record.saga.name)
       .sort((a, b) => b.seq - a.seq)
       .slice(0, query.limit)
@@ -213,22 +231,45 @@ export class InMemorySagaStore implements SagaStore {
     return new Map(found);
   }
 
-  async delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }> {
+  async glance(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaGlance>> {
+    const found = sagaIds.flatMap((id): [string, SagaGlance][] => {
+      const record = this.records.get(id);
+      if (record === undefined) return [];
+      const { state, rev, openActions, openUndos } = record.saga;
+      const name = record.history.at(-1)?.step ?? null;
+      return [
+        [id, { state, rev, openActions, openUndos, step: name === null ? null : record.plan.steps.findIndex((one) => one.name === name) }],
+      ];
+    });
+    return new Map(found);
+  }
+
+  async delete(sagaId: string): Promise<DeleteResult> {
     const record = this.records.get(sagaId);
     if (record === undefined) return 'missing';
     if (!isTerminal(record.saga.state)) return { active: record.saga.state };
     if (record.saga.attention) return 'attention';
+    const above = this.activeAbove(record);
+    if (above !== undefined) return { active: above.saga.state, of: above.saga.id };
     const owned = record.businessKey === null ? undefined : this.keys.get(keyOf(record.saga.name, record.businessKey));
     if (owned !== undefined) owned.state = record.saga.state;
     this.records.delete(sagaId);
+    this.signals.forget(sagaId);
     return 'deleted';
+  }
+
+  /** Of the sagas that it is a part of, however deep, one that has not ended: it may still have to undo what this one has done. */
+  private activeAbove(record: SagaRecord): SagaRecord | undefined {
+    const parent = this.records.get(record.saga.parent?.sagaId ?? '');
+    if (parent === undefined || !isTerminal(parent.saga.state) || parent.saga.attention) return parent;
+    return this.activeAbove(parent);
   }
 
   async purge({ finishedMs, quarantinedMs, limit }: PurgeRequest): Promise<PurgeResult> {
     const now = this.now();
-    const old = [...this.records.values()].filter(
-      ({ completedAt, saga }) => finishedMs !== null && completedAt !== null && completedAt <= now - finishedMs && !saga.attention,
-    );
+    const isOld = ({ completedAt, saga }: SagaRecord): boolean =>
+      finishedMs !== null && completedAt !== null && completedAt <= now - finishedMs && !saga.attention;
+    const old = [...this.records.values()].filter((record) => isOld(record) && this.activeAbove(record) === undefined);
     const sagas = old.slice(0, limit);
     for (const { saga } of sagas) await this.delete(saga.id);
     const messages = this.quarantined.filter(({ at }) => quarantinedMs !== null && at <= now - quarantinedMs).slice(0, limit);
@@ -265,6 +306,16 @@ export class InMemorySagaStore implements SagaStore {
     }));
   }
 
+  async missingHandlers(offered: readonly HandlerName[]): Promise<readonly MissingHandler[]> {
+    const sagasOf = new Map<string, MissingHandler>();
+    for (const record of this.records.values()) {
+      const needed = new Map(neededBy(record).map(({ kind, key }) => [`${kind} ${key}`, { kind, key }]));
+      for (const { kind, key } of offered) needed.delete(`${kind} ${key}`);
+      for (const [name, one] of needed) sagasOf.set(name, { ...one, sagas: (sagasOf.get(name)?.sagas ?? 0) + 1 });
+    }
+    return [...sagasOf].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, missing]) => missing);
+  }
+
   async quarantine(message: QuarantinedMessage): Promise<void> {
     this.quarantined.push({ message: structuredClone(message), at: this.now() });
     if (this.quarantined.length > MOST_QUARANTINED) this.quarantined.shift();
@@ -286,6 +337,19 @@ export class InMemorySagaStore implements SagaStore {
 
   async returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void> {
     this.outbox.giveBack(taker, events);
+  }
+
+  /** A manager is not asked, as above. */
+  async addSignal(signal: SagaMessage): Promise<AddSignalResult> {
+    return this.signals.add(signal, this.records.get(signal.sagaId));
+  }
+
+  async nextSignal(sagaId: string, name: string): Promise<SagaMessage | null> {
+    return this.signals.next(name, this.records.get(sagaId));
+  }
+
+  async secrets(): Promise<readonly StoredSecret[]> {
+    return [{ id: 1, key: this.key }];
   }
 
   async pauseAction(action: string, { reason, actor }: OrderedBy): Promise<void> {
@@ -323,6 +387,7 @@ function stored(record: SagaRecord): StoredSaga {
     return {
       stepId: step.stepId,
       input: step.input,
+      references: step.references,
       output: record.outputs.get(place) ?? null,
       executedAt: settledAt === null ? null : new Date(settledAt),
     };

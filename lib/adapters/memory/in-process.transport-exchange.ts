@@ -1,5 +1,6 @@
 import type { Direction } from '../../core/operation';
 import type { Delivery, PublishResult, WakeUp } from '../../ports/message-transport';
+import type { NoticeEar } from '../../ports/notice-board';
 import type { StoredEvent } from '../../ports/outbox-event';
 import { WakeUpLane, type Subscriber } from './in-process.transport-lane';
 
@@ -11,6 +12,7 @@ const MAX_WAITING = 100_000;
  */
 export class InProcessExchange {
   readonly #lanes = new Map<string, WakeUpLane>();
+  readonly #ears = new Map<string, Set<NoticeEar>>();
   #waiting = 0;
   #handOut: NodeJS.Immediate | undefined;
 
@@ -57,6 +59,25 @@ export class InProcessExchange {
       } catch {
         // A listener has no say in what is announced.
       }
+    });
+  }
+
+  follow(topic: string, ear: NoticeEar): void {
+    const ears = this.#ears.get(topic) ?? new Set();
+    this.#ears.set(topic, ears.add(ear));
+    ear.onFollowed(topic);
+  }
+
+  unfollow(topic: string, ear: NoticeEar): void {
+    const ears = this.#ears.get(topic);
+    if (ears?.delete(ear) === true && ears.size === 0) this.#ears.delete(topic);
+  }
+
+  /** Not at once either. */
+  tell(topic: string, text: string): void {
+    if (!this.#ears.has(topic)) return;
+    setImmediate(() => {
+      for (const ear of this.#ears.get(topic) ?? []) ear.onNotice(topic, text);
     });
   }
 

@@ -1,7 +1,9 @@
 import { setImmediate as later } from 'node:timers';
 import type { MessageTransport, PublishResult, Subscription, TransportStatus, WakeUp } from '../../ports/message-transport';
+import type { NoticeBoard, NoticeEar } from '../../ports/notice-board';
 import type { StoredEvent } from '../../ports/outbox-event';
 import type { InProcessExchange } from './in-process.transport-exchange';
+import { InProcessNotices } from './in-process.transport-notices';
 import type { Subscriber } from './in-process.transport-lane';
 
 /**
@@ -11,6 +13,7 @@ import type { Subscriber } from './in-process.transport-lane';
 export class InProcessTransport implements MessageTransport {
   readonly description = 'in-process exchange';
   readonly #subscribers: Subscriber[] = [];
+  #notices: InProcessNotices | undefined;
   #phase: 'new' | 'open' | 'stopped' | 'closed' = 'new';
 
   constructor(private readonly exchange: InProcessExchange) {}
@@ -19,6 +22,7 @@ export class InProcessTransport implements MessageTransport {
     if (this.#phase !== 'new') return;
     this.#phase = 'open';
     for (const subscriber of this.#subscribers) this.exchange.add(subscriber);
+    this.#notices?.open();
   }
 
   async publish(wakeUps: readonly WakeUp[]): Promise<readonly PublishResult[]> {
@@ -29,6 +33,12 @@ export class InProcessTransport implements MessageTransport {
     if (!this.#isConnected) return events.map(() => 'unavailable');
     for (const event of events) this.exchange.announce(event);
     return events.map(() => 'sent');
+  }
+
+  notices(ear: NoticeEar): NoticeBoard {
+    this.#notices = new InProcessNotices(this.exchange, ear);
+    if (this.#isConnected) this.#notices.open();
+    return this.#notices;
   }
 
   consume(subscription: Subscription): void {
@@ -50,6 +60,7 @@ export class InProcessTransport implements MessageTransport {
     await this.stop();
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
+    this.#notices?.close();
     for (const subscriber of this.#subscribers) this.exchange.takeBack(subscriber);
   }
 

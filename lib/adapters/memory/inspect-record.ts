@@ -38,7 +38,7 @@ function fromNow(at: number | null, now: number): number | null {
 export function rouseRecord(record: SagaRecord, keys: readonly string[], now: number): void {
   for (const operation of record.saga.operations.values()) {
     if (operation.state !== 'started' && operation.state !== 'retrying') continue;
-    if (!keys.includes(keyOf(record.plan, operation))) continue;
+    if (!keys.includes(keyOf(record.plan, operation)) && !keys.includes(operation.condition ?? '')) continue;
     const { dueAt, sendAt } = timesOf(record, operation);
     const earliest = Math.max(now, dueAt ?? now);
     if (sendAt !== null && sendAt > earliest) setTimes(record, operation, { sendAt: earliest, resends: 0 });

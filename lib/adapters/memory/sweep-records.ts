@@ -41,7 +41,7 @@ export function sweepRecords(
         next = Math.min(next, pushBack(record, operation, request, now));
       }
     }
-    if (record.deadlineAt === null || record.saga.state !== 'started' || record.saga.paused) continue;
+    if (record.deadlineAt === null || record.saga.state !== 'started' || record.saga.turning !== null || record.saga.paused) continue;
     const at = Math.max(record.deadlineAt, record.deadlineResentAt);
     if (at <= now) {
       deadlines.push(record.saga.id);

@@ -1,9 +1,12 @@
 import type { MessageTransport, PublishResult, Subscription, TransportStatus, WakeUp } from '../../ports/message-transport';
+import type { NoticeBoard, NoticeEar } from '../../ports/notice-board';
 import type { StoredEvent } from '../../ports/outbox-event';
 import { BrokerLink, type LinkSource } from './broker-link';
 import { EventPublisher } from './event.publisher';
 import { MessageCodec } from './message.codec';
 import { Quarantine } from './quarantine';
+import { NoticeConsumer } from './notice.consumer';
+import { NoticePublisher } from './notice.publisher';
 import type { RabbitMqSettings } from './rabbitmq-transport.options';
 import { TroubleReporter } from './trouble.reporter';
 import { WakeUpConsumer } from './wake-up.consumer';
@@ -29,6 +32,7 @@ export class RabbitMqTransport implements MessageTransport {
   readonly #publishLink: BrokerLink;
   readonly #publisher: WakeUpPublisher;
   readonly #events: EventPublisher;
+  #notices: { readonly consumer: NoticeConsumer; readonly publisher: NoticePublisher } | undefined;
   readonly #consumers: { readonly subscription: Subscription; readonly consumer: WakeUpConsumer }[] = [];
   #watchdog: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
@@ -54,6 +58,7 @@ export class RabbitMqTransport implements MessageTransport {
     this.#phase = 'open';
     this.#publisher.start();
     this.#events.start();
+    this.#notices?.publisher.start();
     for (const { consumer } of this.#consumers) consumer.start();
     this.#watchdog = setInterval(() => this.#checkConsumers(), CHECK_EVERY_MS).unref();
     for (const link of this.#links) link.open();
@@ -67,6 +72,22 @@ export class RabbitMqTransport implements MessageTransport {
 
   publishEvents(events: readonly StoredEvent[]): Promise<readonly ('sent' | 'unavailable')[]> {
     return this.#events.publish(events);
+  }
+
+  notices(ear: NoticeEar): NoticeBoard {
+    const { exchange } = this.settings.topology;
+    const consumer = new NoticeConsumer(this.#consumeLink, exchange, ear, this.#trouble);
+    const publisher = new NoticePublisher(this.#publishLink, exchange, this.#trouble);
+    this.#notices = { consumer, publisher };
+    if (this.#phase === 'open') publisher.start();
+    return {
+      get isListening() {
+        return consumer.isListening;
+      },
+      tell: (topic, text) => publisher.tell(topic, text),
+      follow: (topic) => (this.#phase === 'closed' ? undefined : consumer.follow(topic)),
+      unfollow: (topic) => consumer.unfollow(topic),
+    };
   }
 
   consume(subscription: Subscription): void {
@@ -101,7 +122,9 @@ export class RabbitMqTransport implements MessageTransport {
     this.#phase = 'closed';
     // From here on every failure is our own doing.
     this.#trouble.silence();
-    await Promise.all([this.#publisher.close(), this.#events.close(), ...this.#consumers.map(({ consumer }) => consumer.close())]);
+    const notices = [this.#notices?.publisher.close(), this.#notices?.consumer.close()];
+    const consumers = this.#consumers.map(({ consumer }) => consumer.close());
+    await Promise.all([this.#publisher.close(), this.#events.close(), ...notices, ...consumers]);
     await Promise.all(this.#links.map((link) => link.close()));
   }
 
@@ -115,5 +138,6 @@ export class RabbitMqTransport implements MessageTransport {
 
   #checkConsumers(): void {
     for (const { consumer } of this.#consumers) void consumer.check();
+    void this.#notices?.consumer.check();
   }
 }

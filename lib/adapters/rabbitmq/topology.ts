@@ -39,3 +39,13 @@ export async function declareQueue(
   for (const key of keys) await channel.bindQueue(queue, topology.exchange, routingKey(direction, key));
   return { consumerCount };
 }
+
+// Of one process, and gone with it. Classic: the default of a virtual host may be another type, and that one can't be exclusive.
+const NOTICE_ARGUMENTS = { 'x-queue-type': 'classic', 'x-max-length': 10_000, 'x-message-ttl': 60_000, 'x-overflow': 'drop-head' };
+
+/** A queue that the broker names, for the notices that one process follows. Answers its name. */
+export async function declareNoticeQueue(channel: RawChannel, exchange: string): Promise<string> {
+  await declareExchange(channel, exchange);
+  const options = { durable: false, exclusive: true, autoDelete: true, arguments: { ...NOTICE_ARGUMENTS } };
+  return (await channel.assertQueue('', options)).queue;
+}

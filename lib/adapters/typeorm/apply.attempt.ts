@@ -5,7 +5,7 @@ import { isConnectionLost, sqlStateOf } from './database.error';
 import { historyEntryOf } from './history-record';
 import { wasAppliedStatement } from './history.statement';
 import type { PlanShelf } from './plan.shelf';
-import { readBasis } from './read.statement';
+import { readBasis, readPart } from './read.statement';
 import type { Sql } from './sql';
 
 export type Applied = Extract<ApplyResult, { kind: 'applied' }>;
@@ -23,6 +23,8 @@ export async function writeOne(sql: Sql, schema: string, move: Move): Promise<bo
 /** One event on its way: decided from what is known of the saga, and written if that is still true. */
 export class ApplyAttempt {
   private basis: Basis | undefined;
+  /** A part of the saga was not enough. */
+  private needsAll = false;
   /** What a statement whose answer was lost would have answered. */
   private unanswered: Applied | null = null;
 
@@ -35,9 +37,9 @@ export class ApplyAttempt {
     this.basis = request.basis;
   }
 
-  /** After `refused` or `need` the next turn reads. */
+  /** After `refused` the next turn reads what it needs, after `need` everything. */
   async once(sql: Sql, write: MoveWriter = (move) => writeOne(sql, this.schema, move)): Promise<Outcome> {
-    const given = this.basis;
+    const given = this.basis ?? (await this.readPart(sql));
     this.basis = undefined;
     const basis = given ?? (await readBasis(sql, this.schema, this.plans, this.request.sagaId));
     if (basis === undefined) return { kind: 'missing' };
@@ -46,10 +48,10 @@ export class ApplyAttempt {
     const decision = this.decide(basis.plan, basis.saga, this.request.event);
     if (decision.kind === 'need') {
       if (basis.saga.whole) throw new SagaInvariantError(`a decision asked for more than the whole of saga ${basis.saga.id}`);
-      return { kind: 'need' };
+      return this.need();
     }
     if (decision.kind === 'ignored') {
-      if (given !== undefined) return { kind: 'need' };
+      if (given !== undefined) return this.need();
       return { kind: 'ignored', reason: decision.reason, state: basis.saga.state };
     }
     return this.write(write, basis, { kind: 'applied', plan: basis.plan, saga: decision.saga, effects: decision.effects });
@@ -66,7 +68,8 @@ export class ApplyAttempt {
     } catch (error) {
       throw sqlStateOf(error) === '55P03' ? new SagaBusyError(`saga ${sagaId}`) : error;
     }
-    const outcome = await this.once(sql);
+    let outcome = await this.once(sql);
+    if (outcome.kind === 'need') outcome = await this.once(sql);
     if (outcome.kind === 'refused' || outcome.kind === 'need') throw new SagaInvariantError(`saga ${sagaId} moved under its lock`);
     return outcome;
   }
@@ -74,6 +77,16 @@ export class ApplyAttempt {
   /** Its statement was sent, or its commit, and no answer came. */
   isUnanswered(applied: Applied): void {
     this.unanswered = applied;
+  }
+
+  private need(): Outcome {
+    this.needsAll = true;
+    return { kind: 'need' };
+  }
+
+  private async readPart(sql: Sql): Promise<Basis | undefined> {
+    const { sagaId, event } = this.request;
+    return this.needsAll || !('operation' in event) ? undefined : readPart(sql, this.schema, this.plans, sagaId, event.operation);
   }
 
   private async write(write: MoveWriter, { plan, saga }: Basis, applied: Applied): Promise<Outcome> {

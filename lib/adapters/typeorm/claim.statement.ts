@@ -3,7 +3,7 @@ import type { OperationRef } from '../../core/operation';
 import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
 import type { Claim, ClaimRequest } from '../../ports/saga-store';
-import { goesTheWayOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
+import { goesTheWayOf, neighboursOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
 import { delayMs, epochMs, inMs, type Statement } from './sql';
 
 /**
@@ -24,8 +24,9 @@ export function claimStatement(schema: string, request: ClaimRequest): Statement
            AND ${goesTheWayOf('s', 'o')}
            AND (o.state = 'started' OR (o.state = 'retrying' AND o.due_at <= clock_timestamp()))
            AND NOT s.paused AND (${NO_ACTION} OR NOT ${isPaused(s, 'o')})
-           AND (${NO_ACTION} OR NOT ${PAST_DEADLINE})
+           AND (${NO_ACTION} OR ${DEADLINE_DEALT_WITH} OR NOT ${PAST_DEADLINE})
            AND (NOT o.verifying OR $9)
+           AND (o.condition IS NULL OR $12::text[] IS NULL OR o.condition = ANY ($12::text[]))
            AND o.losses <= $10
            AND o.claims - o.losses < o.attempt_limit AND o.blamed < o.loss_limit
       ), locked AS MATERIALIZED (
@@ -40,7 +41,7 @@ export function claimStatement(schema: string, request: ClaimRequest): Statement
         UPDATE ${s}.operations o
            SET state = 'running', fence = o.fence + 1, claim_id = $5, worker = $6, claims = o.claims + 1,
                ord = CASE WHEN o.direction = 'action' AND o.ord = 0 THEN saga.rev ELSE o.ord END,
-               timed_out = false, alone = $11 AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
+               timed_out = false, heard = CASE WHEN o.heard ->> 'kind' = 'failed' AND NOT o.verifying THEN NULL ELSE o.heard END, alone = $11 AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
                lease_until = ${inMs('$7::float8')}, due_at = NULL, send_at = NULL, resends = 0
           FROM saga
          WHERE o.saga_id = $1 AND o.saga_id = saga.id AND o.direction = $2 AND o.step = $3 AND o.round = $4
@@ -58,6 +59,7 @@ export function claimStatement(schema: string, request: ClaimRequest): Statement
       delayMs(request.leaseMs),
       request.planFormat,
       ...suspectValues(request),
+      request.conditions ?? null,
     ],
   };
 }
@@ -101,6 +103,8 @@ export interface RefusedRow extends SagaRow {
 
 const NO_ACTION = `(o.direction <> 'action' OR o.verifying)`;
 const PAST_DEADLINE = `coalesce(s.deadline_at <= clock_timestamp(), false)`;
+/** The rule of the same name in the core. */
+const DEADLINE_DEALT_WITH = `(s.past_pivot OR s.turning IS NOT NULL)`;
 const MOST_LOSSES = 2_147_483_647;
 
 function suspectValues({ canVerify = true, maxLosses = MOST_LOSSES, alone = false }: ClaimRequest): readonly unknown[] {
@@ -117,22 +121,18 @@ function identity(sagaId: string, { direction, step, round }: OperationRef): rea
 }
 
 /**
- * What a worker needs, and what its report will be decided from: of an action its direct dependents, of an undo the one after it.
+ * What a worker needs, and what its report will be decided from.
  */
 function claimed(s: string): string {
   return `SELECT ${sagaColumns('saga')}, ${operationJson('op')} AS operation,
         greatest(0, ${epochMs('clock_timestamp()')} - ${epochMs('op.first_at')}) AS elapsed, i.step_id, i.input, i.refs, given.input AS given, laid.input AS laid,
         (SELECT json_object_agg(a.step, a.output) FROM ${s}.operations a
-          WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.round = 1 AND a.output IS NOT NULL
+          WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.round = 1 AND a.state = 'completed' AND a.output IS NOT NULL
             AND a.step = ANY (ARRAY(SELECT (r.value ->> 'step')::int FROM jsonb_array_elements(i.refs) r))) AS outputs,
         CASE WHEN op.action_outcome = 'completed' THEN
           (SELECT a.output FROM ${s}.operations a
             WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.step = op.step AND a.round = 1) END AS action_output,
-        CASE op.direction
-          WHEN 'action' THEN (SELECT json_agg(${operationJson('d')}) FROM ${s}.operations d
-            WHERE d.saga_id = op.saga_id AND d.direction = 'action' AND d.step = ANY (op.dependents) AND d.round = 1)
-          ELSE (SELECT json_agg(${operationJson('d')}) FROM ${s}.operations d
-            WHERE d.saga_id = op.saga_id AND d.direction = 'undo' AND d.ord = op.ord + 1) END AS neighbours
+        ${neighboursOf(s, 'op')} AS neighbours
       FROM saga
       JOIN op ON op.saga_id = saga.id
       JOIN ${s}.inputs i ON i.saga_id = op.saga_id AND i.step = op.step

@@ -6,6 +6,8 @@ export interface DeleteRow {
   readonly state: SagaState;
   readonly attention: boolean;
   readonly deleted: boolean;
+  /** The saga that has not ended and that this one is a part of, and its state. */
+  readonly part_of: readonly [sagaId: string, state: SagaState] | null;
 }
 
 /** Removes a saga that has ended, and writes into its business key how it ended: the key outlives it. */
@@ -14,9 +16,9 @@ export function deleteStatement(schema: string, sagaId: string): Statement {
   return {
     text: `WITH locked AS MATERIALIZED (
         SELECT s.id FROM ${s}.sagas s
-         WHERE s.id = $1 AND s.state IN ('completed', 'compensated', 'failed') AND NOT s.attention FOR UPDATE SKIP LOCKED
+         WHERE s.id = $1 AND s.state IN ('completed', 'compensated', 'failed') AND NOT s.attention AND ${activeAbove(s)} IS NULL FOR UPDATE SKIP LOCKED
       ), ${removeLocked(s)}
-      SELECT s.state, s.attention, EXISTS (SELECT FROM gone) AS deleted FROM ${s}.sagas s WHERE s.id = $1`,
+      SELECT s.state, s.attention, EXISTS (SELECT FROM gone) AS deleted, ${activeAbove(s)} AS part_of FROM ${s}.sagas s WHERE s.id = $1`,
     values: [sagaId],
   };
 }
@@ -34,6 +36,7 @@ export function purgeStatement(schema: string, { finishedMs, quarantinedMs, limi
     text: `WITH locked AS MATERIALIZED (
         SELECT s.id FROM ${s}.sagas s
          WHERE s.completed_at <= ${inMs('$1::float8')} AND s.state IN ('completed', 'compensated', 'failed') AND NOT s.attention
+           AND ${activeAbove(s)} IS NULL
          ORDER BY s.completed_at LIMIT $3 FOR UPDATE SKIP LOCKED
       ), ${removeLocked(s)}, messages AS (
         DELETE FROM ${s}.quarantine q WHERE q.id = ANY (ARRAY(
@@ -43,6 +46,18 @@ export function purgeStatement(schema: string, { finishedMs, quarantinedMs, limi
       SELECT (SELECT count(*)::int FROM gone) AS sagas, (SELECT count(*)::int FROM messages) AS messages`,
     values: [age(finishedMs), age(quarantinedMs), limit],
   };
+}
+
+/** Of the sagas that `s` is a part of, however deep, one that has not ended: it may still have to undo what `s` has done. */
+function activeAbove(s: string): string {
+  return `CASE WHEN s.parent IS NOT NULL THEN (
+        WITH RECURSIVE above AS (
+          SELECT p.id, p.state, p.attention, p.parent FROM ${s}.sagas p WHERE p.id = s.parent ->> 'sagaId'
+          UNION ALL
+          SELECT p.id, p.state, p.attention, p.parent FROM above JOIN ${s}.sagas p ON p.id = above.parent ->> 'sagaId'
+        )
+        SELECT json_build_array(above.id, above.state) FROM above
+         WHERE above.attention OR above.state NOT IN ('completed', 'compensated', 'failed') LIMIT 1) END`;
 }
 
 /** By arrays of ids, not by joins: on tables that were never analysed a join may read them whole. */
@@ -60,5 +75,7 @@ function removeLocked(s: string): string {
         DELETE FROM ${s}.operations o WHERE o.saga_id = ${ids}
       ), history AS (
         DELETE FROM ${s}.history h WHERE h.saga_id = ${ids}
+      ), signals AS (
+        DELETE FROM ${s}.signals g WHERE g.saga_id = ${ids}
       )`;
 }

@@ -1,7 +1,8 @@
 import type { Json, JsonObject } from '../../core/json';
 import { ACTIVE_STATES } from '../../core/saga-value';
 import type { Plan } from '../../core/plan';
-import type { SagaQuery, StoredSaga, StoredStep } from '../../ports/saga-store';
+import type { SagaGlance, SagaQuery, StoredSaga, StoredStep } from '../../ports/saga-store';
+import type { StoredReference } from '../../core/reference';
 import { wholeOperations } from './read.statement';
 import { sagaColumns, toSaga, type OperationRow, type SagaRow } from './rows';
 import { epochMs, type Statement } from './sql';
@@ -10,7 +11,13 @@ export interface StoredSagaRow extends SagaRow {
   readonly operations: readonly OperationRow[];
   readonly given: { readonly context: Json; readonly metadata: Json; readonly businessKey: string | null } | null;
   readonly laid: JsonObject | null;
-  readonly steps: readonly (readonly [stepId: string, input: Json, output: Json, settledAt: number | null])[];
+  readonly steps: readonly (readonly [
+    stepId: string,
+    input: Json,
+    output: Json,
+    settledAt: number | null,
+    references: readonly StoredReference[],
+  ])[];
   readonly updated_at: number;
   readonly completed_at: number | null;
 }
@@ -30,15 +37,29 @@ export function listStatement(schema: string, query: SagaQuery): Statement {
                     WHERE ($1::text[] IS NULL OR s.state = ANY ($1::text[])) AND ($2::text IS NULL OR s.name = $2)
                       ${onlyActive ? `AND s.state IN ('started', 'compensating', 'stuck')` : ''}
                       ${query.attention === undefined ? '' : `AND ${query.attention ? '' : 'NOT '}s.attention`}
-                      ${query.before === undefined ? '' : `AND s.seq < (SELECT b.seq FROM ${s}.sagas b WHERE b.id = $4)`}
+                      ${query.parent === undefined ? '' : `AND s.parent IS NOT NULL AND s.parent ->> 'sagaId' = $4`}
+                      ${query.before === undefined ? '' : `AND s.seq < (SELECT b.seq FROM ${s}.sagas b WHERE b.id = $${query.parent === undefined ? 4 : 5})`}
                     ORDER BY s.seq DESC LIMIT $3) s
             ORDER BY s.seq DESC`,
-    values: [query.states ?? null, query.name ?? null, query.limit, ...(query.before === undefined ? [] : [query.before])],
+    values: [query.states ?? null, query.name ?? null, query.limit, ...[query.parent, query.before].filter((id) => id !== undefined)],
   };
 }
 
 export function statesStatement(schema: string, sagaIds: readonly string[]): Statement {
   return { text: `SELECT s.id, s.state FROM "${schema}".sagas s WHERE s.id = ANY ($1::text[])`, values: [sagaIds] };
+}
+
+export interface GlanceRow extends SagaGlance {
+  readonly id: string;
+}
+
+export function glanceStatement(schema: string, sagaIds: readonly string[]): Statement {
+  return {
+    text: `SELECT s.id, s.state, s.rev, s.open_actions AS "openActions", s.open_undos AS "openUndos", h.step
+             FROM "${schema}".sagas s LEFT JOIN "${schema}".history h ON h.saga_id = s.id AND h.rev = s.rev
+            WHERE s.id = ANY ($1::text[])`,
+    values: [sagaIds],
+  };
 }
 
 export function storedColumns(schema: string): string {
@@ -47,7 +68,7 @@ export function storedColumns(schema: string): string {
         ${wholeOperations(schema, 's.id')} AS operations,
         (SELECT g.input FROM ${s}.inputs g WHERE g.saga_id = s.id AND g.step = -1) AS given,
         (SELECT g.input FROM ${s}.inputs g WHERE g.saga_id = s.id AND g.step = -2) AS laid,
-        coalesce((SELECT json_agg(json_build_array(i.step_id, i.input, a.output, ${epochMs('a.settled_at')}) ORDER BY i.step)
+        coalesce((SELECT json_agg(json_build_array(i.step_id, i.input, a.output, ${epochMs('a.settled_at')}, i.refs) ORDER BY i.step)
            FROM ${s}.inputs i
            LEFT JOIN ${s}.operations a ON a.saga_id = i.saga_id AND a.direction = 'action' AND a.step = i.step AND a.round = 1
           WHERE i.saga_id = s.id AND i.step >= 0), '[]'::json) AS steps`;
@@ -63,8 +84,8 @@ export function toStoredSaga(row: StoredSagaRow, plan: Plan): StoredSaga {
     laidOver: row.laid,
     metadata,
     businessKey,
-    steps: row.steps.map(([stepId, input, output, settledAt]): StoredStep => {
-      return { stepId, input, output, executedAt: settledAt === null ? null : new Date(settledAt) };
+    steps: row.steps.map(([stepId, input, output, settledAt, references]): StoredStep => {
+      return { stepId, input, references, output, executedAt: settledAt === null ? null : new Date(settledAt) };
     }),
     createdAt: new Date(row.created_at),
     updatedAt: new Date(row.updated_at),

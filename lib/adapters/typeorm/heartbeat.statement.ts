@@ -1,5 +1,5 @@
 import type { Heartbeat, HeartbeatResult } from '../../ports/saga-store';
-import { goesTheWayOf } from './rows';
+import { mayGoOn } from './rows';
 import { delayMs, inMs, type Statement } from './sql';
 
 /**
@@ -28,7 +28,7 @@ export function heartbeatStatement(schema: string, beats: readonly Heartbeat[]):
         RETURNING b.place
       )
       SELECT b.place, (beaten.place IS NOT NULL OR held.saga_id IS NOT NULL) AS held,
-             coalesce(${goesTheWayOf('saga', 'held')}, false) AS wanted
+             coalesce(${mayGoOn('saga', 'held')}, false) AS wanted
         FROM beat b
         LEFT JOIN beaten ON beaten.place = b.place
         LEFT JOIN LATERAL (

@@ -1,8 +1,8 @@
 import { keyOf, policyOf } from '../../core/draft';
 import type { SagaEffect } from '../../core/effect';
+import { limitsOf } from '../../core/kinds';
 import { isSettled, operationKey, type Operation, type OperationKey } from '../../core/operation';
-import { dependentsOf, type Plan } from '../../core/plan';
-import { attemptLimit } from '../../core/retry-policy';
+import { dependentsByStep, dependentsOf, type Plan } from '../../core/plan';
 import { delayMs } from './sql';
 
 /** An operation as a statement gets it: one element of a JSON array, whose fields are the columns below. */
@@ -22,14 +22,14 @@ export interface Recording {
 
 /** Operations that a decision added, whole. */
 export function newRecords(added: readonly Operation[], recording: Recording): readonly OperationRecord[] {
-  const dependents = dependentsByStep(recording.plan, added);
+  const dependents = dependentsOfActions(recording.plan, added);
   return changedRecords(added, new Map(), recording).map((record, place) => {
     const operation = added[place] as Operation;
     return {
       ...record,
       key: keyOf(recording.plan, operation),
       action_outcome: operation.actionOutcome,
-      dependents: operation.direction === 'action' ? (dependents.get(operation.step) ?? []) : null,
+      dependents: operation.direction === 'action' ? (dependents.get(operation.step) ?? []) : operation.releases,
     };
   });
 }
@@ -43,7 +43,7 @@ export function changedRecords(
   const delays = delaysOf(effects, resendMs);
   return changed.map((operation) => {
     const due = delays.get(operationKey(operation));
-    const policy = policyOf(plan, operation);
+    const limits = limitsOf(plan, operation, policyOf(plan, operation));
     return {
       direction: operation.direction,
       step: operation.step,
@@ -57,8 +57,8 @@ export function changedRecords(
       claims: operation.claims,
       losses: operation.losses,
       blamed: operation.blamed,
-      attempt_limit: attemptLimit(policy.retry),
-      loss_limit: policy.losses,
+      attempt_limit: limits.attempts,
+      loss_limit: limits.losses,
       had_unknown: operation.hadUnknown,
       timed_out: operation.timedOut,
       alone: operation.alone,
@@ -106,18 +106,9 @@ function delaysOf(effects: readonly SagaEffect[], resendMs: number): ReadonlyMap
   return delays;
 }
 
-/** All at once when the saga starts: asking the plan for each step again would make ten thousand steps a hundred million looks. */
-function dependentsByStep(plan: Plan, added: readonly Operation[]): ReadonlyMap<number, readonly number[]> {
-  const [only, ...others] = added;
+/** One operation more is asked for by itself. */
+function dependentsOfActions(plan: Plan, added: readonly Operation[]): ReadonlyMap<number, readonly number[]> {
+  const [only, ...others] = added.filter(({ direction }) => direction === 'action');
   if (only === undefined) return new Map();
-  if (others.length === 0) return new Map([[only.step, dependentsOf(plan, only.step)]]);
-  const dependents = new Map<number, number[]>();
-  plan.steps.forEach((step, place) => {
-    for (const other of step.dependsOn) {
-      const known = dependents.get(other);
-      if (known === undefined) dependents.set(other, [place]);
-      else known.push(place);
-    }
-  });
-  return dependents;
+  return others.length === 0 ? new Map([[only.step, dependentsOf(plan, only.step)]]) : dependentsByStep(plan);
 }

@@ -1,4 +1,5 @@
-import { operationJson, sagaColumns, toSaga, type OperationRow, type SagaRow } from './rows';
+import { neighboursOf, operationJson, sagaColumns, toSaga, type OperationRow, type SagaRow } from './rows';
+import type { OperationRef } from '../../core/operation';
 import type { Basis } from '../../ports/saga-store';
 import type { PlanShelf } from './plan.shelf';
 import type { Sql, Statement } from './sql';
@@ -26,4 +27,23 @@ export async function readBasis(sql: Sql, schema: string, plans: PlanShelf, saga
   const [row] = await sql.query<WholeSagaRow>(readStatement(schema, sagaId));
   if (row === undefined) return undefined;
   return { plan: await plans.load(sql, row.plan_hash), saga: toSaga(row, row.operations, true) };
+}
+
+type PartOfSagaRow = SagaRow & { readonly operation: OperationRow; readonly neighbours: readonly OperationRow[] | null };
+
+/**
+ * What most events of one operation can be decided from: what its claim returned, as it is now. Branches of a wide saga meet at its row
+ * all the time, and each would read a thousand operations to change two.
+ */
+export async function readPart(sql: Sql, schema: string, plans: PlanShelf, sagaId: string, of: OperationRef): Promise<Basis | undefined> {
+  const s = `"${schema}"`;
+  const [row] = await sql.query<PartOfSagaRow>({
+    name: 'nest_saga_read_part',
+    text: `SELECT ${sagaColumns('s')}, ${operationJson('op')} AS operation, ${neighboursOf(s, 'op')} AS neighbours
+             FROM ${s}.sagas s JOIN ${s}.operations op ON op.saga_id = s.id
+            WHERE s.id = $1 AND op.saga_id = $1 AND op.direction = $2 AND op.step = $3 AND op.round = $4`,
+    values: [sagaId, of.direction, of.step, of.round],
+  });
+  if (row === undefined) return undefined;
+  return { plan: await plans.load(sql, row.plan_hash), saga: toSaga(row, [row.operation, ...(row.neighbours ?? [])], false) };
 }

@@ -17,7 +17,7 @@ export function rouseStatement(schema: string, keys: readonly string[], seq: num
       ), waiting AS MATERIALIZED (
         SELECT o.saga_id, o.direction, o.step, o.round FROM page CROSS JOIN LATERAL (
           SELECT o.saga_id, o.direction, o.step, o.round FROM ${s}.operations o
-           WHERE o.saga_id = page.id AND o.key = ANY ($1::text[]) AND o.state IN ('started', 'retrying') AND ${WAITS_LONGER} OFFSET 0) o
+           WHERE o.saga_id = page.id AND (o.key = ANY ($1::text[]) OR o.condition = ANY ($1::text[])) AND o.state IN ('started', 'retrying') AND ${WAITS_LONGER} OFFSET 0) o
       ), locked AS MATERIALIZED (
         SELECT held.id FROM (SELECT DISTINCT saga_id FROM waiting ORDER BY saga_id) w CROSS JOIN LATERAL (
           SELECT s.id FROM ${s}.sagas s WHERE s.id = w.saga_id FOR NO KEY UPDATE SKIP LOCKED) held

@@ -1,4 +1,4 @@
-import type { ActionOutcome, Direction, Operation, OperationState, StepFailure, Wait } from '../../core/operation';
+import type { ActionOutcome, Direction, Heard, Operation, OperationState, StepFailure, Wait } from '../../core/operation';
 import { operationKey, type OperationKey } from '../../core/operation';
 import type { SagaParent, SagaState, SagaValue, TurnCause } from '../../core/saga-value';
 import { epochMs } from './sql';
@@ -23,8 +23,9 @@ type OperationRow = readonly [
   alone: boolean,
   verifying: boolean,
   wait: Wait | null,
-  heard: StepFailure | null,
+  heard: Heard | null,
   condition: string | null,
+  releases: readonly number[] | null,
 ];
 
 const COLUMNS: readonly string[] = [
@@ -34,7 +35,9 @@ const COLUMNS: readonly string[] = [
 
 /** What a decision needs of an operation, as one JSON array: a saga and its operations are read by one statement, at one instant. */
 export function operationJson(alias: string): string {
-  return `json_build_array(${COLUMNS.map((column) => `${alias}.${column}`).join(', ')})`;
+  // Of an action its plan says who depends on it.
+  const releases = `CASE ${alias}.direction WHEN 'undo' THEN ${alias}.dependents END`;
+  return `json_build_array(${[...COLUMNS.map((column) => `${alias}.${column}`), releases].join(', ')})`;
 }
 
 export type { OperationRow };
@@ -62,10 +65,11 @@ export function toOperation(row: OperationRow): Operation {
     wait,
     heard,
     condition,
+    releases,
   ] = row;
   return {
     ...{ step, direction, round, state, waits, order, fence, claimId, claims, losses, blamed },
-    ...{ hadUnknown, timedOut, actionOutcome, error, lateFence, alone, verifying, wait, heard, condition },
+    ...{ hadUnknown, timedOut, actionOutcome, error, lateFence, alone, verifying, wait, heard, condition, releases: releases ?? [] },
   };
 }
 
@@ -131,8 +135,27 @@ export function toSaga(row: SagaRow, operations: readonly OperationRow[], whole:
   };
 }
 
+/**
+ * What the end of an operation is decided from besides itself: of an action its direct dependents, of an undo those that it releases and
+ * the next round of its own. An array, so that the index finds exactly these.
+ */
+export function neighboursOf(s: string, operation: string): string {
+  const op = operation;
+  return `CASE ${op}.direction
+          WHEN 'action' THEN (SELECT json_agg(${operationJson('d')}) FROM ${s}.operations d
+            WHERE d.saga_id = ${op}.saga_id AND d.direction = 'action' AND d.step = ANY (${op}.dependents) AND d.round = 1)
+          ELSE (SELECT json_agg(${operationJson('d')}) FROM ${s}.operations d
+            WHERE d.saga_id = ${op}.saga_id AND d.direction = 'undo' AND d.step = ANY (${op}.dependents || ${op}.step)
+              AND d.round = CASE WHEN d.step = ${op}.step THEN ${op}.round + 1 ELSE 1 END) END`;
+}
+
 /** The rule of the same name in the core: whether a saga still wants an operation. */
 export function goesTheWayOf(saga: string, operation: string): string {
-  return `CASE ${operation}.direction WHEN 'action' THEN ${saga}.state = 'started' OR (${operation}.verifying AND ${saga}.state = 'compensating')
+  return `CASE ${operation}.direction WHEN 'action' THEN ${saga}.state = 'started' OR (${operation}.verifying AND ${saga}.state IN ('compensating', 'stuck'))
     ELSE ${saga}.state = 'compensating' OR (${operation}.round > 1 AND ${saga}.state IN ('completed', 'compensated', 'failed')) END`;
+}
+
+/** The rule of the same name in the core: whether a worker that has an operation may go on with it. */
+export function mayGoOn(saga: string, operation: string): string {
+  return `(${goesTheWayOf(saga, operation)} OR (${operation}.direction = 'action' AND ${saga}.state = 'stuck'))`;
 }

@@ -66,14 +66,15 @@ export class SagaClaimer {
 
   /** A saga that could be claimed by now was held by somebody at that moment. */
   private async refusal(request: ClaimRequest): Promise<ClaimResult> {
-    const { sagaId, operation, claimId, planFormat, canVerify = true, maxLosses = Infinity, alone = false } = request;
+    const { sagaId, operation, claimId, planFormat, canVerify = true, maxLosses = Infinity, alone = false, conditions } = request;
     const [row] = await retrying(() => this.sql.query<RefusedRow>(refusedStatement(this.schema, sagaId, operation)));
     if (row === undefined) return { kind: 'refused', reason: 'missing' };
     if (row.plan_format > planFormat) return { kind: 'refused', reason: 'unknown-plan-format' };
     const plan = await this.plans.load(this.sql, row.plan_hash);
     const saga = toSaga(row, row.is_known ? [row.operation] : [], false);
     const seen = { due: row.is_due, pastDeadline: row.is_past_deadline, actionPaused: row.is_action_paused };
-    const decision = transition(plan, saga, { type: 'claim', operation, claimId, ...seen, canVerify, maxLosses, alone });
+    const able = { canVerify, ...(conditions !== undefined && { conditions }) };
+    const decision = transition(plan, saga, { type: 'claim', operation, claimId, ...seen, ...able, maxLosses, alone });
     return { kind: 'refused', reason: decision.kind === 'ignored' ? decision.reason : 'busy' };
   }
 }

@@ -1,4 +1,5 @@
 import { outboxTable } from './outbox.table';
+import { signalTables } from './signal.tables';
 
 /**
  * Version 1 of the tables. Every statement may run twice.
@@ -43,6 +44,8 @@ export function schemaVersion1(schema: string): readonly string[] {
     `CREATE INDEX IF NOT EXISTS sagas_active ON ${s}.sagas (seq) WHERE state IN ('started', 'compensating', 'stuck')`,
 
     `CREATE INDEX IF NOT EXISTS sagas_attention ON ${s}.sagas (seq) WHERE attention`,
+    // The sagas of one parent. parent is set once, at start.
+    `CREATE INDEX IF NOT EXISTS sagas_parent ON ${s}.sagas ((parent ->> 'sagaId'), seq) WHERE parent IS NOT NULL`,
     // For the purge. completed_at is set once, by the update that ends the saga.
     `CREATE INDEX IF NOT EXISTS sagas_completed_at ON ${s}.sagas (completed_at) WHERE completed_at IS NOT NULL`,
 
@@ -153,6 +156,7 @@ export function schemaVersion1(schema: string): readonly string[] {
       body_head  bytea       NOT NULL CHECK (octet_length(body_head) <= 65536),
       body_size  bigint      NOT NULL
     )`,
+    ...signalTables(s),
     ...outboxTable(s, VACUUM_EARLY),
 
     // What no program may get wrong is guarded here too. The WHEN keeps the function off the hot path.

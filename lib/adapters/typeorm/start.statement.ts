@@ -73,9 +73,10 @@ export function keyLock(schema: string, name: string, key: string): string {
 function insertSaga(schema: string): string {
   const s = `"${schema}"`;
   return `saga AS (
-        INSERT INTO ${s}.sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, cause, deadline_at, wake_at, parent)
+        INSERT INTO ${s}.sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, cause, deadline_at, wake_at, parent, completed_at)
         SELECT $1::text, $2::text, $3::text, $4::bigint, $5::text, $6::smallint, $7::int, $8::int, $9::jsonb,
-               ${inMs('$10::float8')}, least(${inMs('$10::float8')}, ${inMs('$11::float8')}), $15::jsonb
+               ${inMs('$10::float8')}, least(${inMs('$10::float8')}, ${inMs('$11::float8')}), $15::jsonb,
+               CASE WHEN $3::text IN ('completed', 'compensated', 'failed') THEN clock_timestamp() END
           FROM permitted
         ON CONFLICT (id) DO NOTHING
         RETURNING id, rev
@@ -96,6 +97,7 @@ export function inputRecords(request: StartRequest): readonly object[] {
   const given = { context: request.context, metadata: request.metadata, businessKey: request.businessKey?.key ?? null };
   return [
     { step: -1, step_id: null, input: given, refs: [] },
+    ...(request.laidOver == null ? [] : [{ step: -2, step_id: null, input: request.laidOver, refs: [] }]),
     ...request.steps.map(({ stepId, input, references }, step) => ({ step, step_id: stepId, input, refs: references })),
   ];
 }

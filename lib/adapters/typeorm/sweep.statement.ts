@@ -7,7 +7,8 @@ import { delayMs, epochMs, inMs, type Statement } from './sql';
  * Finds what is due and pushes it back. Only a sweep moves `wake_at` later: to the earliest thing in the saga that is due after
  * this sweep, computed from the rows that the snapshot shows, with the new times of those that are pushed back (what a statement
  * writes, it cannot read). What is only reported, a lease or a deadline that is over, is found again after `resendMs`, in case
- * this process dies before it acts. `rev` stays as it is, also when somebody makes something due earlier meanwhile: a saga whose row
+ * this process dies before it acts; a deadline that has become a wish to turn back is over. `rev` stays as it is, also when somebody
+ * makes something due earlier meanwhile: a saga whose row
  * is another one than the snapshot's is left to the next sweep.
  *
  * Rows are reached by their whole keys, through LATERAL, or through an array: a plain join of a small set with a table that has
@@ -22,7 +23,7 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
          WHERE s.wake_at <= (SELECT now FROM clock) ORDER BY s.wake_at LIMIT $1::int
       ), locked AS MATERIALIZED (
         SELECT held.* FROM (SELECT * FROM seen ORDER BY id) seen CROSS JOIN LATERAL (
-          SELECT s.id, s.state, s.deadline_at, s.paused FROM ${s}.sagas s
+          SELECT s.id, s.state, CASE WHEN s.turning IS NULL THEN s.deadline_at END AS deadline_at, s.paused FROM ${s}.sagas s
            WHERE s.id = seen.id AND s.xmin = seen.version
              FOR NO KEY UPDATE SKIP LOCKED) held
       ), found AS MATERIALIZED (

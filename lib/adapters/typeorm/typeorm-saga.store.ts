@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { SagaBusyError } from '../../errors';
 import type { HandlerDeclaration } from '../../core/handler-declaration';
+import type { Json } from '../../core/json';
 import { isTerminal, type SagaState } from '../../core/saga-value';
 import type {
   ApplyRequest,
@@ -9,14 +10,18 @@ import type {
   ClaimRequest,
   ClaimResult,
   Decide,
+  HandlerName,
+  DeleteResult,
   Heartbeat,
   HeartbeatResult,
   InspectedSaga,
+  MissingHandler,
   OrderedBy,
   PausedAction,
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
+  SagaGlance,
   SagaQuery,
   SagaStore,
   StartRequest,
@@ -29,11 +34,20 @@ import type {
   TransactRequest,
   TransactResult,
 } from '../../ports/saga-store';
+import type { AddSignalResult, SagaMessage, StoredSecret } from '../../ports/saga-signal';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
 import { CommitWatch } from './commit.subscriber';
 import { deleteStatement, purgeStatement, type DeleteRow, type PurgeRow } from './delete.statement';
 import { EnginePool } from './engine.pool';
-import { findStatement, listStatement, statesStatement, toStoredSaga, type StoredSagaRow } from './find.statement';
+import {
+  findStatement,
+  glanceStatement,
+  listStatement,
+  statesStatement,
+  toStoredSaga,
+  type GlanceRow,
+  type StoredSagaRow,
+} from './find.statement';
 import {
   leaveHandlersStatement,
   readHandlersStatement,
@@ -43,7 +57,10 @@ import {
 } from './handlers.statement';
 import { heartbeatStatement, toHeartbeatResults, wakeStatement, type HeartbeatRow } from './heartbeat.statement';
 import { historyStatement, toHistoryEntry, type HistoryRow } from './history.statement';
+import { missingHandlersStatement } from './missing-handlers.statement';
 import { Outbox } from './outbox';
+import { outputsStatement, type OutputRow } from './outputs.statement';
+import { Signals } from './signals';
 import { inspectStatement, toInspectedSaga, type InspectedRow } from './inspect.statement';
 import { pausesStatement, pauseStatement, resumeStatement, toPausedAction, type PauseRow } from './pause.statement';
 import { PlanShelf } from './plan.shelf';
@@ -81,6 +98,7 @@ export class TypeOrmSagaStore implements SagaStore {
   private readonly claimer: SagaClaimer;
   private readonly applier: SagaApplier;
   private readonly outbox: Outbox;
+  private readonly signals: Signals;
   private readonly transactor: SagaTransactor;
   private readonly turns = new Turns();
 
@@ -93,6 +111,7 @@ export class TypeOrmSagaStore implements SagaStore {
     const commits = new CommitWatch();
     this.starter = new SagaStarter(this.pool, schema, this.plans, dataSource, commits);
     this.outbox = new Outbox(this.pool, schema, dataSource, commits);
+    this.signals = new Signals(this.pool, schema, dataSource, commits);
     this.claimer = new SagaClaimer(this.pool, schema, this.plans);
     this.applier = new SagaApplier(this.pool, schema, this.plans, this.turns);
     this.transactor = new SagaTransactor(dataSource, this.pool, schema, this.plans, this.turns);
@@ -149,6 +168,11 @@ export class TypeOrmSagaStore implements SagaStore {
     return found ?? null;
   }
 
+  async outputs(sagaId: string, steps: readonly number[]): Promise<ReadonlyMap<number, Json>> {
+    const rows = await this.query<OutputRow>(outputsStatement(this.schema, sagaId, steps));
+    return new Map(rows.map(({ step, output }) => [step, output]));
+  }
+
   async list(query: SagaQuery): Promise<readonly StoredSaga[]> {
     return this.stored(listStatement(this.schema, query));
   }
@@ -158,13 +182,19 @@ export class TypeOrmSagaStore implements SagaStore {
     return new Map(rows.map(({ id, state }) => [id, state]));
   }
 
-  async delete(sagaId: string): Promise<'deleted' | 'missing' | 'attention' | { readonly active: SagaState }> {
+  async glance(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaGlance>> {
+    const rows = await this.query<GlanceRow>(glanceStatement(this.schema, sagaIds));
+    return new Map(rows.map(({ id, ...glance }) => [id, glance]));
+  }
+
+  async delete(sagaId: string): Promise<DeleteResult> {
     for (const delay of [10, 50, 200, 1_000]) {
       const [row] = await this.query<DeleteRow>(deleteStatement(this.schema, sagaId));
       if (row === undefined) return 'missing';
       if (row.deleted) return 'deleted';
       if (!isTerminal(row.state)) return { active: row.state };
       if (row.attention) return 'attention';
+      if (row.part_of !== null) return { active: row.part_of[1], of: row.part_of[0] };
       await pause(delay);
     }
     throw new SagaBusyError(`saga ${sagaId}`);
@@ -195,6 +225,10 @@ export class TypeOrmSagaStore implements SagaStore {
     return (await this.query<HandlerRow>(readHandlersStatement(this.schema))).map(toStoredHandler);
   }
 
+  async missingHandlers(offered: readonly HandlerName[]): Promise<readonly MissingHandler[]> {
+    return this.query<MissingHandler>(missingHandlersStatement(this.schema, offered));
+  }
+
   async quarantine(message: QuarantinedMessage): Promise<void> {
     await this.query(quarantineStatement(this.schema, message));
   }
@@ -213,6 +247,18 @@ export class TypeOrmSagaStore implements SagaStore {
 
   async returnEvents(taker: string, events: readonly ReturnedEvent[]): Promise<void> {
     if (events.length > 0) await this.outbox.giveBack(taker, events);
+  }
+
+  async addSignal(signal: SagaMessage, manager?: unknown): Promise<AddSignalResult> {
+    return this.signals.add(signal, manager);
+  }
+
+  async nextSignal(sagaId: string, name: string): Promise<SagaMessage | null> {
+    return this.signals.next(sagaId, name);
+  }
+
+  async secrets(): Promise<readonly StoredSecret[]> {
+    return this.signals.secrets();
   }
 
   async pauseAction(action: string, by: OrderedBy): Promise<void> {

@@ -8,5 +8,9 @@ export function curlCommands(url: string): string {
   });
   const curl = (paymentMethod: string): string =>
     `curl -s ${url}/orders -H 'Content-Type: application/json' -H 'X-Request-ID: req-1' -d '${JSON.stringify(order(paymentMethod))}'`;
-  return [curl('card-456'), curl('card-declined'), `Then ask for ${url}/sagas/<sagaId>`].join('\n');
+  return [
+    curl('card-456'),
+    curl('card-declined'),
+    `Then ask for ${url}/sagas/<sagaId>, or watch it: curl -sN ${url}/sagas/<sagaId>/progress`,
+  ].join('\n');
 }

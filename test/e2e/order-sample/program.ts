@@ -4,8 +4,8 @@ import { promisify, stripVTControlCharacters } from 'node:util';
 
 export const ROOT = join(__dirname, '../../..');
 
-export async function buildSample(): Promise<void> {
-  await promisify(execFile)(process.execPath, [join(__dirname, 'build-sample.mjs')], { cwd: ROOT });
+export async function buildSample(name = '01-order-processing'): Promise<void> {
+  await promisify(execFile)(process.execPath, [join(__dirname, 'build-sample.mjs'), name], { cwd: ROOT });
 }
 
 /** A Node program, and what it has said so far. */

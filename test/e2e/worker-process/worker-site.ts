@@ -30,9 +30,9 @@ export class WorkerSite {
     return site;
   }
 
-  /** For a worker's environment. `hooks`: how its application listens to signals. */
-  worker(options: object = {}, hooks: 'exit' | 'plain' | 'none' = 'exit'): Readonly<Record<string, string>> {
-    return { WORKER: JSON.stringify({ namespace: this.namespace, options: { ...QUICK, ...options }, hooks }) };
+  /** For a worker's environment. `hooks`: how its application listens to signals. `diesOn`: the signal that it kills itself on, at once. */
+  worker(options: object = {}, hooks: 'exit' | 'plain' | 'none' = 'exit', diesOn: object | null = null): Readonly<Record<string, string>> {
+    return { WORKER: JSON.stringify({ namespace: this.namespace, options: { ...QUICK, ...options }, hooks, diesOn }) };
   }
 
   async query<Row>(sql: string, values: readonly unknown[] = []): Promise<readonly Row[]> {

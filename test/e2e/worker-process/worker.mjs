@@ -9,7 +9,7 @@ import { Compensate, rabbitMqTransport, SagaModule, SagaStep, StepError, typeOrm
 import { Pool } from 'pg';
 
 const { DATABASE_URL, AMQP_URL, WORKER } = process.env;
-const { namespace, options, hooks } = JSON.parse(WORKER);
+const { namespace, options, hooks, diesOn = null } = JSON.parse(WORKER);
 
 /** How long the client takes: longer than the handlers of the tests that end processes, so that they meet a closed one. */
 const CLOSING_MS = 2_500;
@@ -72,6 +72,10 @@ step('slow', async (input, ctx) => {
   neighbours--;
   await client.takesEffect('slow', ctx); // throws, if the application has closed its client meanwhile
 });
+step('ask', (_input, ctx) => {
+  console.log(`asked ${ctx.callbackToken}`);
+  return ctx.suspend();
+});
 step('refuse', () => {
   throw new StepError({ code: 'REFUSED', message: 'as asked', retryable: false });
 });
@@ -104,6 +108,11 @@ function define(name, method, decorator) {
   decorator(Handlers.prototype, name, Object.getOwnPropertyDescriptor(Handlers.prototype, name));
 }
 
+function dieIfTold(signal) {
+  const isIt = diesOn !== null && Object.entries(diesOn).every(([field, value]) => signal[field] === value);
+  if (isIt) process.kill(process.pid, 'SIGKILL');
+}
+
 class Worker {}
 Module({
   imports: [
@@ -117,6 +126,7 @@ Module({
         compensateQueue: `${namespace}.compensate`,
       }),
       ...options,
+      observers: [{ notify: dieIfTold }],
     }),
   ],
   providers: [Handlers, { provide: Client, useValue: client }],

@@ -1,0 +1,80 @@
+import { describe, expect, it } from '@jest/globals';
+import { bisecting, CommitBatcher, type Answer } from './commit.batcher';
+
+/** Commits when it is told to. */
+function slowly(): {
+  readonly batches: string[][];
+  readonly commit: (members: readonly string[]) => Promise<Answer<string>[]>;
+  end(): void;
+} {
+  const batches: string[][] = [];
+  const waiting: (() => void)[] = [];
+  return {
+    batches,
+    commit: async (members) => {
+      batches.push([...members]);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return members.map((member) => ({ result: `${member} done` }));
+    },
+    end: () => waiting.shift()?.(),
+  };
+}
+
+describe('a batch', () => {
+  it('is committed at once when nothing is under way, and what comes meanwhile shares the next one', async () => {
+    const { batches, commit, end } = slowly();
+    const batcher = new CommitBatcher(commit);
+    const first = batcher.run('a');
+    const others = ['b', 'c', 'd'].map((member) => batcher.run(member));
+    expect(batches).toEqual([['a']]);
+    end();
+    expect(await first).toBe('a done');
+    await Promise.resolve();
+    expect(batches).toEqual([['a'], ['b', 'c', 'd']]);
+    end();
+    expect(await Promise.all(others)).toEqual(['b done', 'c done', 'd done']);
+  });
+
+  it('has no more members, and no more bytes, than may be', async () => {
+    const { batches, commit, end } = slowly();
+    const batcher = new CommitBatcher<string, string>(commit, (member) => (member === 'large' ? 3 * 1024 * 1024 : 1));
+    const all = ['first', ...Array.from({ length: 300 }, (_, n) => `m${n}`), 'large', 'large'].map((member) => batcher.run(member));
+    for (let left = all.length; left > 0; left -= batches.at(-1)?.length ?? 0) {
+      end();
+      await new Promise((resolve) => setImmediate(resolve));
+      if (batches.flat().length === all.length) break;
+    }
+    end();
+    await Promise.all(all);
+    expect(batches.map(({ length }) => length)).toEqual([1, 256, 45, 1]);
+  });
+
+  it('that fails tells each member of it', async () => {
+    const batcher = new CommitBatcher<string, string>(async (members) => members.map(() => ({ error: new Error('no') })));
+    await expect(batcher.run('a')).rejects.toThrow('no');
+    await expect(batcher.run('b')).rejects.toThrow('no');
+  });
+});
+
+describe('a batch that fails for good', () => {
+  const run = async (members: readonly string[]): Promise<readonly string[]> => {
+    if (members.includes('bad')) throw new Error(`bad among ${members.length}`);
+    return members;
+  };
+
+  it('is halved until its culprit fails alone', async () => {
+    const answers = await bisecting(['a', 'b', 'bad', 'c', 'd'], run, () => false);
+    expect(answers.map((answer) => ('error' in answer ? String(answer.error) : answer.result))).toEqual([
+      'a',
+      'b',
+      'Error: bad among 1',
+      'c',
+      'd',
+    ]);
+  });
+
+  it('is not halved for a trouble that passes: each tries again by itself', async () => {
+    const answers = await bisecting(['a', 'bad'], run, () => true);
+    expect(answers.map((answer) => 'error' in answer)).toEqual([true, true]);
+  });
+});

@@ -105,7 +105,11 @@ export class SagaBuilder<Context, Outputs = unknown, Given = Context> implements
     readonly schema?: StandardSchemaV1,
   ) {}
 
-  /** A step after everything so far. */
+  /**
+   * A step after everything so far.
+   *
+   * @throws SagaPlanError when a function makes the input out of anything but properties of what it is given
+   */
   step<const Name extends string, Key extends ActionKey>(
     name: NewName<Name, Outputs>,
     options: StepOptions<Context, Outputs, Key>,
@@ -181,7 +185,6 @@ export class ParallelBuilder<Context, Outputs, Branches = unknown> {
  * Defines a saga step by step, with the types of earlier outputs at hand (see `SagaActions`). The result is plain data, checked when the
  * saga is started.
  *
- * @throws SagaPlanError when a function makes an input out of anything but properties of what it is given
  * @example
  * const order = defineSaga<{ productId: string; amount: number }>('order_processing')
  *   .step('create', { action: 'orders.create', input: ({ context }) => ({ productId: context.productId }) })

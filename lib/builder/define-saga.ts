@@ -25,9 +25,16 @@ export interface StepOptions<Context, Outputs, Key extends string> {
   readonly input?: ActionInput<Key> | ((from: InputSources<Context, Outputs>) => ActionInput<Key>);
   /** The step runs only if this holds: data about the context and earlier outputs, or the key of a `@SagaCondition`. Default: it runs. */
   readonly when?: ConditionSpec | string;
+  /** One attempt may take this many milliseconds. Default: the handler's, then the module's (60,000). */
   readonly timeoutMs?: number;
+  /** Default: the handler's policy, else one attempt. */
   readonly retry?: RetryOptions;
+  /** True: it is undone also when it failed by its own word. Default: the handler's, else false. */
   readonly compensateOnFailure?: boolean;
+  /**
+   * What an error means that says nothing about the effect. A `StepError` always means `failed`, a reset connection always `unknown`.
+   * Default: the handler's, then the module's (`failed`).
+   */
   readonly onThrow?: 'failed' | 'unknown';
   /**
    * `pivot` (no way back once it has completed), `retriable` (tried until it completes) or `optional` (the saga goes on when it fails).
@@ -75,6 +82,7 @@ type NewName<Name extends string, Outputs> = Name extends keyof Outputs ? `there
 export interface DefinedSaga<Context> {
   readonly name: string;
   readonly steps: StepList;
+  /** Milliseconds. */
   readonly deadlineMs: number | undefined;
   readonly onStuck: 'halt' | 'continue' | undefined;
   readonly undosAtOnce: number | undefined;
@@ -97,7 +105,11 @@ export class SagaBuilder<Context, Outputs = unknown, Given = Context> implements
     readonly schema?: StandardSchemaV1,
   ) {}
 
-  /** A step after everything so far. */
+  /**
+   * A step after everything so far.
+   *
+   * @throws SagaPlanError when a function makes the input out of anything but properties of what it is given
+   */
   step<const Name extends string, Key extends ActionKey>(
     name: NewName<Name, Outputs>,
     options: StepOptions<Context, Outputs, Key>,

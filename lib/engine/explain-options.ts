@@ -7,6 +7,7 @@ import type { Situation } from './explain-operation';
 export interface Option {
   /** As it is written: `operator.cancel('01J…')`. Each takes `{ reason, actor }` as well. */
   readonly call: string;
+  /** What it does to this saga, as it is now. */
   readonly effect: string;
 }
 

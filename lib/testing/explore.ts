@@ -35,18 +35,19 @@ export interface ExploredEnd {
 
 export interface ExploreOptions<S extends Explorable = Explorable> extends SagaTestKitOptions {
   readonly saga: S;
+  /** What it is started with. Default: nothing. */
   readonly input?: ExplorableInput<S>;
-  /** Of `SagaService.start()`. */
+  /** Of `SagaService.start()`. Default: none. */
   readonly startOptions?: StartOptions;
   /** What must hold at the end of every case. It throws, or returns false, when it does not. */
   readonly invariant: (end: ExploredEnd) => unknown;
   /** Called when the saga has started, for one that waits for somebody: await `run.until('waiting')` and do what is waited for. */
   readonly during?: (run: TestRun, kit: SagaTestKit) => Promise<void>;
-  /** Default: all of them. */
+  /** What goes wrong, at every point. Default: everything. */
   readonly faults?: readonly FaultName[];
   /** 2: every pair of faults as well, which takes as many times longer as there are cases. Default: 1. */
   readonly depth?: 1 | 2;
-  /** The name of one case: no other is run. */
+  /** The name of one case: no other is run. Default: all. */
   readonly only?: string;
   /** A saga that gets stuck is none that is wrong. Default: false. */
   readonly mayStick?: boolean;

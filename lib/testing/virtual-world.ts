@@ -1,6 +1,7 @@
 import { InMemorySagaStore } from '../adapters/memory/in-memory-saga.store';
 import { inProcessTransport } from '../adapters/memory/in-process-transport.definition';
 import type { HandlerKind } from '../core/handler-declaration';
+import { SagaNotFoundError } from '../errors';
 import type { EngineOptions } from '../options/engine-options';
 import { SagaEngine, type EngineParts } from '../engine/saga-engine';
 import type { StoredEvent } from '../ports/outbox-event';
@@ -12,6 +13,7 @@ import type { TransportDefinition, TransportEnvironment } from '../ports/transpo
 import type { ReadStub } from './handler-stubs';
 import { IdSource, KitIdentity } from './kit-identity';
 import { nextDueMs } from './next-due';
+import { PlannedSteps } from './planned-steps';
 import type { RecordedEffect } from './recorded-effect';
 import { Stillness } from './stillness';
 import type { Fault } from './step-faults';
@@ -138,9 +140,10 @@ export class VirtualWorld implements Surroundings {
     return timelineOf(await this.sagas.history(sagaId), this.notes.get(sagaId) ?? []);
   }
 
-  async retriedSteps(sagaId: string): Promise<readonly string[]> {
+  async planned(sagaId: string): Promise<{ readonly name: string; readonly steps: PlannedSteps }> {
     const stored = await this.sagas.find(sagaId);
-    return (stored?.plan.steps ?? []).flatMap(({ name, actionPolicy }) => ((actionPolicy.retry?.attempts ?? 1) > 1 ? [name] : []));
+    if (stored === null) throw new SagaNotFoundError(sagaId);
+    return { name: stored.plan.name, steps: new PlannedSteps(stored.plan) };
   }
 
   async givenUp(kind: HandlerKind, { saga, step }: HandlerContext): Promise<void> {

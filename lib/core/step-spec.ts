@@ -19,7 +19,7 @@ interface AnyStep {
 }
 
 /** The saga goes on when the step fails. Default: its failure turns the saga back. */
-type OptionalKind = 'optional';
+export type OptionalKind = 'optional';
 
 /** A pause: the steps after it begin no sooner. */
 export interface SleepStep extends AnyStep {

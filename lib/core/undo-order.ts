@@ -19,7 +19,8 @@ function needsUndo(plan: Plan, action: Operation): boolean {
     case 'unknown':
       return true;
     case 'failed':
-      return plan.steps[action.step]?.compensateOnFailure === true;
+      // Somebody has said so of one that runs another saga, and that one goes on.
+      return plan.steps[action.step]?.compensateOnFailure === true || (action.hadUnknown && action.wait?.kind === 'saga');
     case 'skipped':
       return action.hadUnknown; // somebody gave it up between two attempts, one of which may have taken effect
     default:

@@ -1,6 +1,8 @@
 import { InMemorySagaStore } from '../adapters/memory/in-memory-saga.store';
 import { inProcessTransport } from '../adapters/memory/in-process-transport.definition';
 import type { HandlerKind } from '../core/handler-declaration';
+import type { Plan } from '../core/plan';
+import type { RetryPolicy } from '../core/retry-policy';
 import type { EngineOptions } from '../options/engine-options';
 import { SagaEngine, type EngineParts } from '../engine/saga-engine';
 import type { StoredEvent } from '../ports/outbox-event';
@@ -15,6 +17,7 @@ import { nextDueMs } from './next-due';
 import type { RecordedEffect } from './recorded-effect';
 import { Stillness } from './stillness';
 import type { Fault } from './step-faults';
+import { stepNamed } from './step-named';
 import { timelineOf, type Note } from './timeline';
 import { withTransactions, type RunInTransaction } from './transacting-store';
 import { VirtualProcess } from './virtual-process';
@@ -139,8 +142,15 @@ export class VirtualWorld implements Surroundings {
   }
 
   async retriedSteps(sagaId: string): Promise<readonly string[]> {
-    const stored = await this.sagas.find(sagaId);
-    return (stored?.plan.steps ?? []).flatMap(({ name, actionPolicy }) => ((actionPolicy.retry?.attempts ?? 1) > 1 ? [name] : []));
+    const plan = await this.planOf(sagaId);
+    const names = new Set([...(plan?.steps ?? []).map(({ name }) => name), ...this.reached]);
+    const policyOf = (name: string): RetryPolicy | null | undefined =>
+      plan === undefined ? undefined : stepNamed(plan, name)?.actionPolicy.retry;
+    return [...names].filter((name) => (policyOf(name)?.attempts ?? 1) > 1);
+  }
+
+  async planOf(sagaId: string): Promise<Plan | undefined> {
+    return (await this.sagas.find(sagaId))?.plan;
   }
 
   async givenUp(kind: HandlerKind, { saga, step }: HandlerContext): Promise<void> {

@@ -1,4 +1,4 @@
-import { asHeard, giveUp, retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
+import { asHeard, giveUp, isWaitedFor, retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
 import { mayStillRun } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { draft, finish, mayTakeEffect, policyOf, withContext, type Draft } from './draft';
@@ -13,7 +13,7 @@ import type {
   SuspendedEvent,
   VerifiedEvent,
 } from './event';
-import { finishEarly } from './early-end';
+import { finishEarly, isLeftOut } from './early-end';
 import { lateSuccess } from './late-kinds';
 import type { Operation } from './operation';
 import type { Plan } from './plan';
@@ -100,9 +100,10 @@ function ended(plan: Plan, saga: SagaValue, completed: Operation, { finishes }: 
   return finishes === true ? finishEarly(plan, saga, completed) : settle(plan, saga, completed);
 }
 
-/** From here on its handler may run. A saga that has turned back meanwhile does not want that any more. */
+/** From here on its handler may run. A saga that has turned back meanwhile, or is to, or was finished, does not want that any more. */
 function admitted(plan: Plan, saga: SagaValue, operation: Operation): Draft {
-  if (!mayStillRun(operation, saga)) return settle(plan, saga, { ...operation, state: 'skipped', error: null });
+  if (!mayStillRun(operation, saga) || isWaitedFor(plan, saga, operation) || isLeftOut(saga, operation))
+    return settle(plan, saga, { ...operation, state: 'skipped', error: null });
   const ready: Operation = { ...operation, condition: null };
   return draft(withOperations(saga, [ready]), ready);
 }

@@ -122,6 +122,8 @@ describe('a child saga that a person ends as it is', () => {
 describe('a step that somebody says has failed while its child saga runs', () => {
   it('is undone all the same: the child is cancelled', async () => {
     const { run, childId } = await withRunningChild();
+    const { options } = await kit.operator.explain(run.id);
+    expect(options.find(({ call }) => call.includes("status: 'failed'"))?.effect).toContain('the one that it runs is cancelled');
     await kit.operator.resolveStep(run.id, 'kid', { status: 'failed', error: { message: 'it takes too long' } });
     expect((await run.end()).state).toBe('compensated');
     expect([(await kit.sagas.get(childId)).state, taken]).toEqual(['compensated', []]);

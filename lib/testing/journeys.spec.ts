@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { ref, StepError, type CompensationContext, type StepContext, type StepList, type VerifyContext } from '../index';
-import { explore, SagaTestKit, type ExploreOptions } from './index';
+import { explore, SagaTestKit, type ExploreOptions, type SagaTestKitOptions } from './index';
 
 const DAY = 86_400_000;
 
@@ -48,21 +48,25 @@ const TRIP: StepList = [
   { name: 'tickets', action: 'issue', kind: 'retriable', input: { paid: ref('charge') } },
 ];
 
+const kitOf = (books: Books): SagaTestKitOptions => ({
+  handlers: {
+    actions: { book: book(books), charge: book(books), issue: book(books) },
+    compensations: { giveBack: { for: 'book', run: giveBack(books) } },
+    verifiers: {
+      // An action that may still come is kept from coming: only then is "no" an answer.
+      charge: (_input: unknown, ctx: VerifyContext) => {
+        if (books.has(ctx.actionIdempotencyKey)) return { outcome: 'done', output: ctx.actionIdempotencyKey };
+        books.undo(ctx.actionIdempotencyKey);
+        return { outcome: 'not-done' };
+      },
+    },
+  },
+});
+
 function trip(): ExploreOptions {
   const books = new Books();
   return {
-    handlers: {
-      actions: { book: book(books), charge: book(books), issue: book(books) },
-      compensations: { giveBack: { for: 'book', run: giveBack(books) } },
-      verifiers: {
-        // An action that may still come is kept from coming: only then is "no" an answer.
-        charge: (_input: unknown, ctx: VerifyContext) => {
-          if (books.has(ctx.actionIdempotencyKey)) return { outcome: 'done', output: ctx.actionIdempotencyKey };
-          books.undo(ctx.actionIdempotencyKey);
-          return { outcome: 'not-done' };
-        },
-      },
-    },
+    ...kitOf(books),
     saga: { name: 'trip', steps: TRIP },
     invariant: ({ saga }) => expect(books.done).toBe(saga.isCompleted ? TRIP.flat().length : 0),
   };
@@ -74,6 +78,15 @@ it('three reservations side by side and a pivot are all kept or all given back, 
   expect(new Set(cases.map(({ state }) => state))).toEqual(new Set(['completed', 'compensated']));
 }, 120_000);
 
+it('two handlers that die at the same moment take one process with them, and the next one goes on', async () => {
+  const kit = await SagaTestKit.create(kitOf(new Books()));
+  kit.step('flight').crashes('after');
+  kit.step('hotel').crashes('before');
+  const saga = await kit.run('trip', TRIP);
+  expect(saga.state).toBe('completed');
+  await kit.close();
+});
+
 const APPROVED: StepList = [
   { name: 'reserve', action: 'book', compensation: 'giveBack' },
   { name: 'approval', signal: 'approved', timeoutMs: 4 * DAY },
@@ -81,14 +94,9 @@ const APPROVED: StepList = [
 ];
 
 describe('a saga that waits for a signal', () => {
-  const made = async (books: Books): Promise<SagaTestKit> =>
-    SagaTestKit.create({
-      handlers: { actions: { book: book(books) }, compensations: { giveBack: { for: 'book', run: giveBack(books) } } },
-    });
-
   it('goes on when it comes after three days, whatever process is there by then', async () => {
     const books = new Books();
-    const kit = await made(books);
+    const kit = await SagaTestKit.create(kitOf(books));
     kit.step('charge').crashes('after');
     const run = await kit.start('order', APPROVED);
     await run.until('waiting');
@@ -103,7 +111,7 @@ describe('a saga that waits for a signal', () => {
 
   it('gives everything back when nobody says anything for four', async () => {
     const books = new Books();
-    const kit = await made(books);
+    const kit = await SagaTestKit.create(kitOf(books));
     const saga = await kit.run('order', APPROVED);
     expect([saga.state, books.done, saga.steps[1]?.error?.code]).toEqual(['compensated', 0, 'SIGNAL_TIMEOUT']);
     expect(saga.completedAt?.getTime()).toBe(saga.createdAt.getTime() + 4 * DAY);

@@ -53,7 +53,6 @@ export class VirtualWorld implements Surroundings {
   private readonly sagas: SagaStore;
   private readonly notes = new Map<string, Note[]>();
   private readonly awaited = new Set<Awaited>();
-  private process: VirtualProcess | undefined;
   private made: { readonly parts: EngineParts; readonly options: EngineOptions } | undefined;
   private processes = 0;
   private readonly ids: IdSource;
@@ -72,29 +71,33 @@ export class VirtualWorld implements Surroundings {
 
   /** Every engine here, in place of the module's own. */
   readonly makeEngine = (parts: EngineParts, options: EngineOptions): SagaEngine => {
-    const invoker = new WatchedInvoker(parts.invoker, this.options.stubs, this.stillness, this);
     const { shutdown: _ofTheSystem, ...rest } = parts;
-    this.made = { parts: { ...rest, invoker }, options };
-    return this.newProcess(parts.transport);
+    this.made = { parts: rest, options };
+    return this.newProcess(parts.transport).engine;
   };
 
-  private newProcess(transport = this.transport.create(NO_ENVIRONMENT)): SagaEngine {
+  private newProcess(transport = this.transport.create(NO_ENVIRONMENT)): { readonly engine: SagaEngine; readonly process: VirtualProcess } {
     if (this.made === undefined) throw new TypeError('no engine was made yet');
     const { parts, options } = this.made;
     const heard: SagaObserver = { notify: (signal) => this.hear(signal, parts.observer) };
     const process = new VirtualProcess(this.time, this.sagas, transport, heard, this.stillness.moved);
-    this.process = process;
     const { store, scheduler, observer } = process;
     const identity = new KitIdentity(parts.identity, this.ids, `process ${++this.processes}`);
-    return new SagaEngine({ ...parts, identity, store, transport: process.transport, scheduler, observer }, options);
+    const invoker = new WatchedInvoker(parts.invoker, this.options.stubs, this.stillness, this, () => this.crash(process));
+    return {
+      engine: new SagaEngine({ ...parts, invoker, identity, store, transport: process.transport, scheduler, observer }, options),
+      process,
+    };
   }
 
-  crash(): void {
-    this.process?.die();
+  /** Nothing more happens to one that is dead: two handlers of it may be about to kill it. */
+  private crash(dying: VirtualProcess): void {
+    if (!dying.isAlive) return;
+    dying.die();
     for (const effect of this.effects) if (effect.outcome === 'running') Object.assign(effect, { isHeard: false });
-    const engine = this.newProcess();
+    const { engine, process } = this.newProcess();
     this.options.onRestart(engine);
-    void this.stillness.whileRunning('the start of a new process', () => engine.run());
+    void this.stillness.whileRunning('the start of a new process', async () => Promise.race([engine.run(), process.death]));
   }
 
   private hear(signal: SagaSignal, observer: SagaObserver): void {

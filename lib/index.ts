@@ -72,7 +72,9 @@ export type {
   EachOptions,
   InputSources,
   ParallelBuilder,
+  SleepOptions,
   StepOptions,
+  WaitForSignalOptions,
 } from './builder/define-saga';
 export { fragment } from './builder/fragment';
 

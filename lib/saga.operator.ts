@@ -71,7 +71,8 @@ export class SagaOperator {
   }
 
   /**
-   * Tries a step now that waits for its next attempt, or its undo; or tries an undo again that was given up, with all its attempts.
+   * Tries a step now that waits for its next attempt, or its undo; tries an undo again that was given up, with all its attempts; or runs the
+   * handler again of a step that waits for a callback, with the same token.
    *
    * @throws SagaNotFoundError, SagaTerminalError, SagaStepRefusedError, SagaInputError
    */

@@ -14,7 +14,7 @@ import { catalogOf } from './core/handler-declaration';
 import { isValidName } from './core/names';
 import { lintSteps, spokenFinding, type LintFinding } from './core/lint';
 import { OWN_ACTIONS } from './core/own-actions';
-import { compilePlan, type PlanDefaults } from './core/plan-compiler';
+import { compilePlan } from './core/plan-compiler';
 import { ObserverFan } from './engine/observer-fan';
 import { SagaEngine, type EngineParts } from './engine/saga-engine';
 import { SagaRepository } from './engine/saga-repository';
@@ -68,15 +68,15 @@ export class SagaAssembler {
       observer.notify({ type: 'engine.trouble', where: 'transport', error }),
     );
     const { store = typeOrmStore(), transport = rabbitMqTransport() } = (this.options as SagaModuleOptions | null) ?? {};
-    const findings = findingsIn(discovered, resolved.engine);
+    const plans = judgePlans(discovered, resolved.engine);
     const problems = [
       ...twins(this.instance, instances),
       ...resolved.problems,
       ...definitionProblems('store', store, environment),
       ...definitionProblems('transport', transport, environment),
       ...discovered.problems,
-      ...planProblems(discovered, resolved.engine.plan),
-      ...findings.filter(({ level }) => level === 'error').map(spokenFinding),
+      ...plans.problems,
+      ...plans.findings.filter(({ level }) => level === 'error').map(spokenFinding),
     ];
     if (problems.length > 0) throw new SagaConfigurationError(problems);
 
@@ -95,7 +95,7 @@ export class SagaAssembler {
     const make = environment.resolve<EngineFactory>(SAGA_ENGINE_FACTORY) ?? engineOf;
     this.runtime.assemble(make(parts, resolved.engine, discovered.definitions), discovered.definitions);
     this.report(discovered, resolved.engine, parts);
-    for (const finding of findings) this.logger.warn(spokenFinding(finding));
+    for (const finding of plans.findings) this.logger.warn(spokenFinding(finding));
   }
 
   private report(
@@ -128,32 +128,29 @@ export class SagaAssembler {
   }
 }
 
-/** What the linter says of plans that are classes. Which handlers other processes have is not known yet. */
-function findingsIn({ definitions, handlers }: Discovered, { lint, plan }: EngineOptions): readonly LintFinding[] {
+/** What is wrong with the plans that are classes, and what the linter says of those that could run. */
+function judgePlans({ definitions, handlers }: Discovered, { lint, plan }: EngineOptions): PlanVerdict {
   const catalog = catalogOf([...handlers.map(({ declaration }) => declaration), ...OWN_ACTIONS]);
+  // Which handlers other processes have is not known yet.
   const options = { ...lint, rules: { ...lint.rules, 'unknown-key': 'off' as const } };
-  return [...definitions.values()].flatMap(({ name, steps }) => {
+  const problems: string[] = [];
+  const findings: LintFinding[] = [];
+  for (const { name, steps } of definitions.values()) {
+    if (!isValidName(name) || steps.length === 0) continue; // what is wrong with the class itself has been said
     try {
-      return lintSteps(name, steps, catalog, plan.limits, options);
+      compilePlan(name, steps, catalog, { ...plan, unknownKeys: 'warn' });
+      findings.push(...lintSteps(name, steps, catalog, plan.limits, options));
     } catch (error) {
-      if (error instanceof SagaPlanError) return []; // what is wrong with its form has been said
-      throw error;
+      if (!(error instanceof SagaPlanError)) throw error;
+      problems.push(...error.problems.map((problem) => `saga "${name}": ${problem}`));
     }
-  });
+  }
+  return { problems, findings };
 }
 
-/** Plans that are classes are known at boot, all but the handlers that other processes have. */
-function planProblems({ definitions, handlers }: Discovered, defaults: PlanDefaults): readonly string[] {
-  const catalog = catalogOf(handlers.map(({ declaration }) => declaration));
-  return [...definitions.values()].flatMap(({ name, steps }) => {
-    try {
-      if (isValidName(name) && steps.length > 0) compilePlan(name, steps, catalog, { ...defaults, unknownKeys: 'warn' });
-      return []; // what is wrong with the class itself has been said
-    } catch (error) {
-      if (error instanceof SagaPlanError) return error.problems.map((problem) => `saga "${name}": ${problem}`);
-      throw error;
-    }
-  });
+interface PlanVerdict {
+  readonly problems: readonly string[];
+  readonly findings: readonly LintFinding[];
 }
 
 /** Two engines of one name would share their tables and queues, and each would have the handlers of both. */

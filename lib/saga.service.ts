@@ -47,8 +47,9 @@ function isDefinable(what: unknown): what is Definable {
 export interface ListOptions {
   /** Only sagas in one of these states. Default: all. */
   readonly state?: SagaState | readonly SagaState[];
+  /** Only sagas with this name. Default: all. */
   readonly name?: string;
-  /** True: only sagas that ended and need a person all the same. Default: all. */
+  /** True: only sagas that a person should look at, see `Saga.attention`; false: only the others. Default: all. */
   readonly attention?: boolean;
   /** Id of a saga: only those that its steps have started, or that undo these. */
   readonly parent?: string;
@@ -77,7 +78,7 @@ export interface WatchOptions {
 }
 
 export interface WaitOptions {
-  /** Default: 30,000. */
+  /** How long to wait, in milliseconds. Default: 30,000. */
   readonly timeoutMs?: number;
 }
 
@@ -97,10 +98,11 @@ export class SagaService {
   /**
    * Starts a saga: when this returns, it is stored and will run to its end. Nothing is stored when it throws.
    *
-   * @throws SagaPlanError naming everything that is wrong with the steps
+   * @throws SagaPlanError naming everything that is wrong with the steps, or what the linter finds that counts as an error
    * @throws SagaInputError when an input, the context or an option cannot be stored
    * @throws SagaConflictError when the business key belongs to a saga with another input
    * @throws SagaBusyError when another start with the same business key holds its lock for too long
+   * @throws SagaManagerError when `manager` has no open transaction on the engine's database
    */
   start<D extends Definable>(saga: D, input: InputFor<D>, options?: StartOptions): Promise<StartedSaga>;
   start<const E extends StepList[number]>(
@@ -137,7 +139,7 @@ export class SagaService {
    *
    * @throws whatever `start` throws
    * @throws SagaFailedError with the saga, when it is `failed` or `compensated`
-   * @throws SagaStuckError with the saga, when an undo was given up
+   * @throws SagaStuckError with the saga, when an undo was given up, or nobody knows whether its pivot took effect
    * @throws SagaWaitTimeoutError, SagaWaitInHandlerError
    */
   execute<D extends Definable>(saga: D, input: InputFor<D>, options?: ExecuteOptions): Promise<Saga>;
@@ -166,12 +168,20 @@ export class SagaService {
     return (await this.queries()).find(sagaId);
   }
 
-  /** The newest first. */
+  /**
+   * The newest first.
+   *
+   * @throws SagaInputError
+   */
   async list(options: ListOptions = {}): Promise<readonly Saga[]> {
     return (await this.queries()).list(listQueryOf(options));
   }
 
-  /** Sagas that are started, compensating or stuck. */
+  /**
+   * Sagas that are started, compensating or stuck, the newest first.
+   *
+   * @throws SagaInputError
+   */
   async listActive(options: Omit<ListOptions, 'state'> = {}): Promise<readonly Saga[]> {
     return this.list({ ...knownFields(options, 'list options', ['name', 'attention', 'parent', 'limit', 'before']), state: ACTIVE_STATES });
   }
@@ -243,7 +253,7 @@ export class SagaService {
     return (await this.runtime.engine()).signals.send(sagaIdOf(sagaId), name, payload, options);
   }
 
-  /** Everything that happened to a saga, in order. */
+  /** Everything that happened to a saga, in order; nothing when there is none with this id. */
   async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
     return (await this.queries()).history(sagaId);
   }

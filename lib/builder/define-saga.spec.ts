@@ -120,4 +120,25 @@ describe('defineSaga', () => {
     // @ts-expect-error -- an item that the handler does not take
     created().map('ship', { action: 'spec.charge', over: [{ orderId: 5 }] });
   });
+
+  it('has pauses, signals, conditions and kinds as data has them', () => {
+    const steps = created()
+      .sleep('cool_off', { sleepMs: 60_000 })
+      .signal('approval', { signal: 'approved', timeoutMs: 1_000, kind: 'optional', when: { path: 'context.amount', above: 10 } })
+      .saga('pay', { saga: { name: 'plain', steps: [] }, kind: 'optional', when: 'mayPay' })
+      .map('ship', { action: 'x', over: [1], limit: 2, kind: 'optional', when: 'mayShip' })
+      .parallel((p) => p.sleep('rest', { sleepMs: 5, when: 'isTired' }).signal('word', { signal: 'spoken' }))
+      .step('tell', { action: 'x', input: ({ outputs }) => [outputs.approval, outputs.word] }).steps;
+    expect(steps.slice(1)).toEqual([
+      { name: 'cool_off', sleepMs: 60_000 },
+      { name: 'approval', signal: 'approved', timeoutMs: 1_000, kind: 'optional', when: { path: 'context.amount', above: 10 } },
+      { name: 'pay', saga: { name: 'plain', steps: [] }, kind: 'optional', when: 'mayPay' },
+      { name: 'ship', kind: 'optional', when: 'mayShip', map: { action: 'x', over: [1], limit: 2 } },
+      [
+        { name: 'rest', sleepMs: 5, when: 'isTired' },
+        { name: 'word', signal: 'spoken' },
+      ],
+      { name: 'tell', action: 'x', input: [ref('approval'), ref('word')] },
+    ]);
+  });
 });

@@ -3,7 +3,19 @@ import type { StepKind } from '../core/plan';
 import type { RetryOptions } from '../core/retry-policy';
 import type { ConditionSpec } from '../core/condition-spec';
 import type { StandardSchemaV1 } from '../core/standard-schema';
-import type { ChildSaga, ChildStep, MapOptions, MapStep, PlainStep, SagaClass, StepList, StepSpec } from '../core/step-spec';
+import type {
+  ChildSaga,
+  ChildStep,
+  MapOptions,
+  MapStep,
+  OptionalKind,
+  PlainStep,
+  SagaClass,
+  SignalStep,
+  SleepStep,
+  StepList,
+  StepSpec,
+} from '../core/step-spec';
 import { Recorder } from './recorder';
 import type { ActionInput, ActionKey, ActionOutput } from '../core/saga-actions';
 
@@ -16,18 +28,29 @@ export interface InputSources<Context, Outputs> {
   or<T>(value: T, otherwise: NonNullable<T>): NonNullable<T>;
 }
 
-export interface StepOptions<Context, Outputs, Key extends string> {
+/** What every kind of step may say. */
+interface AnyOptions {
+  /** The step runs only if this holds: data about the context and earlier outputs, or the key of a `@SagaCondition`. Default: it runs. */
+  readonly when?: ConditionSpec | string;
+}
+
+export interface StepOptions<Context, Outputs, Key extends string> extends AnyOptions {
   /** Key of the handler that runs the step. */
   readonly action: Key;
   /** Key of its undo; null: none, on purpose. Default: the one declared `for` the action. */
   readonly compensation?: string | null;
   /** A value, or a function of earlier outputs and the context that runs once, when the saga is defined. Default null. */
   readonly input?: ActionInput<Key> | ((from: InputSources<Context, Outputs>) => ActionInput<Key>);
-  /** The step runs only if this holds: data about the context and earlier outputs, or the key of a `@SagaCondition`. Default: it runs. */
-  readonly when?: ConditionSpec | string;
+  /** One attempt may take this many milliseconds. Default: the handler's, then the module's (60,000). */
   readonly timeoutMs?: number;
+  /** Default: the handler's policy, else one attempt. */
   readonly retry?: RetryOptions;
+  /** True: it is undone also when it failed by its own word. Default: the handler's, else false. */
   readonly compensateOnFailure?: boolean;
+  /**
+   * What an error means that says nothing about the effect. A `StepError` always means `failed`, a reset connection always `unknown`.
+   * Default: the handler's, then the module's (`failed`).
+   */
   readonly onThrow?: 'failed' | 'unknown';
   /**
    * `pivot` (no way back once it has completed), `retriable` (tried until it completes) or `optional` (the saga goes on when it fails).
@@ -36,20 +59,40 @@ export interface StepOptions<Context, Outputs, Key extends string> {
   readonly kind?: StepKind;
 }
 
+/** Of a pause. */
+export interface SleepOptions extends AnyOptions {
+  /** Milliseconds, by the database's clock. */
+  readonly sleepMs: number;
+}
+
+/** Of a step that waits for `sagas.signal()`. */
+export interface WaitForSignalOptions extends AnyOptions {
+  /** The name of the signal. */
+  readonly signal: string;
+  /** Milliseconds; after them the step fails with the code `SIGNAL_TIMEOUT`. Default: it waits for as long as it takes. */
+  readonly timeoutMs?: number;
+  /** Default: its failure turns the saga back. */
+  readonly kind?: OptionalKind;
+}
+
 /** Of a step that runs another saga; `C` is what that saga takes as its context, if it says so. */
-export interface ChildOptions<Context, Outputs, C> {
+export interface ChildOptions<Context, Outputs, C> extends AnyOptions {
   /** What `defineSaga()` made, `{ name, steps }`, or a class with `@SagaDefinition`. */
   readonly saga: (ChildSaga & { readonly $context?: C }) | SagaClass;
   /** What that saga is given. Default {}. */
   readonly context?: NoInfer<C> | ((from: InputSources<Context, Outputs>) => NoInfer<C>);
+  /** Default: its failure turns the saga back. */
+  readonly kind?: OptionalKind;
 }
 
 /** Of a step that runs one action for each item of a list. */
-export interface EachOptions<Context, Outputs, Key extends string> extends Omit<MapOptions, 'over' | 'action'> {
+export interface EachOptions<Context, Outputs, Key extends string> extends AnyOptions, Omit<MapOptions, 'over' | 'action'> {
   /** Key of the handler that gets one item as its input. */
   readonly action: Key;
   /** The list, or where it comes from. */
   readonly over: readonly ActionInput<Key>[] | ((from: InputSources<Context, Outputs>) => readonly ActionInput<Key>[]);
+  /** Default: its failure turns the saga back. */
+  readonly kind?: OptionalKind;
 }
 
 export interface DefineSagaOptions {
@@ -75,6 +118,7 @@ type NewName<Name extends string, Outputs> = Name extends keyof Outputs ? `there
 export interface DefinedSaga<Context> {
   readonly name: string;
   readonly steps: StepList;
+  /** Milliseconds. */
   readonly deadlineMs: number | undefined;
   readonly onStuck: 'halt' | 'continue' | undefined;
   readonly undosAtOnce: number | undefined;
@@ -97,7 +141,11 @@ export class SagaBuilder<Context, Outputs = unknown, Given = Context> implements
     readonly schema?: StandardSchemaV1,
   ) {}
 
-  /** A step after everything so far. */
+  /**
+   * A step after everything so far.
+   *
+   * @throws SagaPlanError when a function makes the input out of anything but properties of what it is given
+   */
   step<const Name extends string, Key extends ActionKey>(
     name: NewName<Name, Outputs>,
     options: StepOptions<Context, Outputs, Key>,
@@ -119,6 +167,19 @@ export class SagaBuilder<Context, Outputs = unknown, Given = Context> implements
     options: EachOptions<Context, Outputs, Key>,
   ): SagaBuilder<Context, Outputs & Readonly<Record<Name, readonly ActionOutput<Key>[]>>, Given> {
     return this.with(mapOf(this.name, name, options));
+  }
+
+  /** A pause after everything so far. */
+  sleep<const Name extends string>(name: NewName<Name, Outputs>, options: SleepOptions): SagaBuilder<Context, Outputs, Given> {
+    return this.with<Outputs>({ name, ...options } satisfies SleepStep);
+  }
+
+  /** A step that waits for `sagas.signal()`, after everything so far. Its output is what the signal brings. */
+  signal<const Name extends string>(
+    name: NewName<Name, Outputs>,
+    options: WaitForSignalOptions,
+  ): SagaBuilder<Context, Outputs & Readonly<Record<Name, unknown>>, Given> {
+    return this.with({ name, ...options } satisfies SignalStep);
   }
 
   /** Steps beside each other, after everything so far. None of them may refer to another. */
@@ -167,6 +228,20 @@ export class ParallelBuilder<Context, Outputs, Branches = unknown> {
   ): ParallelBuilder<Context, Outputs, Branches & Readonly<Record<Name, readonly ActionOutput<Key>[]>>> {
     return new ParallelBuilder(this.inSaga, [...this.branches, mapOf(this.inSaga, name, options)]);
   }
+
+  sleep<const Name extends string>(
+    name: NewName<Name, Outputs & Branches>,
+    options: SleepOptions,
+  ): ParallelBuilder<Context, Outputs, Branches> {
+    return new ParallelBuilder(this.inSaga, [...this.branches, { name, ...options } satisfies SleepStep]);
+  }
+
+  signal<const Name extends string>(
+    name: NewName<Name, Outputs & Branches>,
+    options: WaitForSignalOptions,
+  ): ParallelBuilder<Context, Outputs, Branches & Readonly<Record<Name, unknown>>> {
+    return new ParallelBuilder(this.inSaga, [...this.branches, { name, ...options } satisfies SignalStep]);
+  }
 }
 
 /**
@@ -193,12 +268,19 @@ function specOf<Context, Outputs, Key extends string>(saga: string, name: string
   return { name, ...rest, ...(input === undefined ? {} : { input: madeOf(saga, name, input) }) };
 }
 
-function childOf<Context, Outputs, C>(inSaga: string, name: string, { saga, context }: ChildOptions<Context, Outputs, C>): ChildStep {
-  return { name, saga, ...(context === undefined ? {} : { context: madeOf(inSaga, name, context) }) };
+function childOf<Context, Outputs, C>(inSaga: string, name: string, options: ChildOptions<Context, Outputs, C>): ChildStep {
+  const { context, ...rest } = options;
+  return { name, ...rest, ...(context === undefined ? {} : { context: madeOf(inSaga, name, context) }) };
 }
 
 function mapOf<Context, Outputs, Key extends string>(saga: string, name: string, options: EachOptions<Context, Outputs, Key>): MapStep {
-  return { name, map: { ...options, over: madeOf(saga, name, options.over) } };
+  const { when, kind, ...map } = options;
+  return {
+    name,
+    ...(when === undefined ? {} : { when }),
+    ...(kind === undefined ? {} : { kind }),
+    map: { ...map, over: madeOf(saga, name, options.over) },
+  };
 }
 
 /** A value as it is, or what a function makes of values that do not exist yet. */

@@ -33,6 +33,50 @@ describe('a fragment', () => {
     ]);
   });
 
+  it('has its own names in conditions too, and keeps what is taken instead of an output', () => {
+    const steps: StepList = [
+      { name: 'check', action: 'check' },
+      { name: 'check.deep', action: 'check' },
+      {
+        name: 'charge',
+        action: 'charge',
+        input: ref('check', 'limit').or(0),
+        when: {
+          and: [
+            { path: 'outputs.check.limit', above: 0 },
+            { not: { path: 'outputs.check.deep.limit', equals: 'outputs.check' } },
+            {
+              or: [
+                { path: 'outputs.other.x', exists: true },
+                { path: 'context.check', exists: true },
+                { of: ref('check'), exists: true },
+              ],
+            },
+          ],
+        },
+      },
+    ];
+    expect(fragment('a', steps)[2]).toEqual({
+      name: 'a.charge',
+      action: 'charge',
+      input: ref('a.check', 'limit').or(0),
+      when: {
+        and: [
+          { path: 'outputs.a.check.limit', above: 0 },
+          { not: { path: 'outputs.a.check.deep.limit', equals: 'outputs.check' } },
+          {
+            or: [
+              { path: 'outputs.other.x', exists: true },
+              { path: 'context.check', exists: true },
+              { of: ref('a.check'), exists: true },
+            ],
+          },
+        ],
+      },
+    });
+    expect(fragment('a', [{ name: 'charge', action: 'charge', when: 'mayCharge' }])).toMatchObject([{ when: 'mayCharge' }]);
+  });
+
   it('leaves the list that it is made of as it was, so that it can be used twice', () => {
     const names = [...fragment('a', payment), ...fragment('b', payment)].flat().map(({ name }) => name);
     expect(new Set(names).size).toBe(8);

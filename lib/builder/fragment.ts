@@ -1,5 +1,6 @@
 import { isRecord } from '../core/known-fields';
-import { ref, Reference } from '../core/reference';
+import { lengthOfName } from '../core/names';
+import { Reference } from '../core/reference';
 import type { StepList, StepSpec } from '../core/step-spec';
 
 /**
@@ -11,21 +12,11 @@ import type { StepList, StepSpec } from '../core/step-spec';
  * // after it: ref('deposit.charge', 'transaction')
  */
 export function fragment(prefix: string, steps: StepList): StepList {
-  const names = new Set(steps.flat().map((step) => step.name));
-  const named = (name: string): string => (names.has(name) ? `${prefix}.${name}` : name);
-  const renamed = (step: StepSpec): StepSpec => {
-    const { name, dependsOn, ...rest } = step;
-    const fields = Object.entries(rest).map(([field, value]): [string, unknown] => [
-      field,
-      field === 'saga' ? value : referring(value, named),
-    ]);
-    return {
-      name: named(name),
-      ...(dependsOn === undefined ? {} : { dependsOn: dependsOn.map(named) }),
-      ...Object.fromEntries(fields),
-    } as unknown as StepSpec;
-  };
-  return steps.map((element) => (isGroup(element) ? element.map(renamed) : renamed(element)));
+  const rename = new Renaming(
+    prefix,
+    steps.flat().map((step) => step.name),
+  );
+  return steps.map((element) => (isGroup(element) ? element.map((step) => rename.step(step)) : rename.step(element)));
 }
 
 function isGroup(element: StepList[number]): element is readonly StepSpec[] {
@@ -35,10 +26,59 @@ function isGroup(element: StepList[number]): element is readonly StepSpec[] {
 /** As deep as data may be. */
 const DEEPEST = 64;
 
-function referring(value: unknown, named: (name: string) => string, depth = 0): unknown {
-  if (value instanceof Reference) return value.source.kind === 'output' ? ref(named(value.source.step), ...value.path) : value;
+class Renaming {
+  constructor(
+    private readonly prefix: string,
+    private readonly names: readonly string[],
+  ) {}
+
+  step({ name, dependsOn, ...rest }: StepSpec): StepSpec {
+    const fields = Object.entries(rest).map(([field, value]): [string, unknown] => [field, this.field(field, value)]);
+    return {
+      name: this.name(name),
+      ...(dependsOn === undefined ? {} : { dependsOn: dependsOn.map((one) => this.name(one)) }),
+      ...Object.fromEntries(fields),
+    } as unknown as StepSpec;
+  }
+
+  /** The steps of a child saga have names of their own. */
+  private field(field: string, value: unknown): unknown {
+    if (field === 'saga') return value;
+    return field === 'when' ? this.condition(value) : this.data(value);
+  }
+
+  private name(name: string): string {
+    return this.names.includes(name) ? `${this.prefix}.${name}` : name;
+  }
+
+  private data(value: unknown, depth = 0): unknown {
+    if (value instanceof Reference) return this.reference(value);
+    return inside(value, depth, (item) => this.data(item, depth + 1));
+  }
+
+  private reference({ source, path, otherwise }: Reference): Reference {
+    return new Reference(source.kind === 'output' ? { kind: 'output', step: this.name(source.step) } : source, path, otherwise);
+  }
+
+  /** Beside references it has paths in it, which are text. */
+  private condition(value: unknown, depth = 0): unknown {
+    if (value instanceof Reference) return this.reference(value);
+    return inside(value, depth, (item, key) => (key === 'path' ? this.path(item) : this.condition(item, depth + 1)));
+  }
+
+  private path(path: unknown): unknown {
+    if (typeof path !== 'string') return path;
+    const [root, ...parts] = path.split('.');
+    if (root !== 'outputs') return path;
+    const length = lengthOfName(parts, this.names);
+    return [root, this.name(parts.slice(0, length).join('.')), ...parts.slice(length)].join('.');
+  }
+}
+
+/** A plain object or an array with something else in its places, and anything else as it is. */
+function inside(value: unknown, depth: number, other: (item: unknown, key: string) => unknown): unknown {
   if (depth > DEEPEST) return value;
-  if (Array.isArray(value)) return value.map((item) => referring(item, named, depth + 1));
+  if (Array.isArray(value)) return value.map((item, place) => other(item, String(place)));
   if (!isRecord(value) || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, referring(item, named, depth + 1)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, other(item, key)]));
 }

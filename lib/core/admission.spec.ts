@@ -93,6 +93,33 @@ describe('a step with a condition that is asked', () => {
     expect([stateOf(admitted), admitted.state]).toEqual(['skipped', 'failed']);
   });
 
+  it('does not begin any more when its saga was finished while the condition was asked', () => {
+    const finishes = (saga: SagaValue): SagaEvent => ({ type: 'completed', ...of(saga, B), output: null, finishes: true });
+    const claimed = after(start(), claim(A, 'c1'), claim(B, 'c2'));
+    const finished = after(claimed, finishes(claimed), { type: 'admitted', ...of(claimed) });
+    expect([stateOf(finished), finished.state]).toEqual(['skipped', 'completed']);
+    const failed = { type: 'failed', ...of(claimed), error, outcome: 'failed', retryAfterMs: undefined, seed: 0 } as const;
+    for (const retryable of [undefined, false]) {
+      const threw = after(claimed, finishes(claimed), { ...failed, retryable });
+      expect([stateOf(threw), threw.state]).toEqual(['skipped', 'completed']);
+    }
+    const between = after(claimed, { ...failed, retryable: undefined });
+    const over = after(between, finishes(between));
+    expect([stateOf(over), over.state]).toEqual(['skipped', 'completed']);
+  });
+
+  it('does not begin any more when it is the pivot, and its saga was to turn back while the condition was asked', () => {
+    const pivotal: Plan = { ...plan, steps: [step('a', { condition: 'needed', kind: 'pivot', compensation: null })] };
+    let saga = startSaga(pivotal, 's').saga;
+    for (const event of [claim(A, 'c1'), { type: 'cancel', reason: null, actor: null } as const]) {
+      const decision = transition(pivotal, saga, event);
+      if (decision.kind === 'moved') saga = decision.saga;
+    }
+    expect(saga.turning).toMatchObject({ kind: 'asked' });
+    const decision = transition(pivotal, saga, { type: 'admitted', ...of(saga) });
+    expect(decision).toMatchObject({ kind: 'moved', saga: { state: 'failed', pastPivot: false, cause: { kind: 'asked' } } });
+  });
+
   it('is never undone when it was skipped by a condition that never held, though an attempt was lost before it was looked at', () => {
     const data: Plan = { ...plan, steps: [step('a', { when: { all: [] } }), step('b'), step('c', { dependsOn: [0, 1] })] };
     const move = (saga: SagaValue, event: SagaEvent): SagaValue => {

@@ -1,6 +1,6 @@
 import { mayStillRun } from './backward';
 import { dispatch, draft, policyOf, type Draft } from './draft';
-import { hasNotBegun } from './early-end';
+import { isLeftOut } from './early-end';
 import type { FailedEvent } from './event';
 import { isPersistent, kindOf } from './kinds';
 import { attemptsOf, type Heard, type Operation } from './operation';
@@ -28,6 +28,7 @@ export function startAgainWithin(plan: Plan, saga: SagaValue, operation: Operati
 /** There is no other attempt, unless it is tried until it completes. */
 export function giveUp(plan: Plan, saga: SagaValue, operation: Operation, seed = 1): Draft {
   if (operation.heard?.kind === 'completed') return settle(plan, saga, { ...operation, state: 'completed', error: null });
+  if (isLeftOut(saga, operation)) return settle(plan, saga, { ...operation, state: 'skipped' });
   if (isPersistent(plan, operation) && mayStillRun(operation, saga))
     return startAgain(plan, saga, operation, longestDelayMs(policyOf(plan, operation).retry, seed));
   return operation.hadUnknown ? settleUnknown(plan, saga, operation) : settle(plan, saga, { ...operation, state: 'failed' });
@@ -38,9 +39,7 @@ export function startAgain(plan: Plan, saga: SagaValue, operation: Operation, in
   const isPatient = isPersistent(plan, operation) && mayStillRun(operation, saga); // no word ends it but that it is done
   if (operation.heard?.kind === 'failed' && !operation.verifying && !isPatient) return asHeard(plan, saga, operation, operation.heard);
   if (!mayStillRun(operation, saga) || isWaitedFor(plan, saga, operation)) return settleBetweenAttempts(plan, saga, operation);
-  // An attempt that did not count is none, and a saga that was finished early begins nothing.
-  if (saga.finishedBy !== null && operation.direction === 'action' && hasNotBegun({ ...operation, state: 'started' }))
-    return settle(plan, saga, { ...operation, state: 'skipped' });
+  if (isLeftOut(saga, operation)) return settle(plan, saga, { ...operation, state: 'skipped' }); // an attempt that did not count is none
   // Beside the pivot of a stuck saga nothing is claimed; it is due when the way is known.
   const isHeld = saga.state === 'stuck' && operation.direction === 'action' && !operation.verifying;
   const again: Operation = { ...operation, state: inMs > 0 && !isHeld ? 'retrying' : 'started' };

@@ -1,7 +1,7 @@
-import { asHeard, giveUp, retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
+import { asHeard, giveUp, isWaitedFor, retryOrSettle, startAgain, startAgainWithin } from './attempt-budget';
 import { mayStillRun } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
-import { draft, finish, mayTakeEffect, policyOf, type Draft } from './draft';
+import { draft, finish, mayTakeEffect, policyOf, withContext, type Draft } from './draft';
 import type {
   AdmittedEvent,
   CompletedEvent,
@@ -13,7 +13,7 @@ import type {
   SuspendedEvent,
   VerifiedEvent,
 } from './event';
-import { finishEarly } from './early-end';
+import { finishEarly, isLeftOut } from './early-end';
 import { lateSuccess } from './late-kinds';
 import type { Operation } from './operation';
 import type { Plan } from './plan';
@@ -53,7 +53,7 @@ function answered(plan: Plan, saga: SagaValue, operation: Operation, event: Comp
   if (event.fence >= operation.fence || event.fence <= operation.lateFence) return ignored('stale');
   const { fence, output } = event;
   const completed: Operation = { ...operation, state: 'completed', fence: operation.fence + 1, lateFence: fence, output, error: null };
-  return finish(event, ended(plan, saga, completed, event), 'late');
+  return finish(event, withContext(event, ended(plan, saga, completed, event)), 'late');
 }
 
 function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptEnd): Draft {
@@ -100,18 +100,12 @@ function ended(plan: Plan, saga: SagaValue, completed: Operation, { finishes }: 
   return finishes === true ? finishEarly(plan, saga, completed) : settle(plan, saga, completed);
 }
 
-/** From here on its handler may run. A saga that has turned back meanwhile does not want that any more. */
+/** From here on its handler may run. A saga that has turned back meanwhile, or is to, or was finished, does not want that any more. */
 function admitted(plan: Plan, saga: SagaValue, operation: Operation): Draft {
-  if (!mayStillRun(operation, saga)) return settle(plan, saga, { ...operation, state: 'skipped', error: null });
+  if (!mayStillRun(operation, saga) || isWaitedFor(plan, saga, operation) || isLeftOut(saga, operation))
+    return settle(plan, saga, { ...operation, state: 'skipped', error: null });
   const ready: Operation = { ...operation, condition: null };
   return draft(withOperations(saga, [ready]), ready);
-}
-
-/** What later handlers see, when there was something new in this attempt and it counts. */
-function withContext(event: AttemptEnd, made: Draft): Draft {
-  const patch = 'contextPatch' in event ? event.contextPatch : undefined;
-  if (made.kind === 'need' || patch === undefined) return made;
-  return { ...made, effects: [...made.effects, { type: 'context', patch }] };
 }
 
 function released(plan: Plan, saga: SagaValue, operation: Operation, interrupted: boolean): Draft {

@@ -2,7 +2,7 @@ import { SagaInputError } from '../errors';
 import type { Condition, ConditionSource, ConditionTest, OrderedTest } from './condition';
 import { toJson, type Json } from './json';
 import { isRecord } from './known-fields';
-import { quoted } from './names';
+import { lengthOfName, quoted } from './names';
 import type { PlanStep } from './plan';
 import { ancestorsOf } from './plan-graph';
 import { Reference } from './reference';
@@ -112,9 +112,7 @@ export class ConditionCompiler {
         place,
         `the path ${quoted(path)} of its condition must begin with "context." or "outputs.<step>."${didYouMean(root ?? '', ['context', 'outputs'])}`,
       );
-    // The name of a step may have points in it: the longest one that fits is meant.
-    const lengths = rest.map((_, index) => rest.length - index);
-    const length = lengths.find((candidate) => this.names.includes(rest.slice(0, candidate).join('.'))) ?? 1;
+    const length = lengthOfName(rest, this.names);
     const step = this.step(rest.slice(0, length).join('.'), place);
     return step === null ? null : { step, path: rest.slice(length) };
   }

@@ -21,6 +21,7 @@ export type ConditionSpec =
 export interface ConditionTests {
   /** The same JSON, however deep. */
   readonly equals?: unknown;
+  /** It is there, and is other JSON. */
   readonly notEquals?: unknown;
   /** A number is compared with numbers, a text (an ISO date) with texts, by its characters; anything else does not pass. */
   readonly above?: number | string;

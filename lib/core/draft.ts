@@ -30,6 +30,13 @@ export function ended(saga: SagaValue, subject: Operation | null = null): Draft 
   return draft(saga, subject, [{ type: 'ended', state: saga.state }]);
 }
 
+/** What later handlers see, when there was something new in this attempt and it counts. */
+export function withContext(event: SagaEvent, made: Draft): Draft {
+  const patch = 'contextPatch' in event ? event.contextPatch : undefined;
+  if (made.kind === 'need' || patch === undefined) return made;
+  return { ...made, effects: [...made.effects, { type: 'context', patch }] };
+}
+
 /** @param kind what the history calls it; the event's own name, unless it came too late to be that */
 export function finish(event: SagaEvent, made: Draft, kind: HistoryEntry['kind'] = event.type): Decision {
   if (made.kind === 'need') return made;

@@ -22,6 +22,12 @@ export function finishEarly(plan: Plan, saga: SagaValue, action: Operation): Dra
 /** No attempt of it, and nobody outside, can come to an effect. */
 export function hasNotBegun(action: Operation): boolean {
   if (isSettled(action) || action.state === 'running' || action.verifying) return false;
+  if (action.condition !== null) return true; // until that has said yes, no handler runs
   const looksAfterAnother = action.wait?.kind === 'saga';
   return !looksAfterAnother && settledBetweenAttempts(action) === 'skipped';
+}
+
+/** What has not begun does not begin any more in a saga that was finished early. */
+export function isLeftOut(saga: SagaValue, operation: Operation): boolean {
+  return saga.finishedBy !== null && operation.direction === 'action' && hasNotBegun({ ...operation, state: 'started' });
 }

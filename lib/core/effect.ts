@@ -42,7 +42,7 @@ export interface EndedEffect {
   readonly state: SagaState;
 }
 
-/** Something happened to a saga that had ended, or was put right. */
+/** A person should look at the saga, or need not any more. */
 export interface AttentionEffect {
   readonly type: 'attention';
   readonly raised: boolean;

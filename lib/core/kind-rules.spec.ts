@@ -94,6 +94,21 @@ describe('beside and after a pivot', () => {
     expect(stepsOf([[pivot, step('beside', { kind: 'optional' })]])[1]?.compensation).toBe('undo');
   });
 
+  it('what runs another saga can only be optional, for a saga that has failed is not started again', () => {
+    const saga = { name: 'inner', steps: [step('x', { kind: 'retriable' })] };
+    const why = 'a saga that has failed is not started again; let the steps of that saga have kinds of their own';
+    const child = { name: 'child', saga, kind: 'retriable' as 'optional' };
+    const each = { name: 'each', map: { over: [1], action: 'do' }, kind: 'pivot' as 'optional' };
+    expect(problemsOf([child, each])).toEqual([
+      `step "child": kind can only be 'optional', not 'retriable': ${why}`,
+      `step "each": kind can only be 'optional', not 'pivot': ${why}`,
+    ]);
+    expect(problemsOf([pivot, { name: 'child', saga }])).toEqual([
+      'step "child": it comes after the pivot "pivot", so it must be optional, or come before it',
+    ]);
+    expect(problemsOf([pivot, { name: 'child', saga, kind: 'optional' }])).toEqual([]);
+  });
+
   it('a pause is retriable by itself, for it cannot fail', () => {
     expect(stepsOf([pivot, { name: 'pause', sleepMs: 5 }])[1]?.kind).toBe('retriable');
     expect(stepsOf([{ name: 'pause', sleepMs: 5 }, pivot])[0]?.kind).toBeUndefined();

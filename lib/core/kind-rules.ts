@@ -1,6 +1,6 @@
 import { PATIENCE, STEP_KINDS } from './kinds';
 import { quoted } from './names';
-import { CANNOT_FAIL, OWN_PREFIX } from './own-actions';
+import { CANNOT_FAIL, CHILD, MAP, OWN_PREFIX } from './own-actions';
 import type { OperationPolicy, PlanStep, StepKind } from './plan';
 import { ancestorsOf, descendantsOf } from './plan-graph';
 import type { PlainStep } from './step-spec';
@@ -8,14 +8,20 @@ import { didYouMean } from './suggestion';
 
 const KINDS = STEP_KINDS.map((kind) => `'${kind}'`).join(', ');
 
+const RUNS_A_SAGA: readonly string[] = [CHILD, MAP];
+
 export function isKind(kind: unknown): kind is StepKind {
   return (STEP_KINDS as readonly unknown[]).includes(kind);
 }
 
 /** What is wrong with what one step says of its kind, in words. */
-export function kindProblems({ kind, compensateOnFailure, retry }: PlainStep): string[] {
+export function kindProblems({ action, kind, compensateOnFailure, retry }: PlainStep): string[] {
   if (kind === undefined) return [];
   if (!isKind(kind)) return [`kind must be one of ${KINDS}, or be left out${didYouMean(String(kind), STEP_KINDS)}, not ${quoted(kind)}`];
+  if (RUNS_A_SAGA.includes(action) && kind !== 'optional')
+    return [
+      `kind can only be 'optional', not '${kind}': a saga that has failed is not started again; let the steps of that saga have kinds of their own`,
+    ];
   if (kind === 'pivot' && compensateOnFailure === true) return ['compensateOnFailure has no meaning: a pivot is never undone'];
   if (kind === 'retriable' && retry?.maxElapsedMs !== undefined)
     return ['retry.maxElapsedMs has no meaning: a retriable step is tried until it completes'];
@@ -47,7 +53,8 @@ export function withKinds(steps: readonly PlanStep[], specs: readonly PlainStep[
     const kind = step.kind ?? (CANNOT_FAIL.includes(step.action) ? 'retriable' : undefined);
     if (kind === undefined) {
       const name = steps[pivot]?.name ?? String(pivot);
-      refuse(`it comes ${isAfter ? 'after' : 'beside'} the pivot "${name}", so it must be retriable or optional, or come before it`);
+      const kinds = RUNS_A_SAGA.includes(step.action) ? 'optional' : 'retriable or optional';
+      refuse(`it comes ${isAfter ? 'after' : 'beside'} the pivot "${name}", so it must be ${kinds}, or come before it`);
     }
     return patient({ ...step, ...(kind !== undefined && { kind }), ...(isAfter && { compensation: null }) });
   });

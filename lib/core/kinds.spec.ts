@@ -161,6 +161,16 @@ describe('a pivot that comes late', () => {
     expect(zombie.saga).toMatchObject({ state: 'started', pastPivot: true, attention: true });
   });
 
+  it('answers with everything it has said: the context that it set, and that its saga is to end with it', () => {
+    const zombie = charging();
+    const { fence, claimId } = operationOf(zombie.saga, action(1)) ?? { fence: 0, claimId: '' };
+    const said = { operation: action(1), fence, claimId: claimId ?? '' } as const;
+    zombie.happens({ type: 'lease-expired', ...said, seed: 0 }).cancels();
+    zombie.happens({ type: 'completed', ...said, output: 'late', finishes: true, contextPatch: { paid: true } });
+    expect(zombie.saga).toMatchObject({ state: 'completed', pastPivot: true, finishedBy: 1 });
+    expect([zombie.state(2), zombie.effects]).toEqual(['skipped', ['ended', 'attention', 'context', 'record']]);
+  });
+
   it('raises attention when a person had said that it failed, until somebody has seen it', () => {
     const zombie = charging();
     const { fence, claimId } = operationOf(zombie.saga, action(1)) ?? { fence: 0, claimId: '' };

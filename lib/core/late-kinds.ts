@@ -1,6 +1,6 @@
 import { LATE_EFFECT, raised } from './attention';
 import { ignored, type Decision } from './decision';
-import { draft, finish } from './draft';
+import { draft, finish, withContext } from './draft';
 import type { CompletedEvent, SagaEvent } from './event';
 import { goesForward, isOpenPivot, kindOf } from './kinds';
 import { isDoubted, lateOutcome, type LateWord } from './late';
@@ -38,7 +38,11 @@ function heardLate(action: Operation, { fence, output }: LateWord): Operation {
 /** It answers the question of a stuck saga. When a person has said that it failed, and that was believed, it cannot be put right here. */
 function latePivot(plan: Plan, saga: SagaValue, pivot: Operation, event: SagaEvent): Decision {
   if (isOpenPivot(plan, saga, pivot))
-    return finish(event, pivotAnswered(plan, saga, { ...pivot, state: 'completed', error: null }), 'late');
+    return finish(
+      event,
+      withContext(event, pivotAnswered(plan, saga, { ...pivot, state: 'completed', error: null }, endsItsSaga(event))),
+      'late',
+    );
   const isKnown = pivot.error?.code === LATE_EFFECT;
   if (pivot.state !== 'failed' || isKnown || saga.cause?.kind === 'terminated') return ignored('stale');
   const late: Operation = {
@@ -46,6 +50,10 @@ function latePivot(plan: Plan, saga: SagaValue, pivot: Operation, event: SagaEve
     error: { code: LATE_EFFECT, message: 'it took effect after all, when it had been said to have failed' },
   };
   return finish(event, raised(draft(withOperations(saga, [late]), late)), 'late');
+}
+
+function endsItsSaga(event: SagaEvent): boolean {
+  return event.type === 'completed' && event.finishes === true;
 }
 
 /** A saga that goes forward has gone on without it, and one that has completed never needed it. */

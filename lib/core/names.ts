@@ -26,3 +26,9 @@ export function quoted(value: unknown): string {
   const printable = value.replace(/[^\x20-\x7e]/g, '?');
   return printable.length > 60 ? `"${printable.slice(0, 57)}..."` : `"${printable}"`;
 }
+
+/** How many parts of a path, parted at its points, are the name of a step. A name may have points in it: the longest one that fits is meant. */
+export function lengthOfName(path: readonly string[], names: readonly string[]): number {
+  const lengths = path.map((_, index) => path.length - index);
+  return lengths.find((length) => names.includes(path.slice(0, length).join('.'))) ?? 1;
+}

@@ -21,12 +21,17 @@ export interface RetryPolicy {
   readonly maxElapsedMs?: number;
 }
 
-/** A policy as people write it: what is left out is `exponential`, 1,000, 60,000 and no limit in time. */
+/** A policy as people write it. Times in milliseconds. */
 export interface RetryOptions {
+  /** Attempts in all, the first one included: 1 to 30,000. */
   readonly attempts: number;
+  /** Default: `exponential`. */
   readonly backoff?: 'exponential' | 'fixed';
+  /** The delay before the second attempt (an upper bound when exponential: full jitter). Default: 1,000. */
   readonly baseMs?: number;
+  /** No delay is longer than this. Default: 60,000. */
   readonly maxMs?: number;
+  /** No attempt starts later than this after the first one, whatever `attempts` says. Default: no such limit. */
   readonly maxElapsedMs?: number;
 }
 

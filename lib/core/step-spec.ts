@@ -19,7 +19,7 @@ interface AnyStep {
 }
 
 /** The saga goes on when the step fails. Default: its failure turns the saga back. */
-type OptionalKind = 'optional';
+export type OptionalKind = 'optional';
 
 /** A pause: the steps after it begin no sooner. */
 export interface SleepStep extends AnyStep {
@@ -48,6 +48,7 @@ export interface ChildStep extends AnyStep {
 }
 
 export interface ChildSaga {
+  /** What the saga that the step runs is called. */
   readonly name: string;
   readonly steps: StepList;
   /** The child turns back when it has not completed within this many milliseconds. Default: never. */
@@ -97,7 +98,7 @@ export interface PlainStep extends AnyStep {
   readonly input?: unknown;
   /** One attempt may take this many milliseconds. Default: the handler's, then the module's (60,000). */
   readonly timeoutMs?: number;
-  /** Default: the handler's policy, else one attempt. */
+  /** When a failed attempt is tried again. Default: the handler's policy, else one attempt. */
   readonly retry?: RetryOptions;
   /** True: it is undone also when it failed by its own word. Default: the handler's, else false. */
   readonly compensateOnFailure?: boolean;

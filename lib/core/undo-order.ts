@@ -19,12 +19,17 @@ function needsUndo(plan: Plan, action: Operation): boolean {
     case 'unknown':
       return true;
     case 'failed':
-      return plan.steps[action.step]?.compensateOnFailure === true;
+      return plan.steps[action.step]?.compensateOnFailure === true || isSaidOfAChild(plan, action);
     case 'skipped':
       return action.hadUnknown; // somebody gave it up between two attempts, one of which may have taken effect
     default:
       return false;
   }
+}
+
+/** Somebody has said that it failed; but the saga that it runs goes on until it is told to turn back. */
+function isSaidOfAChild(plan: Plan, { step, hadUnknown }: Operation): boolean {
+  return hadUnknown && plan.steps[step]?.child !== undefined;
 }
 
 /**

@@ -59,12 +59,12 @@ export interface SagaStepOptions extends HandlerOptions, EffectOptions {
   readonly kind?: StepKind;
   /** In a `@SagaDefinition` class: the step is skipped unless this holds; see `StepSpec`. Default: a `@SagaCondition` method, if the class has one. */
   readonly when?: ConditionSpec | string;
-  /** In a `@SagaDefinition` class: key of a handler elsewhere that runs this step in place of the method. */
+  /** In a `@SagaDefinition` class: key of a handler elsewhere that runs this step in place of the method. Default: the method. */
   readonly use?: string;
 }
 
 export interface CompensateOptions extends HandlerOptions, EffectOptions {
-  /** Key of the action that this undoes when a plan names no compensation. */
+  /** Key of the action that this undoes when a plan names no compensation. Default: none; only plans that name it run it. */
   readonly for?: string;
 }
 
@@ -75,6 +75,7 @@ export type VerifyOptions = HandlerOptions;
 export type ConditionOptions = Pick<HandlerOptions, 'instance'>;
 
 export interface SagaDefinitionOptions {
+  /** What its sagas are called, in the store, in logs and in business keys. */
   readonly name: string;
   /** The saga turns back when it has not completed within this many milliseconds. Default: never. */
   readonly deadlineMs?: number;

@@ -2,6 +2,7 @@ import { StepError } from '../errors';
 import { listProblems } from '../core/child-form';
 import { startSaga } from '../core/forward';
 import { canonicalJson, toJson, type Json, type JsonLimits } from '../core/json';
+import { leftUndone, mayBePastPivot } from '../core/left-undone';
 import { linkedUndo, neverBegun, type BegunSaga } from '../core/linked-undo';
 import { planOfMap } from '../core/map-plan';
 import { MAP } from '../core/own-actions';
@@ -14,6 +15,7 @@ import type { SagaOrder } from '../core/event';
 import type { Call } from './attempt-context';
 import { reasonOf } from './execution';
 import { verb } from './handler-verb';
+import { listed } from './listed';
 import { OWN_KEY } from './start-options';
 import type { StartedSaga } from './starter';
 
@@ -98,13 +100,19 @@ export class ChildSagas {
     return this.undone(started.id, started.created ? 'compensating' : started.state);
   }
 
-  private undone(id: string, state: SagaState): unknown {
-    return state === 'compensated' || state === 'failed' ? null : waitFor(id, state);
+  private async undone(id: string, state: SagaState): Promise<unknown> {
+    if (state !== 'compensated' && state !== 'failed') return waitFor(id, state);
+    const left = state === 'failed' ? leftBehind(await this.look(id)) : null;
+    if (left !== null) throw new StepError({ code: TERMINATED, message: left, retryable: false });
+    return null;
   }
 
-  private outcomeOf({ saga, plan }: StoredSaga, output: () => Json): unknown {
+  private outcomeOf(stored: StoredSaga, output: () => Json): unknown {
+    const { saga, plan } = stored;
     if (saga.state === 'completed') return output();
     if (saga.state !== 'compensated' && saga.state !== 'failed') return waitFor(saga.id, saga.state);
+    const left = leftBehind(stored);
+    if (left !== null) throw new LeftBehind(left);
     const message = `saga "${plan.name}" (${saga.id}) is ${saga.state}: ${reasonOf(saga)}`;
     throw new StepError({ code: 'CHILD_FAILED', message, retryable: false });
   }
@@ -199,6 +207,22 @@ function planOf(claim: Claim): Plan {
   const { child, name } = stepOf(claim);
   if (child === undefined) throw new TypeError(`step "${name}" runs no saga`);
   return child;
+}
+
+const TERMINATED = 'CHILD_TERMINATED';
+
+/** No word of failure, so that the step is undone as one of unknown outcome; and no other attempt would find anything else. */
+class LeftBehind extends Error {
+  readonly code = TERMINATED;
+  readonly retryable = false;
+}
+
+/** A saga that a person has ended as it was may have effects that nothing undoes: it has failed, but not without any. */
+function leftBehind({ plan, saga }: StoredSaga): string | null {
+  if (saga.cause?.kind !== 'terminated') return null;
+  const names = leftUndone(plan, saga).map(({ step }) => `"${plan.steps[step]?.name ?? step}"`);
+  if (names.length > 0) return `somebody ended saga ${saga.id} with ${listed(names)} not undone`;
+  return mayBePastPivot(plan, saga) ? `somebody ended saga ${saga.id}, whose pivot nothing undoes` : null;
 }
 
 function pastPivot(id: string): StepError {

@@ -7,7 +7,7 @@ import type { StartOptions } from './start-options';
 
 /** What `execute()` takes: all of `start()` but `manager`, whose transaction would have to commit before there is anything to wait for. */
 export interface ExecuteOptions extends Omit<StartOptions, 'manager'> {
-  /** How long the caller waits. Default: 30,000. */
+  /** How long the caller waits, in milliseconds. Default: 30,000. */
   readonly timeoutMs?: number;
 }
 

@@ -7,6 +7,7 @@ import type { Situation } from './explain-operation';
 export interface Option {
   /** As it is written: `operator.cancel('01J…')`. Each takes `{ reason, actor }` as well. */
   readonly call: string;
+  /** What it does to this saga, as it is now. */
   readonly effect: string;
 }
 
@@ -43,7 +44,7 @@ function optionsOf(saga: SagaValue, { kind, operation, step, key }: Situation, i
     case 'waiting':
       return [...(operation.wait?.kind === 'timer' ? [] : [again]), ...skipping, ...resolve];
     case 'child':
-      return [...ofChild(operation), ...skipping, ...resolve];
+      return [...ofChild(operation), ...skipping, ...(isAction ? [done, { ...failed, effect: FAILED_CHILD }] : [undone])];
     case 'running':
       return resolve;
     case 'retrying':
@@ -65,6 +66,8 @@ function optionsOf(saga: SagaValue, { kind, operation, step, key }: Situation, i
       return [...skipping, ...resolve];
   }
 }
+
+const FAILED_CHILD = 'takes your word that it failed; when this saga turns back, the one that it runs is cancelled';
 
 /** What a late effect asks for is not over because somebody has seen it. */
 function ofAttention({ id, attention, state, openUndos }: SagaValue): readonly Option[] {

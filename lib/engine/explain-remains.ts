@@ -1,7 +1,8 @@
 import { keyOf } from '../core/draft';
+import { leftUndone } from '../core/left-undone';
 import { attemptsOf, type Operation } from '../core/operation';
-import { actionsOf, isTerminal } from '../core/saga-value';
-import { undoInQuestion, undoOrder } from '../core/undo-order';
+import { isTerminal } from '../core/saga-value';
+import { undoInQuestion } from '../core/undo-order';
 import type { InspectedSaga, StoredSaga } from '../ports/saga-store';
 import { listed } from './listed';
 
@@ -30,9 +31,7 @@ function behindTheGivenUp({ plan, saga }: StoredSaga): Remains {
 }
 
 function leftByAPerson({ plan, saga }: StoredSaga): Remains {
-  const left = undoOrder(plan, actionsOf(saga))
-    .filter(({ step }) => isLeft([...saga.operations.values()].filter((other) => other.direction === 'undo' && other.step === step)))
-    .map((action) => ({ action, undo: undoInQuestion(saga, action.step) }));
+  const left = leftUndone(plan, saga).map((action) => ({ action, undo: undoInQuestion(saga, action.step) }));
   if (left.length === 0) return { parts: [], summary: [] };
   const nameOf = (action: Operation): string => `"${plan.steps[action.step]?.name ?? action.step}"`;
   return {
@@ -44,12 +43,6 @@ function leftByAPerson({ plan, saga }: StoredSaga): Remains {
       `Not undone: ${listed(left.map(({ action }) => `${nameOf(action)}${action.state === 'completed' ? '' : ' (if it took effect)'}`))}.`,
     ],
   };
-}
-
-/** What a late effect has asked for since the end is under way again, and no longer left. */
-function isLeft(undos: readonly Operation[]): boolean {
-  const [last] = [...undos].sort((a, b) => b.round - a.round);
-  return last === undefined || (last.order > 0 && last.state !== 'completed');
 }
 
 function effectOf({ state }: Operation): string {

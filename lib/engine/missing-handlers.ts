@@ -22,7 +22,7 @@ export interface Offer {
   readonly isThere: (handler: StoredHandler) => boolean;
 }
 
-/** Notices at boot, not in the middle of a rollback, that a deployment took away what sagas still need. */
+/** Notices at boot, not in the middle of an undo, that a deployment took away what sagas still need. */
 export class MissingHandlers {
   constructor(
     private readonly store: Pick<SagaStore, 'missingHandlers'>,

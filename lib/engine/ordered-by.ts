@@ -5,9 +5,9 @@ import type { OrderedBy } from '../ports/saga-store';
 
 /** Who orders something, and why: both end up in the history. */
 export interface OrderOptions {
-  /** Up to 1,000 bytes. */
+  /** Why. Up to 1,000 bytes. Default: none. */
   readonly reason?: string;
-  /** Who asks. Up to 1,000 bytes. */
+  /** Who asks. Up to 1,000 bytes. Default: nobody is named. */
   readonly actor?: string;
 }
 

@@ -4,7 +4,7 @@ import { isRecord, knownFields } from '../core/known-fields';
 import { undosAtOnceProblem } from '../core/plan';
 
 export interface StartOptions {
-  /** The same key never starts the same saga twice; with the same input the saga it started is returned. Up to 200 characters. */
+  /** The same key never starts the same saga twice; with the same input the saga it started is returned. Up to 200 characters. Default: none. */
   readonly businessKey?: string;
   /** The saga turns back when it has not completed within this many milliseconds. Default: never. */
   readonly deadlineMs?: number;
@@ -14,9 +14,9 @@ export interface StartOptions {
    * At most this many compensations of the saga at a time, 1 to 1,000; 1 is the strict reverse order of start. Default: the module's (10).
    */
   readonly undosAtOnce?: number;
-  /** Seen by every handler as `ctx.saga.metadata`; no part of what makes two starts equal. */
+  /** Seen by every handler as `ctx.saga.metadata`; no part of what makes two starts equal. Default: {}. */
   readonly metadata?: Readonly<Record<string, unknown>>;
-  /** The caller's transaction (TypeORM: its EntityManager): the saga starts if and only if that commits. */
+  /** The caller's transaction (TypeORM: its EntityManager): the saga starts if and only if that commits. Default: one of its own. */
   readonly manager?: unknown;
 }
 

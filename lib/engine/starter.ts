@@ -16,8 +16,10 @@ import { PlanCritic } from './plan-critic';
 import { checkStartOptions, type StartOptions } from './start-options';
 
 export interface StartedSaga {
+  /** A ULID. */
   readonly id: string;
   readonly name: string;
+  /** `started`; of a saga that the business key had started before, its state now. */
   readonly state: SagaState;
   /** False when the business key had started it before. */
   readonly created: boolean;

@@ -24,7 +24,7 @@ export type SagaStreamEvent =
   | (OfSaga & { readonly type: 'saga.started' })
   /** `state` is `completed`, `compensated`, `failed`, or `stuck`: nothing more happens until a person acts. */
   | (OfSaga & { readonly type: 'saga.ended' })
-  /** An effect came after the end (`raised`), or is undone now. */
+  /** A person should look at it (`raised`), see `Saga.attention`; or need not any more. */
   | (OfSaga & { readonly type: 'saga.attention'; readonly raised: boolean })
   /** An attempt has begun. */
   | (OfStep & { readonly type: 'step.started'; readonly attempt: number })

@@ -26,11 +26,11 @@ export interface SagaModuleOptions {
   readonly missingHandlers?: 'warn' | 'refuse' | 'off';
   /** What applies to handlers that say nothing themselves. */
   readonly defaults?: {
-    /** Default: 60,000. */
+    /** One attempt may take this long; then its signal aborts. Default: 60,000. */
     readonly timeoutMs?: number;
-    /** Default: one attempt, unless the handler's error says `retryable: true`. */
+    /** Of steps. Default: one attempt, unless the handler's error says `retryable: true`. */
     readonly retry?: RetryOptions;
-    /** Default: 20 attempts, exponential from 1,000 to 300,000. */
+    /** Of compensations. Default: the timeout of steps, and 20 attempts, exponential from 1,000 to 300,000. */
     readonly compensation?: { readonly timeoutMs?: number; readonly retry?: RetryOptions };
     /** Attempts that may be lost with their process before the outcome counts as unknown. Default: 5. */
     readonly infrastructureBudget?: number;
@@ -56,7 +56,7 @@ export interface SagaModuleOptions {
   readonly maxPayloadBytes?: number;
   /** How long a claim is trusted without a sign of life. Default: 30,000. */
   readonly leaseMs?: number;
-  /** Default: 10,000; at most half the lease. */
+  /** How often a running attempt gives a sign of life. Default: 10,000, or a third of a shorter lease; at most half the lease. */
   readonly heartbeatMs?: number;
   /** How long after its lease, or its timeout, an attempt is still waited for. Default: 10,000. */
   readonly graceMs?: number;
@@ -77,9 +77,9 @@ export interface SagaModuleOptions {
   readonly retention?: {
     /** How long a saga that has ended is kept, with its history. Default: null, for ever. */
     readonly finishedMs?: number | null;
-    /** How long a message that nobody understood is kept. Default: 604,800,000 (7 days). */
+    /** How long a message that nobody understood is kept; null: for ever. Default: 604,800,000 (7 days). */
     readonly quarantinedMs?: number | null;
   };
-  /** Told of everything that happens in this process. */
+  /** Told of everything that happens in this process. Default: none but Nest's log. */
   readonly observers?: readonly SagaObserver[];
 }

@@ -1,49 +1,52 @@
 import { StepError } from '../errors';
+import type { PlannedSteps } from './planned-steps';
 import { SagaTestError } from './saga-test.error';
 import type { SagaTestKit } from './saga-test-kit';
-import { INJECTED, type StepFaults } from './step-faults';
+import { INJECTED, type HowOften, type StepFaults } from './step-faults';
 
 /** What `explore()` lets go wrong at every point. */
 export type FaultName =
   'fails' | 'fails once' | 'times out before' | 'times out after' | 'crashes before' | 'crashes after' | 'runs twice' | 'comes late';
 
 interface Sort {
-  /** An undo is tried until it succeeds: what goes wrong with it for ever leads to `stuck`, and that is no fault of the saga. */
   readonly of: readonly ('action' | 'undo')[];
-  readonly plan: (faults: StepFaults, once: boolean) => void;
+  readonly plan: (faults: StepFaults) => HowOften;
   /** As a test would say it. */
-  readonly code: (once: boolean) => string;
+  readonly code: string;
+  /** It goes wrong at every attempt. */
+  readonly isUnending?: true;
 }
 
-const times = (once: boolean): string => (once ? '.times(1)' : '');
 const again = (): StepError => new StepError({ code: INJECTED, message: 'made to fail once by the test' });
 const timesOut = (when: 'before' | 'after'): Sort => ({
   of: ['action', 'undo'],
-  plan: (faults, once) => {
-    const howOften = faults.timesOut(when);
-    if (once) howOften.times(1);
-  },
-  code: (once) => `timesOut('${when}')${times(once)}`,
+  plan: (faults) => faults.timesOut(when),
+  code: `timesOut('${when}')`,
+  isUnending: true,
 });
 const crashes = (when: 'before' | 'after'): Sort => ({
   of: ['action', 'undo'],
-  plan: (faults) => void faults.crashes(when),
-  code: () => `crashes('${when}')`,
+  plan: (faults) => faults.crashes(when),
+  code: `crashes('${when}')`,
 });
+const once = (howOften: HowOften): HowOften => {
+  howOften.times(1);
+  return howOften;
+};
 
 const SORTS: Readonly<Record<FaultName, Sort>> = {
-  fails: { of: ['action'], plan: (faults) => void faults.fails(), code: () => 'fails()' },
+  fails: { of: ['action'], plan: (faults) => faults.fails(), code: 'fails()', isUnending: true },
   'fails once': {
     of: ['action', 'undo'],
-    plan: (faults) => faults.fails(again()).times(1),
-    code: () => `fails(new StepError({ message: 'once' })).times(1)`,
+    plan: (faults) => once(faults.fails(again())),
+    code: `fails(new StepError({ message: 'once' })).times(1)`,
   },
   'times out before': timesOut('before'),
   'times out after': timesOut('after'),
   'crashes before': crashes('before'),
   'crashes after': crashes('after'),
-  'runs twice': { of: ['action', 'undo'], plan: (faults) => void faults.runsTwice(), code: () => 'runsTwice()' },
-  'comes late': { of: ['action'], plan: (faults) => void faults.comesLate(), code: () => 'comesLate()' },
+  'runs twice': { of: ['action', 'undo'], plan: (faults) => faults.runsTwice(), code: 'runsTwice()' },
+  'comes late': { of: ['action'], plan: (faults) => faults.comesLate(), code: 'comesLate()' },
 };
 
 export const FAULT_NAMES = Object.keys(SORTS) as readonly FaultName[];
@@ -55,11 +58,10 @@ export interface ExploredFault {
 }
 
 /** Everything that can go wrong with a handler, by its name in `kit.reached`. */
-export function faultsOf(target: string, isRetried: boolean, among: readonly FaultName[]): readonly ExploredFault[] {
-  const { direction } = read(target);
-  const apply = among.filter(
-    (fault) => SORTS[fault].of.includes(direction) && (fault !== 'fails once' || direction === 'undo' || isRetried),
-  );
+export function faultsOf(target: string, planned: PlannedSteps, among: readonly FaultName[]): readonly ExploredFault[] {
+  const { direction, step } = read(target);
+  const failsOnce = direction === 'undo' || (planned.isRetried(step) && !planned.isRetriable(step)); // a retriable step never fails otherwise
+  const apply = among.filter((fault) => SORTS[fault].of.includes(direction) && (fault !== 'fails once' || failsOnce));
   return apply.map((fault) => ({ target, fault }));
 }
 
@@ -67,14 +69,24 @@ export function isExplored(target: string): boolean {
   return !target.startsWith('verify ');
 }
 
-export function plan(kit: SagaTestKit, { target, fault }: ExploredFault): void {
+export function plan(kit: SagaTestKit, { target, fault }: ExploredFault): HowOften {
   const { direction, step } = read(target);
-  SORTS[fault].plan(direction === 'undo' ? kit.undo(step) : kit.step(step), direction === 'undo');
+  return SORTS[fault].plan(direction === 'undo' ? kit.undo(step) : kit.step(step));
 }
 
-export function codeOf({ target, fault }: ExploredFault): string {
+/**
+ * An undo is tried until it succeeds, or the saga is stuck, and a retriable step until it completes. That what goes wrong with them for ever
+ * does not end well is no fault of the saga, so it goes wrong once.
+ */
+export function isOnce({ target, fault }: ExploredFault, planned: PlannedSteps): boolean {
   const { direction, step } = read(target);
-  return `kit.${direction === 'undo' ? 'undo' : 'step'}('${step}').${SORTS[fault].code(direction === 'undo')};`;
+  return SORTS[fault].isUnending === true && (direction === 'undo' || planned.isRetriable(step));
+}
+
+export function codeOf(fault: ExploredFault, planned: PlannedSteps): string {
+  const { direction, step } = read(fault.target);
+  const times = isOnce(fault, planned) ? '.times(1)' : '';
+  return `kit.${direction === 'undo' ? 'undo' : 'step'}('${step}').${SORTS[fault.fault].code}${times};`;
 }
 
 export function caseName(faults: readonly ExploredFault[]): string {

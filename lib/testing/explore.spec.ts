@@ -196,6 +196,30 @@ To see this case alone: explore({ …, only: 'charge times out after' }), or in 
     expect(calls).toHaveLength(4);
   });
 
+  it('explores the steps of the sagas that a step runs, and those of each item of a map', async () => {
+    const { cases } = await explore(() => {
+      const books = new Set<string>();
+      return {
+        handlers: {
+          actions: { put: { retry: { attempts: 2 }, run: (_input, ctx) => void books.add(ctx.idempotencyKey) } },
+          compensations: { 'put.undo': { for: 'put', run: (_output, ctx) => void books.delete(ctx.actionIdempotencyKey) } },
+        },
+        saga: {
+          name: 'parent',
+          steps: [
+            { name: 'kid', saga: { name: 'child', steps: [{ name: 'below', action: 'put' }] } },
+            { name: 'each', map: { over: ['a', 'b'], action: 'put', limit: 1 } },
+          ],
+        },
+        input: {},
+        invariant: ({ saga }) => books.size === (saga.isCompleted ? 3 : 0),
+      };
+    });
+    const names = cases.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(['below fails once', 'item_0002 crashes after']));
+    expect(names).toContainEqual(expect.stringMatching(/ \+ undo below runs twice$/));
+  });
+
   it('takes an invariant that is false for one that does not hold', async () => {
     await expect(explore(right({ invariant: () => false }))).rejects.toThrow(
       'nothing goes wrong: the saga is completed, and the invariant does not hold',

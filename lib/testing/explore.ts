@@ -4,8 +4,20 @@ import type { SagaState } from '../core/saga-value';
 import type { Saga } from '../engine/saga';
 import type { StartOptions } from '../engine/start-options';
 import type { InputOf, SagaDefinitionType } from '../saga.service';
-import { caseName, codeOf, FAULT_NAMES, faultsOf, isExplored, plan, readCase, type ExploredFault, type FaultName } from './explore-faults';
+import {
+  caseName,
+  codeOf,
+  FAULT_NAMES,
+  faultsOf,
+  isExplored,
+  isOnce,
+  plan,
+  readCase,
+  type ExploredFault,
+  type FaultName,
+} from './explore-faults';
 import { KIT_FIELDS, type SagaTestKitOptions } from './kit-options';
+import type { PlannedSteps } from './planned-steps';
 import type { RecordedEffect } from './recorded-effect';
 import { SagaExplorationError } from './saga-exploration.error';
 import { SagaTestError } from './saga-test.error';
@@ -35,18 +47,19 @@ export interface ExploredEnd {
 
 export interface ExploreOptions<S extends Explorable = Explorable> extends SagaTestKitOptions {
   readonly saga: S;
+  /** What it is started with. Default: nothing. */
   readonly input?: ExplorableInput<S>;
-  /** Of `SagaService.start()`. */
+  /** Of `SagaService.start()`. Default: none. */
   readonly startOptions?: StartOptions;
   /** What must hold at the end of every case. It throws, or returns false, when it does not. */
   readonly invariant: (end: ExploredEnd) => unknown;
   /** Called when the saga has started, for one that waits for somebody: await `run.until('waiting')` and do what is waited for. */
   readonly during?: (run: TestRun, kit: SagaTestKit) => Promise<void>;
-  /** Default: all of them. */
+  /** What goes wrong, at every point. Default: everything. */
   readonly faults?: readonly FaultName[];
   /** 2: every pair of faults as well, which takes as many times longer as there are cases. Default: 1. */
   readonly depth?: 1 | 2;
-  /** The name of one case: no other is run. */
+  /** The name of one case: no other is run. Default: all. */
   readonly only?: string;
   /** A saga that gets stuck is none that is wrong. Default: false. */
   readonly mayStick?: boolean;
@@ -88,6 +101,7 @@ export async function explore<S extends Explorable>(of: ExploreOptions<S> | (() 
 }
 
 interface Ran {
+  readonly planned: PlannedSteps;
   readonly faults: readonly ExploredFault[];
   readonly reached: readonly string[];
   /** Steps whose handler has done what it does, and whether the engine has heard of it. */
@@ -96,7 +110,6 @@ interface Ran {
 
 class Explorer<S extends Explorable> {
   private readonly cases = new Map<string, ExploredCase>();
-  private readonly retried = new Set<string>();
   private readonly first: ExploreOptions<S>;
 
   constructor(private readonly options: () => ExploreOptions<S>) {
@@ -118,7 +131,9 @@ class Explorer<S extends Explorable> {
     const ran = [await this.run([])];
     const explored = new Set<string>();
     for (let open = unexplored(ran, explored); open.size > 0; open = unexplored(ran, explored)) {
-      const cases = [...open].flatMap(([target, { faults }]) => this.faultsOf(target).map((fault) => ({ before: faults, fault })));
+      const cases = [...open].flatMap(([target, { faults, planned }]) =>
+        this.faultsOf(target, planned).map((fault) => ({ before: faults, fault })),
+      );
       // The plainest first: whatever is wrong is easiest to see there.
       cases.sort((a, b) => FAULT_NAMES.indexOf(a.fault.fault) - FAULT_NAMES.indexOf(b.fault.fault));
       for (const { before, fault } of cases) ran.push(await this.run([...before, fault]));
@@ -127,13 +142,13 @@ class Explorer<S extends Explorable> {
     if (depth > 1) for (const one of ran.slice(1)) await this.exploreBeside(one);
   }
 
-  private async exploreBeside({ faults, reached }: Ran): Promise<void> {
+  private async exploreBeside({ faults, reached, planned }: Ran): Promise<void> {
     for (const target of reached.filter((name) => !faults.some((fault) => fault.target === name)))
-      for (const fault of this.faultsOf(target)) if (!this.hasRun([...faults, fault])) await this.run([...faults, fault]);
+      for (const fault of this.faultsOf(target, planned)) if (!this.hasRun([...faults, fault])) await this.run([...faults, fault]);
   }
 
-  private faultsOf(target: string): readonly ExploredFault[] {
-    return faultsOf(target, this.retried.has(target), this.first.faults ?? FAULT_NAMES);
+  private faultsOf(target: string, planned: PlannedSteps): readonly ExploredFault[] {
+    return faultsOf(target, planned, this.first.faults ?? FAULT_NAMES);
   }
 
   private hasRun(faults: readonly ExploredFault[]): boolean {
@@ -157,15 +172,16 @@ class Explorer<S extends Explorable> {
     } = this.cases.size === 0 ? this.first : this.options();
     const kit = await SagaTestKit.create({ seed: this.cases.size + 1, ...kitOptions });
     try {
-      for (const fault of faults) plan(kit, fault);
+      const wrong = faults.map((fault) => ({ fault, howOften: plan(kit, fault) }));
       const run = await kit.start(saga as DefinedSaga<unknown>, input, startOptions);
+      const planned = await kit.planned(run.id); // not known before, and no time has passed
+      for (const { fault, howOften } of wrong) if (isOnce(fault, planned)) howOften.times(1);
       const end = await endOf(run, kit, faults, during, mayStick);
       await hold(invariant, end, faults);
-      for (const step of await kit.retriedSteps(run.id)) this.retried.add(step);
       this.cases.set(caseName(faults), { name: caseName(faults), state: end.saga.state });
       const effects = end.effects.filter(({ direction, outcome }) => direction === 'action' && outcome === 'returned');
       const done = new Map(effects.map(({ step, isHeard }) => [step, isHeard]));
-      return { faults, reached: kit.reached.filter(isExplored), done };
+      return { planned, faults, reached: kit.reached.filter(isExplored), done };
     } finally {
       await kit.close();
     }
@@ -203,7 +219,7 @@ async function endOf(
     if (saga.attention) throw new SagaTestError('the saga has ended, and an effect that came late could not be undone');
     return { saga, kit, effects: kit.effects, faults: faults.map((fault) => caseName([fault])), timeline: await run.timeline() };
   } catch (error) {
-    throw await failed(run, faults, error);
+    throw await failed(run, kit, faults, error);
   }
 }
 
@@ -215,13 +231,20 @@ async function hold(invariant: ExploreOptions['invariant'], end: ExploredEnd, fa
   try {
     if ((await invariant(end)) === false) throw new SagaTestError(`the saga is ${end.saga.state}, and the invariant does not hold`);
   } catch (error) {
-    throw await failed(end.kit.found(end.saga.id), faults, error);
+    throw await failed(end.kit.found(end.saga.id), end.kit, faults, error);
   }
 }
 
-async function failed(run: TestRun, faults: readonly ExploredFault[], error: unknown): Promise<SagaExplorationError> {
+async function failed(run: TestRun, kit: SagaTestKit, faults: readonly ExploredFault[], error: unknown): Promise<SagaExplorationError> {
+  const planned = await kit.planned(run.id);
   const [problem = ''] = (error instanceof Error ? error.message : String(error)).split('\n\n' + (await run.timeline()));
-  return new SagaExplorationError(caseName(faults), faults.map(codeOf).join(' '), await run.timeline(), problem.trim(), error);
+  return new SagaExplorationError(
+    caseName(faults),
+    faults.map((fault) => codeOf(fault, planned)).join(' '),
+    await run.timeline(),
+    problem.trim(),
+    error,
+  );
 }
 
 /** By name, so that the same two faults are the same case whichever comes first. */

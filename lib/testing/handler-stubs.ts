@@ -9,9 +9,11 @@ import { SagaTestError } from './saga-test.error';
 type Stub<C> = { run(input: unknown, context: C): unknown }['run'];
 
 export interface StubOptions {
-  /** Compensations: the action that it undoes when a plan names none. */
+  /** Compensations: the action that it undoes when a plan names none. Default: none. */
   readonly for?: string;
+  /** One attempt may take this many virtual milliseconds. Default: the module's (60,000). */
   readonly timeoutMs?: number;
+  /** When a failed attempt is tried again. Default: an action is not, a compensation 20 times. */
   readonly retry?: RetryOptions;
 }
 
@@ -19,8 +21,11 @@ type Written<C> = Stub<C> | ({ readonly run: Stub<C> } & StubOptions);
 
 /** Functions in place of handlers, by their keys. A key that one of the providers has is replaced; another is added. */
 export interface HandlerStubs {
+  /** Called with the input of the step. */
   readonly actions?: Readonly<Record<string, Written<StepContext>>>;
+  /** Called with what the action returned. */
   readonly compensations?: Readonly<Record<string, Written<CompensationContext>>>;
+  /** By the key of the action that they ask after; called with its input. */
   readonly verifiers?: Readonly<Record<string, Written<VerifyContext>>>;
 }
 

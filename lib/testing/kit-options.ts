@@ -21,9 +21,9 @@ export interface SagaTestKitOptions {
   readonly controllers?: readonly Type[];
   /** Modules of the application, without its `SagaModule.forRoot()`: the kit has one of its own. */
   readonly imports?: readonly Import[];
-  /** Functions in place of handlers, or beside them. */
+  /** Functions in place of handlers, or beside them. Default: none. */
   readonly handlers?: HandlerStubs;
-  /** Of `SagaModule.forRoot()`: `defaults`, times, limits. */
+  /** Of `SagaModule.forRoot()`: `defaults`, times, limits. Default: as there. */
   readonly options?: Omit<SagaModuleOptions, 'store' | 'transport' | 'autoStart' | 'group'>;
   /**
    * Makes the application, for whoever wants to do that with `@nestjs/testing`. Default: `NestFactory.createApplicationContext()`.

@@ -6,6 +6,7 @@ export interface RecordedEffect {
   readonly sagaId: string;
   /** Name of the saga. */
   readonly saga: string;
+  /** Name of the step. */
   readonly step: string;
   /** `verify`: a `@Verify` handler was asked. */
   readonly direction: HandlerKind;
@@ -22,8 +23,11 @@ export interface RecordedEffect {
   readonly input: unknown;
   /** Virtual milliseconds since the kit was made. */
   readonly atMs: number;
+  /** What the handler itself did. */
   readonly outcome: 'running' | 'returned' | 'threw';
+  /** What it returned. */
   readonly output: unknown;
+  /** What it threw. */
   readonly error: unknown;
   /** False when the engine has not heard how this call ended: it had timed out, or its process has died. */
   readonly isHeard: boolean;

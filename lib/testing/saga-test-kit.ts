@@ -2,9 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { Module, type DynamicModule, type INestApplicationContext, type Type } from '@nestjs/common';
 import type { DefinedSaga } from '../builder/define-saga';
 import type { HandlerKind } from '../core/handler-declaration';
-import { quoted } from '../core/names';
 import type { StepList } from '../core/step-spec';
-import { didYouMean } from '../core/suggestion';
 import type { Discovered } from '../discovery/saga.explorer';
 import type { Saga } from '../engine/saga';
 import type { SagaEngine } from '../engine/saga-engine';
@@ -19,6 +17,7 @@ import { SagaService, type InputOf, type SagaDefinitionType } from '../saga.serv
 import { SAGA_ENGINE_FACTORY } from '../saga.tokens';
 import { readStubs } from './handler-stubs';
 import { resolveKitOptions, type SagaTestKitOptions, type TestedModules } from './kit-options';
+import type { PlannedSteps } from './planned-steps';
 import type { RecordedEffect } from './recorded-effect';
 import { SagaTestError } from './saga-test.error';
 import { StepFaults } from './step-faults';
@@ -165,7 +164,7 @@ export class SagaTestKit {
     const start = this.sagas.start.bind(this.sagas) as (...what: readonly unknown[]) => Promise<StartedSaga>;
     const { id } = await start(...what);
     const run = this.found(id);
-    this.refuseStrangers(await run.saga());
+    await this.refuseStrangers(run);
     return run;
   }
 
@@ -198,9 +197,9 @@ export class SagaTestKit {
     }
   }
 
-  /** Names of the steps that are tried again when they fail. */
-  async retriedSteps(sagaId: string): Promise<readonly string[]> {
-    return this.world.retriedSteps(sagaId);
+  /** @internal The steps with which something may go wrong. */
+  async planned(sagaId: string): Promise<PlannedSteps> {
+    return (await this.world.planned(sagaId)).steps;
   }
 
   /** What has happened to a saga until now, as text: a line for each event. The same at every run. */
@@ -221,14 +220,15 @@ export class SagaTestKit {
   }
 
   /** What is to go wrong with a step that does not exist never goes wrong, and the test would pass for nothing. */
-  private refuseStrangers({ name, steps }: Saga): void {
-    const known = [...steps, ...[...this.definitions.values()].flatMap((definition) => definition.steps)].map((step) => step.name);
+  private async refuseStrangers({ id }: TestRun): Promise<void> {
+    const { name, steps } = await this.world.planned(id);
+    const others = [...this.definitions.values()]
+      .flatMap((definition) => (definition.name === name ? [] : definition.steps))
+      .map((step) => step.name);
     for (const [key, faults] of this.faults) {
-      const step = key.slice(key.indexOf(':') + 1);
-      if (faults.isUntouched && !known.includes(step))
-        throw new SagaTestError(
-          `saga "${name}" has no step ${quoted(step)}${didYouMean(step, known)}, of which the test says what is to go wrong`,
-        );
+      if (!faults.isUntouched) continue;
+      const problem = steps.problem(faults.direction, key.slice(key.indexOf(':') + 1), others);
+      if (problem !== null) throw new SagaTestError(`saga "${name}" ${problem}; the test says what is to go wrong with it`);
     }
   }
 }

@@ -67,7 +67,7 @@ export class StepFaults {
     return this.plan({ kind: 'comes-late', afterMs }, 1);
   }
 
-  constructor(private readonly direction: 'action' | 'undo') {}
+  constructor(readonly direction: 'action' | 'undo') {}
 
   /** What is to go wrong with the attempt that begins now, if anything. */
   next(): Fault | undefined {

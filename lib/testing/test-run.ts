@@ -11,6 +11,8 @@ export type Goal = SagaState | 'waiting' | 'retrying' | ((saga: Saga) => boolean
 /** So many moments in a row in which nothing of a saga changes are enough to say that nothing ever will. */
 const MOST_MOMENTS_ALIKE = 2_000;
 
+const LINES_OF_EACH_END = 40;
+
 /** A saga that a test has started. Time passes only while the test waits for something of it, or advances the clock. */
 export class TestRun {
   constructor(
@@ -64,14 +66,23 @@ export class TestRun {
       before = now;
       const moment = await this.world.toNext();
       if (moment === 'due') alike++; // timers end by themselves; what is due may be looked after for ever
-      if (moment === null || alike > MOST_MOMENTS_ALIKE) return this.giveUp(problem);
+      if (moment === null || alike > MOST_MOMENTS_ALIKE) return this.giveUp(saga, problem);
     }
   }
 
-  private async giveUp(problem: string): Promise<never> {
+  private async giveUp({ steps }: Saga, problem: string): Promise<never> {
+    const why = steps.some(({ status }) => status === 'retrying') ? 'it is tried again and again' : 'nothing more happens by itself';
     const { summary } = await this.operator().explain(this.id);
-    throw new SagaTestError(`the saga ${problem}, and nothing more happens by itself: ${summary}\n\n${await this.timeline()}`);
+    throw new SagaTestError(`the saga ${problem}, and ${why}: ${summary}\n\n${shortened(await this.timeline())}`);
   }
+}
+
+/** Of what was tried thousands of times the beginning and the end say enough. */
+function shortened(timeline: string): string {
+  const lines = timeline.split('\n');
+  const left = lines.length - 2 * LINES_OF_EACH_END;
+  if (left <= 1) return timeline;
+  return [...lines.slice(0, LINES_OF_EACH_END), `  … ${left} more …`, ...lines.slice(-LINES_OF_EACH_END)].join('\n');
 }
 
 function isReached(goal: Goal, saga: Saga): boolean {
@@ -90,6 +101,6 @@ function signatureOf(saga: Saga): string {
     saga.state,
     saga.paused,
     saga.attention,
-    saga.steps.map(({ status, error, executedAt }) => [status, error, executedAt]),
+    saga.steps.map(({ status, error }) => [status, error]), // not when it was tried last: a step may be tried for ever
   ]);
 }

@@ -10,7 +10,10 @@ const ANSWERS_AT_ONCE: readonly (string | symbol)[] = ['status', 'consume'] sati
 
 /** One life of an engine. When it dies nothing of it reaches the world any more, and nothing reaches it. */
 export class VirtualProcess {
-  private isAlive = true;
+  isAlive = true;
+  /** Resolves when it has died. */
+  readonly death: Promise<void>;
+  private readonly died: () => void;
   readonly store: SagaStore;
   readonly transport: MessageTransport;
   readonly scheduler: Scheduler;
@@ -23,6 +26,9 @@ export class VirtualProcess {
     observer: SagaObserver,
     private readonly moved: () => void,
   ) {
+    let died = (): void => undefined;
+    this.death = new Promise((resolve) => (died = resolve));
+    this.died = died;
     this.scheduler = time.scheduler();
     this.store = this.cutOffAtDeath(store);
     this.transport = this.deafAtDeath(this.cutOffAtDeath(ownTransport));
@@ -32,6 +38,7 @@ export class VirtualProcess {
   /** As by a kill: what it has not said yet it will not say. What its broker has of it comes back. */
   die(): void {
     this.isAlive = false;
+    this.died();
     this.time.forget(this.scheduler);
     void this.ownTransport.close();
   }

@@ -1,6 +1,7 @@
 import { InMemorySagaStore } from '../adapters/memory/in-memory-saga.store';
 import { inProcessTransport } from '../adapters/memory/in-process-transport.definition';
 import type { HandlerKind } from '../core/handler-declaration';
+import { SagaNotFoundError } from '../errors';
 import type { EngineOptions } from '../options/engine-options';
 import { SagaEngine, type EngineParts } from '../engine/saga-engine';
 import type { StoredEvent } from '../ports/outbox-event';
@@ -12,6 +13,7 @@ import type { TransportDefinition, TransportEnvironment } from '../ports/transpo
 import type { ReadStub } from './handler-stubs';
 import { IdSource, KitIdentity } from './kit-identity';
 import { nextDueMs } from './next-due';
+import { PlannedSteps } from './planned-steps';
 import type { RecordedEffect } from './recorded-effect';
 import { Stillness } from './stillness';
 import type { Fault } from './step-faults';
@@ -51,7 +53,6 @@ export class VirtualWorld implements Surroundings {
   private readonly sagas: SagaStore;
   private readonly notes = new Map<string, Note[]>();
   private readonly awaited = new Set<Awaited>();
-  private process: VirtualProcess | undefined;
   private made: { readonly parts: EngineParts; readonly options: EngineOptions } | undefined;
   private processes = 0;
   private readonly ids: IdSource;
@@ -70,29 +71,33 @@ export class VirtualWorld implements Surroundings {
 
   /** Every engine here, in place of the module's own. */
   readonly makeEngine = (parts: EngineParts, options: EngineOptions): SagaEngine => {
-    const invoker = new WatchedInvoker(parts.invoker, this.options.stubs, this.stillness, this);
     const { shutdown: _ofTheSystem, ...rest } = parts;
-    this.made = { parts: { ...rest, invoker }, options };
-    return this.newProcess(parts.transport);
+    this.made = { parts: rest, options };
+    return this.newProcess(parts.transport).engine;
   };
 
-  private newProcess(transport = this.transport.create(NO_ENVIRONMENT)): SagaEngine {
+  private newProcess(transport = this.transport.create(NO_ENVIRONMENT)): { readonly engine: SagaEngine; readonly process: VirtualProcess } {
     if (this.made === undefined) throw new TypeError('no engine was made yet');
     const { parts, options } = this.made;
     const heard: SagaObserver = { notify: (signal) => this.hear(signal, parts.observer) };
     const process = new VirtualProcess(this.time, this.sagas, transport, heard, this.stillness.moved);
-    this.process = process;
     const { store, scheduler, observer } = process;
     const identity = new KitIdentity(parts.identity, this.ids, `process ${++this.processes}`);
-    return new SagaEngine({ ...parts, identity, store, transport: process.transport, scheduler, observer }, options);
+    const invoker = new WatchedInvoker(parts.invoker, this.options.stubs, this.stillness, this, () => this.crash(process));
+    return {
+      engine: new SagaEngine({ ...parts, invoker, identity, store, transport: process.transport, scheduler, observer }, options),
+      process,
+    };
   }
 
-  crash(): void {
-    this.process?.die();
+  /** Nothing more happens to one that is dead: two handlers of it may be about to kill it. */
+  private crash(dying: VirtualProcess): void {
+    if (!dying.isAlive) return;
+    dying.die();
     for (const effect of this.effects) if (effect.outcome === 'running') Object.assign(effect, { isHeard: false });
-    const engine = this.newProcess();
+    const { engine, process } = this.newProcess();
     this.options.onRestart(engine);
-    void this.stillness.whileRunning('the start of a new process', () => engine.run());
+    void this.stillness.whileRunning('the start of a new process', async () => Promise.race([engine.run(), process.death]));
   }
 
   private hear(signal: SagaSignal, observer: SagaObserver): void {
@@ -138,9 +143,10 @@ export class VirtualWorld implements Surroundings {
     return timelineOf(await this.sagas.history(sagaId), this.notes.get(sagaId) ?? []);
   }
 
-  async retriedSteps(sagaId: string): Promise<readonly string[]> {
+  async planned(sagaId: string): Promise<{ readonly name: string; readonly steps: PlannedSteps }> {
     const stored = await this.sagas.find(sagaId);
-    return (stored?.plan.steps ?? []).flatMap(({ name, actionPolicy }) => ((actionPolicy.retry?.attempts ?? 1) > 1 ? [name] : []));
+    if (stored === null) throw new SagaNotFoundError(sagaId);
+    return { name: stored.plan.name, steps: new PlannedSteps(stored.plan) };
   }
 
   async givenUp(kind: HandlerKind, { saga, step }: HandlerContext): Promise<void> {

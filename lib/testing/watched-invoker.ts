@@ -16,8 +16,6 @@ export interface Surroundings {
   givenUp(kind: HandlerKind, context: HandlerContext): Promise<void>;
   /** Resolves when a late effect is to come. */
   late(context: HandlerContext, afterMs: number | null): Promise<void>;
-  /** The process around the handlers dies; another takes its place. */
-  crash(): void;
   elapsedMs(): number;
 }
 
@@ -38,6 +36,8 @@ export class WatchedInvoker implements StepInvoker {
     stubs: readonly ReadStub[],
     private readonly stillness: Stillness,
     private readonly around: Surroundings,
+    /** The process around the handlers dies; another takes its place. */
+    private readonly crash: () => void,
   ) {
     this.stubs = new Map(stubs.map((stub) => [nameOf(stub.declaration.direction, stub.declaration.key), stub]));
     const added = stubs.map(({ declaration }) => declaration).filter(({ direction, key }) => !inner.has(direction, key));
@@ -68,7 +68,7 @@ export class WatchedInvoker implements StepInvoker {
       case 'crashes':
         if (fault.when === 'after') await this.runUnheard(call);
         this.note(call, `the process dies, ${moment(fault.when)}`);
-        this.around.crash();
+        this.crash();
         throw new Error('the process died'); // nobody hears it, but what is open here is closed
       case 'runs-twice':
         // What a transaction has done that is run again was rolled back.

@@ -137,24 +137,30 @@ export class SweepLane {
       broken('P1', `the key started ${before.id} first and ${again.id} now`);
     if ((await this.#ended(businessKey)) === undefined)
       broken('P1', `saga ${again.id} did not end within ${SETTLE_MS} ms after it was started again`);
-    if (thawed() !== undefined) await this.#lastWord(again.id, thawed());
-    const saga = (await readSagas(this.database, this.schema, [again.id])).get(again.id);
+    if (thawed() !== undefined) await this.#lastWord(thawed());
+    const { saga, entries } = (await until(() => this.#atRest(again.id), SETTLE_MS)) ?? (await this.#read(again.id));
     if (saga.operations.some(({ round }) => round > 1)) this.lateRounds++;
-    const entries = [...(await this.effects.ledger(again.id)), ...(await readBooks(this.database, this.schema, again.id))];
     const found = checkSaga(saga, entries, SCENARIOS[point.scenario].expected, SWEEP_TIMES);
     if (problems.length + found.length > 0) this.evidence = { saga, entries };
     return [...problems, ...found];
   }
 
   /** Who was frozen reports what it did meanwhile, and that may ask for another round of undo. */
-  async #lastWord(id, thawed) {
+  async #lastWord(thawed) {
     await thawed;
     await pause(LAST_WORD_MS);
-    const quiet = async () => {
-      const saga = (await readSagas(this.database, this.schema, [id])).get(id);
-      return saga.attention ? undefined : true;
-    };
-    await until(quiet, SETTLE_MS);
+  }
+
+  /** The saga and its effects, read while nothing moved; undefined when something still does. */
+  async #atRest(id) {
+    const read = await this.#read(id);
+    const { rev } = (await readSagas(this.database, this.schema, [id])).get(id);
+    return read.saga.attention || rev !== read.saga.rev ? undefined : read;
+  }
+
+  async #read(id) {
+    const saga = (await readSagas(this.database, this.schema, [id])).get(id);
+    return { saga, entries: [...(await this.effects.ledger(id)), ...(await readBooks(this.database, this.schema, id))] };
   }
 
   async #ended(businessKey) {

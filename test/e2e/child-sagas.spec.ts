@@ -96,6 +96,37 @@ test('cancelling a saga turns back the one that its step runs, and waits until t
   expect((await app.sagas.get(child.id)).cause).toMatchObject({ kind: 'asked', reason: expect.stringContaining(id) as unknown });
 });
 
+test('a saga that a person ends with something left makes nobody say that all was undone', async () => {
+  const app = await bootBank();
+  const hold = app.bank.hold('to');
+  const { id } = await app.sagas.start('order', [before, pay]);
+  await hold.reached;
+  const child = await childOf(app, await app.sagas.get(id));
+  await app.operator.terminate(child.id, { reason: 'nobody knows this customer', actor: 'ann' });
+  hold.release();
+  const stuck = await app.sagas.waitFor(id);
+  expect(states(stuck)).toEqual(['stuck', 'before completed', 'pay compensation_failed']);
+  expect(stuck.steps[1]?.error?.message).toMatch(
+    new RegExp(`^somebody ended saga ${child.id} with "[a-z".]+( and "[a-z."]+)? not undone$`),
+  );
+  await app.operator.resolveStep(id, 'pay', { status: 'compensated' }, { reason: 'refunded by hand', actor: 'ann' });
+  expect(states(await app.sagas.waitFor(id))).toEqual(['compensated', 'before compensated', 'pay compensated']);
+});
+
+test('a step that somebody says has failed while its saga runs turns that saga back all the same', async () => {
+  const app = await bootBank();
+  const hold = app.bank.hold('to');
+  const { id } = await app.sagas.start('order', [before, pay]);
+  await hold.reached;
+  await app.signal('operation.waiting', ({ sagaId }) => sagaId === id);
+  await app.operator.resolveStep(id, 'pay', { status: 'failed', error: { message: 'it takes too long' } });
+  await app.signal('operation.waiting', ({ sagaId, operation }) => sagaId === id && operation.direction === 'undo');
+  hold.release();
+  const saga = await app.sagas.waitFor(id);
+  expect(saga.state).toBe('compensated');
+  expect((await childOf(app, saga)).state).toBe('compensated');
+});
+
 test('what a completed saga did is undone by another one, which names the keys under which it was done', async () => {
   const app = await bootBank();
   const { id } = await app.sagas.start('order', [pay, refuse]);

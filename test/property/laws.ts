@@ -507,7 +507,8 @@ export const laws: readonly Law[] = [
       if (was === undefined || now === undefined) return;
       const isOfAction = was.direction === 'action' && !was.verifying;
       const isWaitedFor = before.turning !== null && stepOf(plan, was) === 'pivot';
-      const isOver = isOfAction && (!goesForward(before.state) || isWaitedFor);
+      const isLeftOut = before.finishedBy !== null && was.condition !== null;
+      const isOver = isOfAction && (!goesForward(before.state) || isWaitedFor || isLeftOut);
       if (was.heard !== null && !was.verifying)
         return assert.ok(
           was.heard.kind === 'completed' || !isReady(now) || now.verifying || isTriedForEver(plan, was),
@@ -681,13 +682,17 @@ export const laws: readonly Law[] = [
       for (const action of actions(before)) {
         const isHarmless = isWaiting(action) && ['timer', 'signal'].includes(action.wait?.kind ?? '') && !action.hadUnknown;
         const looks = action.wait?.kind === 'saga';
-        const hasBegun = !isHarmless && (isRunning(action) || action.claims > 0 || action.hadUnknown || action.verifying || looks);
+        const isOnlyAsked = action.condition !== null && !isRunning(action); // whether it is to run, and no handler has
+        const isUnderWay = isRunning(action) || action.claims > 0 || action.hadUnknown || action.verifying || looks;
+        const hasBegun = !isHarmless && !isOnlyAsked && isUnderWay;
         const now = after.operations.get(operationKey(action));
         if (action.step !== after.finishedBy && !isSettled(action)) assert.equal(now?.state === 'skipped', !hasBegun, operationKey(action));
       }
     } else assert.equal(after.finishedBy, before.finishedBy);
     const claimed = event.type === 'claim' ? before.operations.get(operationKey(event.operation)) : undefined;
     if (claimed?.direction === 'action') assert.ok(claimed.order > 0, 'a new start');
+    if (event.type === 'admitted' && before.finishedBy !== null)
+      assert.equal(after.operations.get(operationKey(event.operation))?.state, 'skipped', 'its condition has held too late');
     const open = actions(after).filter((action) => !isSettled(action));
     if (after.state === 'started') assert.ok(open.length > 0, 'nothing is left to wait for');
     if (after.state === 'completed') assert.equal(after.operations.get(`action:${after.finishedBy}:1`)?.state, 'completed');

@@ -1,6 +1,6 @@
 import { SagaError } from '../../errors';
 
-/** Thrown by `start()` and `publish()` when their `manager` cannot carry the saga or the event. Nothing was changed. */
+/** Thrown by `start()`, `signal()` and `publish()` when their `manager` cannot carry what it was given. Nothing was changed. */
 export class SagaManagerError extends SagaError {
   readonly code = 'SAGA_MANAGER';
 

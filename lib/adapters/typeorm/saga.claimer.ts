@@ -1,8 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { transition } from '../../core/transition';
 import type { ClaimRequest, ClaimResult } from '../../ports/saga-store';
-import { claimedStatement, claimStatement, refusedStatement, toClaim, type ClaimRow, type RefusedRow } from './claim.statement';
-import { sqlStateOf } from './database.error';
+import {
+  claimBatchStatement,
+  claimedStatement,
+  claimStatement,
+  refusedStatement,
+  toClaim,
+  type ClaimRow,
+  type RefusedRow,
+} from './claim.statement';
+import { bisecting, CommitBatcher, type Answer } from './commit.batcher';
+import { isTransient, sqlStateOf } from './database.error';
 import type { EnginePool } from './engine.pool';
 import { Lane } from './lane';
 import type { PlanShelf } from './plan.shelf';
@@ -19,6 +28,8 @@ const PAUSES_MS: readonly number[] = [3, 10, 30];
  */
 export class SagaClaimer {
   private readonly slowLane = new Lane();
+  /** No two of one saga: they take turns. */
+  private readonly batcher = new CommitBatcher((requests: readonly ClaimRequest[]) => this.commit(requests));
 
   constructor(
     private readonly sql: EnginePool,
@@ -29,13 +40,30 @@ export class SagaClaimer {
   async claim(request: ClaimRequest): Promise<ClaimResult> {
     for (const pauseMs of [0, ...PAUSES_MS]) {
       if (pauseMs > 0) await pause(pauseMs * (1 + Math.random()));
-      const row = await retrying((attempt) => this.take(this.sql, request, attempt > 0));
+      const row = await retrying((attempt) => this.takeSoon(request, attempt > 0));
       if (row !== undefined) return this.claimed(row, request);
       const refused = await this.refusal(request);
       if (refused.kind === 'refused' && refused.reason !== 'busy') return refused;
     }
     const row = await this.slowLane.run(() => retrying((attempt) => this.underLock(request, attempt > 0)));
     return row === undefined ? this.refusal(request) : this.claimed(row, request);
+  }
+
+  /** After an answer that was lost it may have been taken already. */
+  private async takeSoon(request: ClaimRequest, again: boolean): Promise<ClaimRow | undefined> {
+    return again ? this.take(this.sql, request, true) : this.batcher.run(request);
+  }
+
+  private commit(requests: readonly ClaimRequest[]): Promise<readonly Answer<ClaimRow | undefined>[]> {
+    return bisecting(requests, (some) => this.takeAll(some), isTransient);
+  }
+
+  private async takeAll(requests: readonly ClaimRequest[]): Promise<readonly (ClaimRow | undefined)[]> {
+    const [only, ...others] = requests;
+    if (only !== undefined && others.length === 0) return [await this.take(this.sql, only, false)];
+    const rows = await this.sql.query<ClaimRow>(claimBatchStatement(this.schema, requests));
+    const bySaga = new Map(rows.map((row) => [row.id, row]));
+    return requests.map(({ sagaId }) => bySaga.get(sagaId));
   }
 
   private async claimed(row: ClaimRow, request: ClaimRequest): Promise<ClaimResult> {

@@ -1,0 +1,200 @@
+// Group commit on PostgreSQL: what comes while a commit is under way shares the next one, and nobody pays for a neighbour.
+
+import { describe, expect, it } from '@jest/globals';
+import { applyBatchStatement, encoded } from '../../lib/adapters/typeorm/apply-batch.statement';
+import { claimBatchStatement } from '../../lib/adapters/typeorm/claim.statement';
+import type { EnginePool } from '../../lib/adapters/typeorm/engine.pool';
+import type { Statement } from '../../lib/adapters/typeorm/sql';
+import { encodedStart, startBatchStatement } from '../../lib/adapters/typeorm/start-batch.statement';
+import { PLAN_FORMAT } from '../../lib/core/plan';
+import { transition } from '../../lib/core/transition';
+import type { Claim, SagaStore } from '../../lib/ports/saga-store';
+import { action, completed, plan, RESEND_MS, Scenario, startRequest, step, TWO_STEPS } from '../../lib/testing/store-contract.scenario';
+import { postgresFixture, type PostgresFixture } from './typeorm-store.fixture';
+
+const MANY = Array.from({ length: 30 }, (_, place) => place);
+
+async function within<T>(keep: (fixture: PostgresFixture & { readonly scenario: Scenario }) => Promise<T>): Promise<T> {
+  const fixture = await postgresFixture();
+  try {
+    return await keep({ ...fixture, scenario: new Scenario(fixture.store) });
+  } finally {
+    await fixture.dispose();
+  }
+}
+
+async function all<T>(make: (place: number) => Promise<T>): Promise<readonly T[]> {
+  return Promise.all(MANY.map(make));
+}
+
+/** Every statement that the store has sent since. */
+function statementsOf(store: SagaStore): Statement[] {
+  const pool = (store as unknown as { pool: EnginePool }).pool;
+  const query = pool.query.bind(pool);
+  const statements: Statement[] = [];
+  pool.query = async (statement) => {
+    statements.push(statement);
+    return query(statement);
+  };
+  return statements;
+}
+
+describe('what comes while a commit is under way', () => {
+  it('shares the next one: starts, claims and reports of many sagas take two statements each', async () => {
+    await within(async ({ store, scenario }) => {
+      await scenario.start(TWO_STEPS); // its plan is stored
+      const statements = statementsOf(store);
+      const ids = await all(async () => scenario.start(TWO_STEPS));
+      expect(statements.splice(0)).toHaveLength(2);
+      const claims = await all(async (place) => scenario.claim(ids[place] as string, action(0)));
+      expect(statements.splice(0)).toHaveLength(2);
+      const results = await all(async (place) => scenario.complete(claims[place] as Claim));
+      expect(statements.splice(0)).toHaveLength(2);
+      expect(new Set(results.map(({ kind }) => kind))).toEqual(new Set(['applied']));
+    });
+  });
+
+  it('takes turns where it is of one saga, in the order in which it came', async () => {
+    await within(async ({ scenario }) => {
+      const wide = plan([...MANY.map((place) => step(`s${place}`)), step('last', { dependsOn: MANY })]);
+      const id = await scenario.start(wide);
+      const claims = await all(async (place) => scenario.claim(id, action(place)));
+      expect(claims.map(({ basis }) => basis.saga.rev)).toEqual(MANY.map((place) => place + 2));
+      await all(async (place) => expect((await scenario.complete(claims[place] as Claim)).kind).toBe('applied'));
+      expect((await scenario.operation(id, action(30))).state).toBe('started');
+    });
+  });
+
+  it('of one business key starts one saga', async () => {
+    await within(async ({ scenario }) => {
+      const results = await all(async (place) => scenario.startWithKey(TWO_STEPS, `k${place % 3}`, 'f'));
+      expect(results.filter(({ kind }) => kind === 'started')).toHaveLength(3);
+      expect(results.filter(({ kind }) => kind === 'existing')).toHaveLength(27);
+    });
+  });
+});
+
+describe('one that can never be written', () => {
+  const POISON = { text: '\u0000' };
+
+  it('fails alone among reports', async () => {
+    await within(async ({ scenario }) => {
+      const ids = await all(async () => scenario.start(TWO_STEPS));
+      const claims = await all(async (place) => scenario.claim(ids[place] as string, action(0)));
+      const results = await all(async (place) => scenario.complete(claims[place] as Claim, place === 17 ? POISON : { place }));
+      expect(results.flatMap(({ kind }, place) => (kind === 'applied' ? [] : [place]))).toEqual([17]);
+      expect(results[17]).toMatchObject({ kind: 'failed', error: { sqlState: '22P05' } });
+      expect((await scenario.find(ids[17] as string)).saga.rev).toBe(2);
+    });
+  });
+
+  it('fails alone among starts, with a key and without', async () => {
+    await within(async ({ scenario, store }) => {
+      const results = await all(async (place) => {
+        const context = place === 9 || place === 20 ? POISON : {};
+        const businessKey = place % 2 === 0 ? { key: `k${place}`, fingerprint: 'f' } : null;
+        return store.start(startRequest(TWO_STEPS, { context, businessKey })).catch((error: unknown) => error);
+      });
+      const failed = results.flatMap((result, place) => (result instanceof Error ? [place] : []));
+      expect(failed).toEqual([9, 20]);
+      expect(await scenario.startWithKey(TWO_STEPS, 'k20', 'f')).toMatchObject({ kind: 'started' });
+    });
+  });
+});
+
+describe('one that somebody else holds', () => {
+  it('delays no other claim, report or start', async () => {
+    await within(async ({ app, schema, scenario }) => {
+      const ids = await all(async () => scenario.start(TWO_STEPS));
+      const claims = await all(async (place) => (place === 5 ? null : scenario.claim(ids[place] as string, action(0))));
+      await app.transaction(async (manager) => {
+        await manager.query(`SELECT 1 FROM "${schema}".sagas WHERE id = ANY ($1) FOR UPDATE`, [[ids[5], ids[6]]]);
+        const order: string[] = [];
+        const ended = (what: string) => (): void => void order.push(what);
+        const held = [
+          scenario.tryClaim(ids[5] as string, action(0)).then(ended('held claim')),
+          scenario.complete(claims[6] as Claim).then(ended('held report')),
+        ];
+        await all(async (place) => {
+          if (place === 5 || place === 6) return;
+          await scenario.complete(claims[place] as Claim);
+          await scenario.claim(ids[place] as string, action(1));
+          await scenario.startWithKey(TWO_STEPS, `k${place}`, 'f');
+        });
+        ended('all others')();
+        await Promise.all(held);
+        expect(order[0]).toBe('all others');
+      });
+    });
+  });
+
+  it('delays only its own key, when it is a key that an open transaction has taken', async () => {
+    await within(async ({ app, store, scenario }) => {
+      await app.transaction(async (manager) => {
+        const business = { key: 'k3', fingerprint: 'f' };
+        await store.start(startRequest(TWO_STEPS, { businessKey: business, manager })); // holds the key as long as it is open
+        const order: string[] = [];
+        const same = scenario.startWithKey(TWO_STEPS, 'k3', 'f').then(
+          () => order.push('the same key'),
+          () => order.push('the same key'),
+        );
+        await all(async (place) => place !== 3 && scenario.startWithKey(TWO_STEPS, `k${place}`, 'f'));
+        order.push('all others');
+        await same;
+        expect(order).toEqual(['all others', 'the same key']);
+      });
+    });
+  });
+});
+
+describe('a statement for many', () => {
+  it('reaches its rows by their keys on tables without statistics', async () => {
+    await within(async ({ app, schema, scenario }) => {
+      for (const table of ['sagas', 'operations', 'inputs', 'business_keys'])
+        await app.query(`ALTER TABLE "${schema}".${table} SET (autovacuum_enabled = false)`);
+      const ids = await all(async () => scenario.start(TWO_STEPS));
+      const claims = await all(async (place) => scenario.claim(ids[place] as string, action(0)));
+      await app.query(
+        `INSERT INTO "${schema}".operations (saga_id, direction, step, round, key, state, waits, ord, fence, claims, losses, blamed, attempt_limit, loss_limit, had_unknown, timed_out)
+         SELECT 's' || n, 'action', k, 1, 'x', 'pending', 0, 0, 0, 0, 0, 0, 1, 1, false, false FROM generate_series(1, 10000) n, generate_series(0, 2) k`,
+      );
+      await app.query(
+        `INSERT INTO "${schema}".sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, wake_at)
+         SELECT 's' || n, 'x', 'started', 1, 'x', 1, 3, 0, now() + interval '1 hour' FROM generate_series(1, 10000) n`,
+      );
+      await app.query(
+        `INSERT INTO "${schema}".inputs (saga_id, step, input, refs) SELECT 's' || n, k, '{}', '[]' FROM generate_series(1, 10000) n, generate_series(-1, 1) k`,
+      );
+      const moves = claims.map((claim) => {
+        const { plan: of, saga } = claim.basis;
+        const decision = transition(of, saga, completed(claim, {}));
+        if (decision.kind !== 'moved') throw new Error('a completion moves its saga');
+        return encoded({
+          plan: of,
+          before: saga,
+          after: decision.saga,
+          effects: decision.effects,
+          resendMs: RESEND_MS,
+          leaseGraceMs: null,
+        });
+      });
+      const rest = { worker: 'w', leaseMs: 1_000, planFormat: PLAN_FORMAT };
+      const statements = [
+        applyBatchStatement(schema, moves),
+        claimBatchStatement(
+          schema,
+          ids.map((sagaId) => ({ sagaId, operation: action(1), claimId: 'c', ...rest })),
+        ),
+        startBatchStatement(
+          schema,
+          MANY.map((place) => encodedStart(startRequest(TWO_STEPS, { businessKey: { key: `k${place}`, fingerprint: 'f' } }))),
+        ),
+      ];
+      for (const { text, values } of statements) {
+        const rows: { 'QUERY PLAN': string }[] = await app.query(`EXPLAIN ${text}`, [...values]);
+        const explained = rows.map((row) => row['QUERY PLAN']).join('\n');
+        expect(explained).not.toMatch(/Seq Scan on (operations|sagas|inputs|business_keys)/);
+      }
+    });
+  });
+});

@@ -49,7 +49,7 @@ function refusalOf(plan: Plan, saga: SagaValue, operation: Operation, event: Cla
 }
 
 /** There is no way back any more, or the pivot decides whether there is: meanwhile the saga goes on. */
-function deadlineDealtWith({ pastPivot, turning }: SagaValue): boolean {
+export function deadlineDealtWith({ pastPivot, turning }: SagaValue): boolean {
   return pastPivot || turning !== null;
 }
 

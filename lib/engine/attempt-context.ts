@@ -27,22 +27,28 @@ export function callOf(
 ): Call | Unresolved {
   const resolved = resolveReferences(claim.input, claim.references, claim);
   if (resolved.kind === 'unresolved') return resolved;
+  const input = isShared(claim) ? structuredClone(resolved.input) : resolved.input;
   const notes: ContextNotes = { patch: null };
   const context = withToken(contextOf(claim, signal, contextVerbs(notes, limits, sets), store), () =>
     tokens.tokenFor(claim.sagaId, claim.operation),
   );
   if (claim.operation.verifying) {
     const question: VerifyContext = withMore(context, { actionIdempotencyKey: idempotencyKey(claim, 'action') });
-    return { notes, payload: resolved.input, context: question };
+    return { notes, payload: input, context: question };
   }
-  if (claim.operation.direction === 'action') return { notes, payload: resolved.input, context };
+  if (claim.operation.direction === 'action') return { notes, payload: input, context };
   const undo: CompensationContext = withMore(context, {
     outcome: claim.operation.actionOutcome ?? 'unknown',
-    input: resolved.input,
+    input,
     actionIdempotencyKey: idempotencyKey(claim, 'action'),
     round: claim.operation.round,
   });
-  return { notes, payload: claim.actionOutput, context: undo };
+  return { notes, payload: isShared(claim) ? structuredClone(claim.actionOutput) : claim.actionOutput, context: undo };
+}
+
+/** Whether later claims of the chain may have the same input and outputs: a handler that changes them changes a copy. */
+function isShared({ ahead, references }: Claim): boolean {
+  return ahead !== undefined || references.length > 0;
 }
 
 /** A context and what only some handlers get. A spread would sign a token that nobody asked for. */
@@ -59,9 +65,14 @@ function withToken(context: Omit<HandlerContext, 'callbackToken'>, token: () => 
 function contextOf(claim: Claim, signal: AbortSignal, verbs: ContextVerbs, store: OutputReader): Omit<HandlerContext, 'callbackToken'> {
   const { saga, plan } = claim.basis;
   const { operation } = claim;
-  const metadata = claim.metadata as Readonly<Record<string, Json>> | null;
+  const metadata = (): HandlerContext['saga']['metadata'] => (claim.metadata ?? {}) as Readonly<Record<string, Json>>;
+  const about = { id: claim.sagaId, name: saga.name, createdAt: claim.createdAt };
   return {
-    saga: { id: claim.sagaId, name: saga.name, context: contextSeenBy(claim), metadata: metadata ?? {}, createdAt: claim.createdAt },
+    saga: withOwn(
+      withOwn(about, 'context', () => contextSeenBy(claim)),
+      'metadata',
+      metadata,
+    ),
     step: { id: claim.stepId, name: plan.steps[operation.step]?.name ?? '' },
     attempt: attemptsOf(operation),
     idempotencyKey: idempotencyKey(claim, handlerKindOf(operation)),
@@ -69,6 +80,16 @@ function contextOf(claim: Claim, signal: AbortSignal, verbs: ContextVerbs, store
     outputs: async <O extends object>() => (await earlierOutputs(store, claim)) as O,
     ...verbs,
   };
+}
+
+/** A copy of something that all handlers of a saga see, made when it is looked at: it may be large, and most never look. */
+function withOwn<T extends object, K extends string, V>(target: T, name: K, value: () => V): T & Readonly<Record<K, V>> {
+  const get = (): V => {
+    const own = structuredClone(value());
+    Object.defineProperty(target, name, { value: own, enumerable: true, configurable: true });
+    return own;
+  };
+  return Object.defineProperty(target, name, { get, enumerable: true, configurable: true }) as T & Readonly<Record<K, V>>;
 }
 
 /** What was given at start, and over it what earlier handlers have set. */

@@ -2,7 +2,7 @@ import { keyOf } from '../core/draft';
 import type { AdmittedEvent, CompletedEvent, ConcludedEvent, FailedEvent, LostEvent, ReleasedEvent, VerifiedEvent } from '../core/event';
 import { operationOf } from '../core/saga-value';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { Claim } from '../ports/saga-store';
+import type { ChainOffer, Claim } from '../ports/saga-store';
 import type { Scheduler } from '../ports/scheduler';
 import type { Applied, Committer } from './committer';
 import { systemScheduler } from './system-scheduler';
@@ -12,6 +12,13 @@ export type Report = ConcludedEvent | FailedEvent | ReleasedEvent | LostEvent | 
 export interface AttemptTimes {
   readonly leaseMs: number;
   readonly graceMs: number;
+}
+
+/** What a worker goes on with. */
+export interface NextClaim {
+  readonly claim: Claim;
+  /** By this process's clock, before it was asked for: its lease is trusted from then on. */
+  readonly sentAt: number;
 }
 
 /** Says how attempts ended: to the store, and then to this process. */
@@ -25,8 +32,11 @@ export class AttemptReporter {
     private readonly scheduler: Scheduler = systemScheduler,
   ) {}
 
-  async report(claim: Claim, event: Report): Promise<void> {
-    await this.commit(claim, event);
+  /** @param offer of whoever goes on with what this sets free; the answer is what that is */
+  async report(claim: Claim, event: Report, offer?: ChainOffer): Promise<NextClaim | null> {
+    const sentAt = this.scheduler.now();
+    const next = (await this.commit(claim, event, offer))?.next;
+    return next === undefined ? null : { claim: next, sentAt };
   }
 
   /** Stores that the condition of a step has said yes. Null when the attempt is over all the same: its handler must not run. */
@@ -37,9 +47,10 @@ export class AttemptReporter {
     return { ...claim, operation, basis: { plan: applied.plan, saga: applied.saga } };
   }
 
-  private async commit(claim: Claim, event: Report): Promise<Applied | null> {
+  private async commit(claim: Claim, event: Report, offer?: ChainOffer): Promise<Applied | null> {
     const until = this.scheduler.now() + this.times.leaseMs + this.times.graceMs;
-    const result = await this.committer.commitPatiently(claim.sagaId, event, claim.basis, until, (applied) =>
+    const given = { basis: claim.basis, ...(offer !== undefined && { chain: { ...offer, after: claim } }) };
+    const result = await this.committer.commitPatiently(claim.sagaId, event, given, until, (applied) =>
       this.announce(claim, event, applied),
     );
     if (result.kind === 'applied') return result;

@@ -3,12 +3,12 @@ import { keyOf, policyOf } from '../core/draft';
 import { handlerKindOf } from '../core/handler-declaration';
 import type { JsonLimits } from '../core/json';
 import type { Unresolved } from '../core/reference';
-import type { Claim } from '../ports/saga-store';
+import type { ChainOffer, Claim } from '../ports/saga-store';
 import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
 import type { CallbackTokens } from './callback-tokens';
 import { callOf, type Call } from './attempt-context';
-import { reportOn, type AttemptReporter, type AttemptTimes, type Report } from './attempt-reporter';
+import { reportOn, type AttemptReporter, type AttemptTimes, type NextClaim, type Report } from './attempt-reporter';
 import type { Committer } from './committer';
 import { concludedBy } from './conclusion';
 import { skippedByData, type ConditionGate } from './condition-gate';
@@ -55,25 +55,34 @@ export class AttemptRunner {
     this.gate.drain();
   }
 
-  /** Resolves when the attempt is over and its slot may be used again. */
-  async run(claim: Claim, slots: Slots, claimSentAt: number): Promise<void> {
+  /** Resolves when the attempt is over and its slot may be used again, with what its worker goes on with. */
+  async run({ claim, sentAt }: NextClaim, slots: Slots, offer?: ChainOffer): Promise<NextClaim | null> {
     if (this.draining) return this.reporter.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
     this.committer.begun(claim);
-    const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: claimSentAt + this.times.leaseMs };
+    const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: sentAt + this.times.leaseMs };
     const unneeded = skippedByData(claim);
-    if (unneeded !== null) return this.reporter.report(claim, unneeded);
+    if (unneeded !== null) return this.reporter.report(claim, unneeded, offer);
     const call = callOf(claim, attempt.abort.signal, this.limits, this.tokens, this.store, this.setsOf(claim));
     const elapsed = stopwatch(claim, this.scheduler);
-    if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call));
+    if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call), offer);
     const { condition } = claim.operation;
-    if (condition === null) return this.perform(attempt, call, slots, elapsed);
+    if (condition === null) return this.perform(attempt, call, slots, elapsed, offer);
     const admitted = await this.gate.pass(attempt, condition, call, slots, elapsed);
-    if (admitted !== null) await this.perform({ ...attempt, claim: admitted }, call, slots, elapsed);
+    return admitted === null ? null : this.perform({ ...attempt, claim: admitted }, call, slots, elapsed, offer);
   }
 
-  private async perform(attempt: RunningAttempt, call: Call, slots: Slots, elapsed: Stopwatch): Promise<void> {
+  private async perform(
+    attempt: RunningAttempt,
+    call: Call,
+    slots: Slots,
+    elapsed: Stopwatch,
+    offer: ChainOffer | undefined,
+  ): Promise<NextClaim | null> {
     const { claim } = attempt;
-    if (this.transactional.isFor(claim)) return this.transactional.run(attempt, call, slots, elapsed);
+    if (this.transactional.isFor(claim)) {
+      await this.transactional.run(attempt, call, slots, elapsed);
+      return null;
+    }
     if (policyOf(claim.basis.plan, claim.operation).transactional === true)
       return this.reporter.report(claim, noTransaction(claim, this.scheduler.random()));
     this.heartbeats.add(attempt);
@@ -82,8 +91,9 @@ export class AttemptRunner {
       const ended =
         (await within(handler, policyOf(claim.basis.plan, claim.operation).timeoutMs, this.scheduler)) ??
         (await this.overtime(attempt, handler));
-      if (ended === null) this.leaveBehind(claim, call, handler, slots);
-      else await this.reporter.report(claim, this.reportOf(claim, call, ended, elapsed()));
+      if (ended !== null) return await this.reporter.report(claim, this.reportOf(claim, call, ended, elapsed()), offer);
+      this.leaveBehind(claim, call, handler, slots);
+      return null;
     } finally {
       this.heartbeats.remove(claim.claimId);
     }

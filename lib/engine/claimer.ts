@@ -1,9 +1,10 @@
 import { keyOf } from '../core/draft';
+import type { OperationRef } from '../core/operation';
 import { PLAN_FORMAT } from '../core/plan';
 import type { Identity } from '../ports/identity';
 import type { WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { Claim, ClaimRequest, ClaimResult, SagaStore } from '../ports/saga-store';
+import type { ChainOffer, Claim, ClaimRequest, ClaimResult, SagaStore } from '../ports/saga-store';
 import type { StepInvoker } from '../ports/step-invoker';
 import { toError } from './to-error';
 
@@ -48,7 +49,17 @@ export class Claimer {
     }
   }
 
-  private announce({ sagaId, operation, basis }: Claim): void {
+  /** What a worker that goes on says of itself. */
+  offer(accepts: ChainOffer['accepts']): ChainOffer {
+    const { identity, leaseMs, conditions } = this;
+    const has = ({ direction }: OperationRef, key: string): boolean => this.invoker.has(direction, key);
+    return {
+      ...{ claimId: identity.newId(), worker: identity.worker, leaseMs, conditions },
+      accepts: (operation, key) => has(operation, key) && accepts(operation, key),
+    };
+  }
+
+  announce({ sagaId, operation, basis }: Claim): void {
     const { step, direction, round, claims, losses } = operation;
     const key = keyOf(basis.plan, operation);
     this.observer.notify({ type: 'operation.claimed', sagaId, operation: { step, direction, round }, key, attempt: claims - losses });

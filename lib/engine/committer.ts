@@ -4,7 +4,7 @@ import type { Plan } from '../core/plan';
 import type { SagaValue } from '../core/saga-value';
 import { transition } from '../core/transition';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { ApplyRequest, ApplyResult, Basis, Claim, SagaStore } from '../ports/saga-store';
+import type { ApplyRequest, ApplyResult, Claim, SagaStore } from '../ports/saga-store';
 import type { Dispatcher } from './dispatcher';
 import type { Heartbeats } from './heartbeats';
 import type { Onlookers } from './onlookers';
@@ -49,8 +49,13 @@ export class Committer {
   }
 
   /** One try. The result says what became of the event; errors of the store are a result too. */
-  async commit(sagaId: string, event: SagaEvent, basis?: Basis, announce?: (applied: Applied) => void): Promise<ApplyResult> {
-    const request: ApplyRequest = { sagaId, event, ...this.times, ...(basis === undefined ? {} : { basis }) };
+  async commit(
+    sagaId: string,
+    event: SagaEvent,
+    given: Pick<ApplyRequest, 'basis' | 'chain'> = {},
+    announce?: (applied: Applied) => void,
+  ): Promise<ApplyResult> {
+    const request: ApplyRequest = { sagaId, event, ...this.times, ...given };
     const result = await this.apply(request);
     if (result.kind !== 'applied') return result;
     announce?.(result); // first what happened, then what follows from it
@@ -62,12 +67,12 @@ export class Committer {
   async commitPatiently(
     sagaId: string,
     event: SagaEvent,
-    basis: Basis,
+    given: Pick<ApplyRequest, 'basis' | 'chain'>,
     until: number,
     announce: (applied: Applied) => void,
   ): Promise<ApplyResult> {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-      const result = await this.commit(sagaId, event, basis, announce);
+      const result = await this.commit(sagaId, event, given, announce);
       if (result.kind !== 'failed') return result;
       this.observer.notify({ type: 'engine.trouble', where: `commit of ${event.type}`, error: result.error });
       if (this.impatient || this.scheduler.now() + pauseMs > until) return result;

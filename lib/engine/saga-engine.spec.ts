@@ -306,12 +306,31 @@ describe('SagaEngine', () => {
     };
     let calls = 0;
     const shutdown = { listen: (told: () => void) => void (askToEnd = told), close: () => undefined };
-    const { engine, signals } = await engineWith({ shutdown, store, handlers: { a: () => calls++ } });
+    const { engine, signals } = await engineWith({ shutdown, store, handlers: { a: () => calls++ }, options: { dispatch: 'broker' } });
     const { id } = await engine.start('s', [{ name: 'a', action: 'a' }], {}, {});
     while (!signals.some(({ type }) => type === 'operation.claimed')) await new Promise(setImmediate);
     await engine.close();
     const operation = (await store.find(id))?.saga.operations.get('action:0:1');
     expect(operation).toMatchObject({ state: 'started', claims: 0, losses: 0, hadUnknown: false });
+    expect(calls).toBe(0);
+  });
+
+  it('gives a claim back that came with a start when the process was asked to end meanwhile', async () => {
+    let askToEnd = (): void => undefined;
+    const store = new InMemorySagaStore();
+    const start = store.start.bind(store);
+    store.start = async (request) => {
+      const result = await start(request);
+      askToEnd();
+      return result;
+    };
+    let calls = 0;
+    const shutdown = { listen: (told: () => void) => void (askToEnd = told), close: () => undefined };
+    const { engine } = await engineWith({ shutdown, store, handlers: { a: () => calls++ } });
+    const { id } = await engine.start('s', [{ name: 'a', action: 'a' }], {}, {});
+    await engine.close();
+    const operation = (await store.find(id))?.saga.operations.get('action:0:1');
+    expect(operation).toMatchObject({ state: 'started', claims: 0, fence: 1, losses: 0, hadUnknown: false });
     expect(calls).toBe(0);
   });
 

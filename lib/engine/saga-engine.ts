@@ -142,7 +142,7 @@ export class SagaEngine {
     const missing = new MissingHandlers(store, observer, options.missingHandlers);
     this.book = new HandlerBook(store, invoker.declarations, options.group, works, warn, missing, scheduler);
     this.janitor = new Janitor(store, observer, options.retention, scheduler);
-    this.starter = new Starter(store, this.book, this.committer, observer, identity, options);
+    this.starter = new Starter(store, this.book, this.committer, observer, identity, this.workers, options);
     this.relay = new OutboxRelay(store, transport, observer, options, `${identity.worker} ${identity.newId()}`, scheduler);
     this.events = new EventWriter(store, identity, options.plan.limits, () => this.relay.hurry());
     const lookNow = (): void => this.sweeper.hurry(0);

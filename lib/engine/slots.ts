@@ -45,7 +45,18 @@ export class Slots {
     });
   }
 
-  private tryTake(): boolean {
+  /** Nothing is to begin at this moment, although slots may be free. */
+  get isHeld(): boolean {
+    return this.held;
+  }
+
+  /** Somebody waits for a slot. */
+  get isWaitedFor(): boolean {
+    return this.waiting.size > 0;
+  }
+
+  /** Takes a slot if one is free. */
+  tryTake(): boolean {
     if (this.held || this.taken >= this.size || this.exhausted) return false;
     this.taken++;
     return true;

@@ -9,11 +9,12 @@ import type { SagaState } from '../core/saga-value';
 import type { StepList } from '../core/step-spec';
 import type { Identity } from '../ports/identity';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { SagaStore, StartRequest } from '../ports/saga-store';
+import type { ChainedClaim, SagaStore, StartRequest, StartResult } from '../ports/saga-store';
 import type { Committer } from './committer';
 import type { HandlerBook } from './handler-book';
 import { PlanCritic } from './plan-critic';
 import { checkStartOptions, type StartOptions } from './start-options';
+import type { Workers } from './workers';
 
 export interface StartedSaga {
   /** A ULID. */
@@ -37,6 +38,7 @@ export class Starter {
     private readonly committer: Committer,
     private readonly observer: SagaObserver,
     private readonly identity: Identity,
+    private readonly workers: Pick<Workers, 'seatForStart'>,
     private readonly options: { readonly plan: PlanDefaults; readonly lint: LintOptions; readonly resendMs: number },
   ) {
     this.critic = new PlanCritic(observer, options);
@@ -71,17 +73,28 @@ export class Starter {
 
   /** Stores what is known to be right, once: a key that was used before answers what it started. */
   async keep(request: StartRequest): Promise<StartedSaga> {
-    const { sagaId, plan, saga, effects } = request;
-    const result = await this.store.start(request);
+    const seat = request.manager === undefined ? this.workers.seatForStart() : null;
+    let chained: ChainedClaim | undefined;
+    try {
+      const result = await this.store.start({ ...request, ...(seat !== null && { chain: seat.offer }) });
+      if (result.kind === 'started') chained = result.chained;
+      return this.told(request, result);
+    } finally {
+      if (chained === undefined) seat?.leave();
+      else seat?.begin(chained.next);
+    }
+  }
+
+  private told({ sagaId, plan, saga, effects, businessKey }: StartRequest, result: StartResult): StartedSaga {
     switch (result.kind) {
       case 'conflict':
-        throw new SagaConflictError(plan.name, request.businessKey?.key ?? '', result.sagaId);
+        throw new SagaConflictError(plan.name, businessKey?.key ?? '', result.sagaId);
       case 'existing':
         return { id: result.sagaId, name: plan.name, state: result.state, created: false, purged: result.purged };
       case 'started': {
         const begin = (): void => {
           this.observer.notify({ type: 'saga.started', sagaId, name: plan.name });
-          this.committer.perform(plan, saga, effects);
+          this.committer.perform(plan, result.chained?.next.basis.saga ?? saga, result.chained?.effects ?? effects);
         };
         if (result.committed === null) begin();
         else void result.committed.then(begin);

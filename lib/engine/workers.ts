@@ -2,10 +2,13 @@ import type { Direction } from '../core/operation';
 import type { Identity } from '../ports/identity';
 import type { Delivery, WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { SagaStore } from '../ports/saga-store';
+import type { ChainOffer, Claim, SagaStore } from '../ports/saga-store';
 import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
+import type { NextClaim } from './attempt-reporter';
 import type { AttemptRunner } from './attempt-runner';
+import { mayGoOn } from './chain-rule';
+import { ChainSeat } from './chain-seat';
 import { Claimer, type ClaimTerms } from './claimer';
 import { SLOT_WAIT_MS, type SuspectTimes } from '../options/engine-options';
 import { SlotPair } from './slot-pair';
@@ -14,6 +17,15 @@ import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
 const MOST_TURNED_AWAY = 1_000;
+
+/** A slot that is kept for the first operation of a saga that is about to start. */
+export interface StartSeat {
+  readonly offer: ChainOffer;
+  /** It was claimed with the start: runs it, and gives the slot back. */
+  readonly begin: (claim: Claim) => void;
+  /** It was not. */
+  readonly leave: () => void;
+}
 
 /**
  * The short walk of a message: wake-up → slot → claim → acknowledge → user code → report. The acknowledgement follows the claim, not
@@ -34,6 +46,7 @@ export class Workers {
     identity: Identity,
     private readonly options: {
       readonly workers: Readonly<Record<Direction, number>>;
+      readonly dispatch: 'chain' | 'broker';
       readonly leaseMs: number;
       readonly slotWaitMs?: number;
       readonly suspects?: SuspectTimes;
@@ -78,20 +91,71 @@ export class Workers {
     const slots = this.slots.of(direction);
     if (terms.alone) slots.takeHeld();
     else if (!(await slots.take(this.options.slotWaitMs ?? SLOT_WAIT_MS))) return 'no-slot';
+    const seat = new ChainSeat(this.slots, direction);
     try {
       if (this.draining) return 'over'; // left unacknowledged, as above
       const sentAt = this.scheduler.now();
       const result = await this.claimer.claim(wakeUp, terms);
       ack();
-      if (result?.kind === 'claimed') await this.runner.run(result.claim, slots, sentAt);
+      if (result?.kind === 'claimed') await this.runChain({ claim: result.claim, sentAt }, seat, !terms.alone);
       return result?.kind === 'refused' && result.reason === 'suspect' ? 'suspect' : 'over';
     } catch (error) {
       this.observer.notify({ type: 'engine.trouble', where: 'worker', error: toError(error) });
       return 'over';
     } finally {
-      slots.release();
+      seat.leave();
       this.welcomeBack(direction);
     }
+  }
+
+  /** Runs one attempt, and then whatever its worker may go on with. */
+  private async runChain(first: NextClaim, seat: ChainSeat, mayChain: boolean): Promise<void> {
+    const since = this.scheduler.now();
+    let next: NextClaim | null = first;
+    for (let links = 0; next !== null; links++) {
+      const heldMs = this.scheduler.now() - since;
+      const isWaitedFor = this.turnedAway[next.claim.operation.direction].length > 0;
+      const goesOn = mayChain && this.chains && mayGoOn(links, heldMs, seat.slot, isWaitedFor);
+      next = await this.runner.run(next, seat.slot, goesOn ? this.offer(seat) : undefined);
+      if (next === null) continue;
+      this.claimer.announce(next.claim);
+      seat.moveOn(next.claim.operation.direction);
+    }
+  }
+
+  private get chains(): boolean {
+    return this.options.dispatch === 'chain' && !this.draining;
+  }
+
+  private offer(seat: ChainSeat): ChainOffer {
+    const { workers } = this.options;
+    return this.claimer.offer(({ direction }) => !this.draining && workers[direction] > 0 && seat.accepts(direction));
+  }
+
+  /**
+   * A saga is about to start here: its first operation is claimed with it if there is a slot that nobody waits for. Whoever asks says
+   * what became of it, once.
+   */
+  seatForStart(): StartSeat | null {
+    const slots = this.slots.of('action');
+    const isWaitedFor = slots.isWaitedFor || this.turnedAway.action.length > 0;
+    if (!this.chains || isWaitedFor || !slots.tryTake()) return null;
+    const seat = new ChainSeat(this.slots, 'action');
+    const sentAt = this.scheduler.now();
+    const leave = (): void => {
+      seat.leave();
+      this.welcomeBack('action');
+    };
+    return {
+      offer: this.claimer.offer(({ direction }) => direction === 'action' && !this.draining),
+      leave,
+      begin: (claim) => {
+        this.claimer.announce(claim);
+        void this.runChain({ claim, sentAt }, seat, true)
+          .catch((error: unknown) => this.observer.notify({ type: 'engine.trouble', where: 'worker', error: toError(error) }))
+          .finally(leave);
+      },
+    };
   }
 
   /** Remembered, up to a bound, so that a slot that becomes free is not empty until a sweeper comes by. */

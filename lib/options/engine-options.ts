@@ -5,6 +5,8 @@ import type { PlanDefaults } from '../core/plan-compiler';
 export interface EngineOptions {
   /** How many actions and how many undos run at once in this process. 0 and 0: it only starts sagas. */
   readonly workers: { readonly action: number; readonly undo: number };
+  /** `chain`: a worker goes on at once with what its report, or its start, sets free. `broker`: a message says each time that it may. */
+  readonly dispatch: 'chain' | 'broker';
   /** Processes with the same handlers share a group. Empty: the default group. */
   readonly group: string;
   readonly plan: PlanDefaults;

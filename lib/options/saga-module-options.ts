@@ -14,6 +14,12 @@ export interface SagaModuleOptions {
   readonly group?: string;
   /** How many handlers run at once in this process. 0 and 0: a client that only starts sagas. Default: 10 and 10. */
   readonly workers?: { readonly steps?: number; readonly compensations?: number };
+  /**
+   * How the next step reaches a worker. `chain`: whoever has ended a step, or starts a saga, claims the next one in the same commit while it has
+   * a handler and a slot for it and nobody waits for that slot; otherwise a message goes round. `broker`: a message always goes round.
+   * Default: `chain`.
+   */
+  readonly dispatch?: 'chain' | 'broker';
   /** False: nothing is consumed until `SagaService.run()`. Default: true. */
   readonly autoStart?: boolean;
   /** `warn`: a plan may name a handler that no process has yet, and waits for it. Default: `refuse`. */

@@ -1,3 +1,4 @@
+import type { ChainTerms } from '../core/chain';
 import type { Decision, IgnoredReason } from '../core/decision';
 import type { SagaEffect } from '../core/effect';
 import type { ConcludedEvent, SagaEvent } from '../core/event';
@@ -135,7 +136,15 @@ export interface StartRequest {
   readonly resendMs: number;
   /** The caller's open transaction, in the adapter's own terms (TypeORM: an EntityManager). */
   readonly manager?: unknown;
+  /** Who would begin with the first operation at once. Never with `manager`. Default: nobody. */
+  readonly chain?: ChainOffer;
 }
+
+/**
+ * A worker that goes on with what its report, or its start, sets free: the same statement claims it. When the claim's rule forbids that
+ * at this moment, when the saga has moved on, or for no reason at all, nothing is claimed and the operation is dispatched.
+ */
+export interface ChainOffer extends ChainTerms, Pick<ClaimRequest, 'worker' | 'leaseMs'> {}
 
 export interface NewStep {
   readonly stepId: string;
@@ -145,7 +154,7 @@ export interface NewStep {
 
 export type StartResult =
   /** `committed` resolves when the caller's transaction has committed; null when the start is committed already. */
-  | { readonly kind: 'started'; readonly committed: Promise<void> | null }
+  | { readonly kind: 'started'; readonly committed: Promise<void> | null; readonly chained?: ChainedClaim }
   /** The business key had started this saga before, with the same input. `purged`: its rows are gone, its key is kept. */
   | { readonly kind: 'existing'; readonly sagaId: string; readonly state: SagaState; readonly purged: boolean }
   /** The business key had started this saga before, with another input. */
@@ -175,6 +184,12 @@ export type ClaimResult =
   /** `busy`: somebody else held the saga at that moment; the wake-up will be sent again. */
   | { readonly kind: 'refused'; readonly reason: IgnoredReason | 'missing' | 'busy' | 'unknown-plan-format' };
 
+/** What was claimed with a start, and what that has left of the start's effects. */
+export interface ChainedClaim {
+  readonly effects: readonly SagaEffect[];
+  readonly next: Claim;
+}
+
 /** Everything a worker needs to run one attempt. */
 export interface Claim {
   readonly sagaId: string;
@@ -197,6 +212,17 @@ export interface Claim {
   readonly elapsedMs: number;
   /** What the report of this attempt may be decided from, as long as nothing else has changed the saga. */
   readonly basis: Basis;
+  /**
+   * Of a saga that has run here since its start: what its later claims would read, and so what nobody may change. Left out by a
+   * claim that has read what it says.
+   */
+  readonly ahead?: Ahead;
+}
+
+export interface Ahead {
+  readonly steps: readonly NewStep[];
+  /** What the actions have returned so far, by place. */
+  readonly outputs: ReadonlyMap<number, Json>;
 }
 
 export interface Basis {
@@ -212,10 +238,19 @@ export interface ApplyRequest {
   readonly resendMs: number;
   /** A lease is only taken when it ended this long ago. Needed for `lease-expired`. */
   readonly graceMs?: number;
+  /** Who would go on with what this sets free, and the claim that the event reports on. Default: nobody. */
+  readonly chain?: ChainOffer & { readonly after: Claim };
 }
 
 export type ApplyResult =
-  | { readonly kind: 'applied'; readonly plan: Plan; readonly saga: SagaValue; readonly effects: readonly SagaEffect[] }
+  /** `next`: what was claimed besides; `saga` and `effects` are those of both. */
+  | {
+      readonly kind: 'applied';
+      readonly plan: Plan;
+      readonly saga: SagaValue;
+      readonly effects: readonly SagaEffect[];
+      readonly next?: Claim;
+    }
   | { readonly kind: 'ignored'; readonly reason: IgnoredReason | 'lease-renewed'; readonly state: SagaState }
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed'; readonly error: Error };

@@ -72,10 +72,10 @@ function trip(): ExploreOptions {
   };
 }
 
-it('three reservations side by side and a pivot are all kept or all given back, whatever two things go wrong', async () => {
+it('three reservations side by side and a pivot are all kept, all given back, or never made, whatever two things go wrong', async () => {
   const { cases } = await explore(() => ({ ...trip(), depth: 2 }));
   expect(cases.length).toBeGreaterThan(500);
-  expect(new Set(cases.map(({ state }) => state))).toEqual(new Set(['completed', 'compensated']));
+  expect(new Set(cases.map(({ state }) => state))).toEqual(new Set(['completed', 'compensated', 'failed']));
 }, 120_000);
 
 it('two handlers that die at the same moment take one process with them, and the next one goes on', async () => {

@@ -1,4 +1,5 @@
 import { applyCases } from './store-contract.apply';
+import { chainCases } from './store-contract.chain';
 import { claimCases } from './store-contract.claim';
 import { guardCases } from './store-contract.guard';
 import { dataCases } from './store-contract.data';
@@ -31,6 +32,7 @@ export function storeContract(): readonly ContractCase<StoreFixture>[] {
     ...claimCases,
     ...guardCases,
     ...applyCases,
+    ...chainCases,
     ...sweepCases,
     ...queryCases,
     ...pauseCases,

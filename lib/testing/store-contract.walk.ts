@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { chain } from '../core/chain';
 import type { SagaEvent } from '../core/event';
 import { operationKey, type Operation, type OperationRef } from '../core/operation';
 import type { OperationPolicy, Plan, PlanStep } from '../core/plan';
 import { isTerminal, type SagaValue } from '../core/saga-value';
 import { transition } from '../core/transition';
-import type { Basis, Claim } from '../ports/saga-store';
+import type { Basis, ChainOffer, Claim } from '../ports/saga-store';
 import { promise, type StoreCase, type StoreFixture } from './store-contract.fixture';
 import { same } from './store-contract.same';
 import { action, comparable, plan, Scenario, startRequest, step } from './store-contract.scenario';
@@ -60,10 +61,12 @@ async function work(scenario: Scenario, ids: readonly string[]): Promise<void> {
 async function walk({ store }: StoreFixture, random: Random): Promise<void> {
   const scenario = new Scenario(store);
   for (let sagas = 0; sagas < 4; sagas++) {
-    const request = startRequest(randomPlan(random));
-    await store.start(request);
-    let model: SagaValue = request.saga;
-    const claims: Claim[] = [];
+    const offer = random.chance(0.5) ? { chain: randomOffer(random) } : {};
+    const request = startRequest(randomPlan(random), offer);
+    const started = await store.start(request);
+    const first = started.kind === 'started' ? started.chained?.next : undefined;
+    let model: SagaValue = first?.basis.saga ?? request.saga;
+    const claims: Claim[] = first === undefined ? [] : [first];
     for (let events = 0; events < 60 && !(isTerminal(model.state) && random.chance(0.7)); events++) {
       const next = random.chance(0.5)
         ? await claimAny(scenario, request.plan, model, random)
@@ -108,14 +111,30 @@ async function reportAny(scenario: Scenario, of: Plan, model: SagaValue, claims:
   const decision = transition(of, model, event);
   assert.notEqual(decision.kind, 'need');
   const basis: { readonly basis?: Basis } = claim !== null && random.chance(0.6) ? { basis: claim.basis } : {};
-  const result = await scenario.apply(model.id, event, { graceMs: 0, ...basis });
+  const offer = claim !== null && random.chance(0.5) ? { ...randomOffer(random), after: claim } : null;
+  const result = await scenario.apply(model.id, event, { graceMs: 0, ...basis, ...(offer !== null && { chain: offer }) });
   if (decision.kind !== 'moved') {
     same(result, { kind: 'ignored', reason: decision.kind === 'ignored' ? decision.reason : '', state: model.state });
     return { saga: model, claim: null };
   }
   assert.ok(result.kind === 'applied', JSON.stringify(result));
-  same(result.effects, decision.effects);
-  return { saga: decision.saga, claim: null };
+  const chained = offer === null ? null : chain(of, decision, offer);
+  // A report from what was true is the first: nobody came in between, so there is no reason to claim nothing.
+  if (basis.basis?.saga.rev === model.rev) assert.equal(result.next !== undefined, chained !== null);
+  if (result.next === undefined || chained === null) {
+    assert.equal(result.next, undefined);
+    same(result.effects, decision.effects);
+    return { saga: decision.saga, claim: null };
+  }
+  same(result.effects, chained.effects);
+  same(result.next.operation, chained.saga.operations.get(operationKey(chained.operation)));
+  return { saga: chained.saga, claim: result.next };
+}
+
+/** A lease that is over at once, as above. */
+function randomOffer(random: Random): ChainOffer {
+  const accepts = (): boolean => true;
+  return { claimId: `n${random.next()}`, worker: 'w', leaseMs: 0, conditions: random.chance(0.7) ? ['needed'] : [], accepts };
 }
 
 function randomEvent(model: SagaValue, claim: Claim | null, random: Random): SagaEvent {

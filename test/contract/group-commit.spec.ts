@@ -1,11 +1,12 @@
 // Group commit on PostgreSQL: what comes while a commit is under way shares the next one, and nobody pays for a neighbour.
 
 import { describe, expect, it } from '@jest/globals';
-import { applyBatchStatement, encoded } from '../../lib/adapters/typeorm/apply-batch.statement';
+import { applyStatement } from '../../lib/adapters/typeorm/apply.statement';
 import { claimBatchStatement } from '../../lib/adapters/typeorm/claim.statement';
 import type { EnginePool } from '../../lib/adapters/typeorm/engine.pool';
+import { encoded } from '../../lib/adapters/typeorm/move';
 import type { Statement } from '../../lib/adapters/typeorm/sql';
-import { encodedStart, startBatchStatement } from '../../lib/adapters/typeorm/start-batch.statement';
+import { encodedStart, plannedStart, startStatement } from '../../lib/adapters/typeorm/start.statement';
 import { PLAN_FORMAT } from '../../lib/core/plan';
 import { transition } from '../../lib/core/transition';
 import type { Claim, SagaStore } from '../../lib/ports/saga-store';
@@ -180,14 +181,14 @@ describe('a statement for many', () => {
       });
       const rest = { worker: 'w', leaseMs: 1_000, planFormat: PLAN_FORMAT };
       const statements = [
-        applyBatchStatement(schema, moves),
+        applyStatement(schema, moves),
         claimBatchStatement(
           schema,
           ids.map((sagaId) => ({ sagaId, operation: action(1), claimId: 'c', ...rest })),
         ),
-        startBatchStatement(
+        startStatement(
           schema,
-          MANY.map((place) => encodedStart(startRequest(TWO_STEPS, { businessKey: { key: `k${place}`, fingerprint: 'f' } }))),
+          MANY.map((place) => encodedStart(plannedStart(startRequest(TWO_STEPS, { businessKey: { key: `k${place}`, fingerprint: 'f' } })))),
         ),
       ];
       for (const { text, values } of statements) {

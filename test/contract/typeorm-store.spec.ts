@@ -12,7 +12,17 @@ import { SagaBusyError, SagaConfigurationError, SagaSchemaError } from '../../li
 import type { OutboxEvent } from '../../lib/ports/outbox-event';
 import type { SagaStore } from '../../lib/ports/saga-store';
 import { transition } from '../../lib/core/transition';
-import { action, completed, plan, RESEND_MS, Scenario, startRequest, step, TWO_STEPS } from '../../lib/testing/store-contract.scenario';
+import {
+  action,
+  completed,
+  LEASE_MS,
+  plan,
+  RESEND_MS,
+  Scenario,
+  startRequest,
+  step,
+  TWO_STEPS,
+} from '../../lib/testing/store-contract.scenario';
 import { Proxy } from './transport-proxy';
 import { application, databaseUrl, freshSchema, NO_CONTAINER, postgresFixture, type PostgresFixture } from './typeorm-store.fixture';
 
@@ -556,31 +566,60 @@ describe('when the connection breaks', () => {
     });
   });
 
-  it.each(['nest_saga_claim', 'nest_saga_start', 'nest_saga_start_keyed'])(
-    'a %s whose answer got lost is answered all the same',
-    async (name) => {
-      await within(async ({ store }) => {
-        const scenario = new Scenario(store);
-        const pool = (store as unknown as { pool: EnginePool }).pool;
-        const query = pool.query.bind(pool);
-        let lost = 0;
-        pool.query = async (statement) => {
-          const rows = await query(statement);
-          if (lost === 0 && statement.name === name) {
-            lost++;
-            throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
-          }
-          return rows as never;
-        };
-        const request = startRequest(TWO_STEPS, name.endsWith('keyed') ? { businessKey: { key: 'k', fingerprint: 'f' } } : {});
-        expect(await store.start(request)).toEqual({ kind: 'started', committed: null });
-        const claim = await scenario.claim(request.sagaId, action(0));
-        expect([claim.operation.claims, claim.operation.fence]).toEqual([1, 1]);
-        expect((await scenario.complete(claim)).kind).toBe('applied');
-        expect(lost).toBe(1);
-      });
-    },
-  );
+  it.each(['nest_saga_start', 'nest_saga_apply'])('a %s whose answer got lost still says what was claimed with it', async (name) => {
+    await within(async ({ store }) => {
+      const scenario = new Scenario(store);
+      const pool = (store as unknown as { pool: EnginePool }).pool;
+      const query = pool.query.bind(pool);
+      let lost = 0;
+      pool.query = async (statement) => {
+        const rows = await query(statement);
+        if (lost > 0 || statement.name !== name) return rows as never;
+        lost++;
+        throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+      };
+      const offer = { worker: 'w', leaseMs: LEASE_MS, conditions: [], accepts: () => true };
+      const started = await store.start(startRequest(TWO_STEPS, { chain: { ...offer, claimId: 'c-1' } }));
+      const first = started.kind === 'started' ? started.chained?.next : undefined;
+      if (first === undefined) throw new Error('nothing was claimed with the start');
+      const { sagaId } = first;
+      const chain = { ...offer, claimId: 'c-2', after: first };
+      const result = await scenario.apply(sagaId, completed(first, { done: true }), { basis: first.basis, chain });
+      const second = result.kind === 'applied' ? result.next : undefined;
+      if (second === undefined) throw new Error('nothing was claimed with the report');
+      expect([second.claimId, second.operation.fence, second.input]).toEqual(['c-2', 1, { of: 1 }]);
+      expect((await scenario.complete(second)).kind).toBe('applied');
+      expect((await store.history(sagaId)).map(({ kind }) => kind)).toEqual(['start', 'claim', 'completed', 'claim', 'completed']);
+      expect(lost).toBe(1);
+    });
+  });
+
+  it.each([
+    ['claim', 'nest_saga_claim', {}],
+    ['start', 'nest_saga_start', {}],
+    ['keyed start', 'nest_saga_start', { businessKey: { key: 'k', fingerprint: 'f' } }],
+  ])('a %s whose answer got lost is answered all the same', async (_what, name, init) => {
+    await within(async ({ store }) => {
+      const scenario = new Scenario(store);
+      const pool = (store as unknown as { pool: EnginePool }).pool;
+      const query = pool.query.bind(pool);
+      let lost = 0;
+      pool.query = async (statement) => {
+        const rows = await query(statement);
+        if (lost === 0 && statement.name === name) {
+          lost++;
+          throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+        }
+        return rows as never;
+      };
+      const request = startRequest(TWO_STEPS, init);
+      expect(await store.start(request)).toEqual({ kind: 'started', committed: null });
+      const claim = await scenario.claim(request.sagaId, action(0));
+      expect([claim.operation.claims, claim.operation.fence]).toEqual([1, 1]);
+      expect((await scenario.complete(claim)).kind).toBe('applied');
+      expect(lost).toBe(1);
+    });
+  });
 });
 
 describe('errors', () => {

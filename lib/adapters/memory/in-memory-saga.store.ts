@@ -1,8 +1,10 @@
-import { mayGoOn } from '../../core/claim';
+import { chain } from '../../core/chain';
+import { deadlineDealtWith, mayGoOn } from '../../core/claim';
 import type { SagaEffect } from '../../core/effect';
 import type { SagaEvent } from '../../core/event';
 import type { HandlerDeclaration } from '../../core/handler-declaration';
 import type { Json } from '../../core/json';
+import type { OperationRef } from '../../core/operation';
 import { operationOf, isTerminal, type SagaState, type SagaValue } from '../../core/saga-value';
 import { transition } from '../../core/transition';
 import type { AddSignalResult, SagaMessage, StoredSecret } from '../../ports/saga-signal';
@@ -10,6 +12,9 @@ import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from 
 import type {
   ApplyRequest,
   ApplyResult,
+  ChainedClaim,
+  ChainOffer,
+  Claim,
   ClaimRequest,
   ClaimResult,
   Decide,
@@ -83,7 +88,7 @@ export class InMemorySagaStore implements SagaStore {
 
   async close(): Promise<void> {}
 
-  async start(request: StartRequest): Promise<StartResult> {
+  async start({ chain: offer, ...request }: StartRequest): Promise<StartResult> {
     const owner = request.businessKey === null ? undefined : this.keys.get(keyOf(request.plan.name, request.businessKey.key));
     if (owner !== undefined) return this.startedBefore(owner, request.businessKey?.fingerprint ?? '');
     const copy = structuredClone({ ...request, manager: undefined });
@@ -115,7 +120,21 @@ export class InMemorySagaStore implements SagaStore {
         state: null,
       });
     }
-    return { kind: 'started', committed: null };
+    const chained = offer === undefined ? null : this.chain(record, offer, copy.effects);
+    return { kind: 'started', committed: null, ...(chained !== null && { chained }) };
+  }
+
+  /** In memory nothing happens between two calls: the claim that follows is as good as one with its decision. */
+  private chain(record: SagaRecord, offer: ChainOffer, effects: readonly SagaEffect[]): ChainedClaim | null {
+    const { plan, saga } = record;
+    const isLate = record.deadlineAt !== null && record.deadlineAt <= this.now() && !deadlineDealtWith(saga);
+    const mayBegin = ({ direction, step }: OperationRef): boolean =>
+      direction === 'undo' || !(isLate || this.pauses.has(plan.steps[step]?.action ?? ''));
+    const accepts = (operation: OperationRef, key: string): boolean => mayBegin(operation) && offer.accepts(operation, key);
+    const chained = chain(plan, { kind: 'moved', saga, effects }, { ...offer, accepts });
+    if (chained === null) return null;
+    const ownEffects = chained.effects.slice(effects.length - 1); // one of the others is what was claimed
+    return { effects: chained.effects, next: this.take(record, { saga: chained.saga, effects: ownEffects }, chained.operation, offer) };
   }
 
   private startedBefore(owner: OwnedKey, fingerprint: string): StartResult {
@@ -138,11 +157,21 @@ export class InMemorySagaStore implements SagaStore {
     const able = { canVerify, ...(conditions !== undefined && { conditions }) };
     const decision = transition(record.plan, record.saga, { type: 'claim', operation, claimId, ...seen, ...able, maxLosses, alone });
     if (decision.kind !== 'moved') return { kind: 'refused', reason: decision.kind === 'ignored' ? decision.reason : 'busy' };
-    recordDecision(record, decision.saga, decision.effects, now, 0);
+    return { kind: 'claimed', claim: this.take(record, decision, operation, request) };
+  }
+
+  private take(
+    record: SagaRecord,
+    { saga, effects }: { readonly saga: SagaValue; readonly effects: readonly SagaEffect[] },
+    operation: OperationRef,
+    { claimId, worker, leaseMs }: Pick<ClaimRequest, 'claimId' | 'worker' | 'leaseMs'>,
+  ): Claim {
+    const now = this.now();
+    recordDecision(record, saga, effects, now, 0);
     const isFirst = operationOf(record.saga, operation)?.claims === 1;
     const firstAt = isFirst ? now : (timesOf(record, operation).firstAt ?? now);
-    setTimes(record, operation, { firstAt, leaseUntil: now + request.leaseMs, worker: request.worker });
-    return { kind: 'claimed', claim: claimOf(record, operation, claimId, now - firstAt) };
+    setTimes(record, operation, { firstAt, leaseUntil: now + leaseMs, worker });
+    return claimOf(record, operation, claimId, now - firstAt);
   }
 
   async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
@@ -163,11 +192,13 @@ export class InMemorySagaStore implements SagaStore {
     if (decision.kind === 'ignored') return { kind: 'ignored', reason: decision.reason, state: record.saga.state };
     if (decision.kind === 'need') return { kind: 'failed', error: new TypeError('a whole saga was not enough to decide') };
     recordDecision(record, decision.saga, decision.effects, this.now(), request.resendMs);
-    return structuredClone<{ kind: 'applied'; plan: typeof record.plan; saga: SagaValue; effects: readonly SagaEffect[] }>({
+    const chained = request.chain === undefined ? null : this.chain(record, request.chain, decision.effects);
+    return structuredClone<Extract<ApplyResult, { kind: 'applied' }>>({
       kind: 'applied',
       plan: record.plan,
       saga: record.saga,
-      effects: decision.effects,
+      effects: chained?.effects ?? decision.effects,
+      ...(chained !== null && { next: chained.next }),
     });
   }
 

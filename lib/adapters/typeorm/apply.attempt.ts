@@ -1,9 +1,17 @@
 import { SagaBusyError, SagaInvariantError } from '../../errors';
+import { chain } from '../../core/chain';
+import type { Decision } from '../../core/decision';
+import type { SagaEvent } from '../../core/event';
+import type { Json } from '../../core/json';
+import type { Plan } from '../../core/plan';
 import type { ApplyRequest, ApplyResult, Basis, Decide } from '../../ports/saga-store';
-import { applyStatement, type Move } from './apply.statement';
+import { applyStatement, type AppliedRow } from './apply.statement';
+import { linkOf, nextClaim, type Link } from './chain-link';
+import { claimedStatement, toClaim, type ClaimRow } from './claim.statement';
 import { isConnectionLost, sqlStateOf } from './database.error';
-import { historyEntryOf } from './history-record';
+import { historyRecords } from './history-record';
 import { wasAppliedStatement } from './history.statement';
+import { contextPatch, encoded, type EncodedMove } from './move';
 import type { PlanShelf } from './plan.shelf';
 import { readBasis, readPart } from './read.statement';
 import type { Sql } from './sql';
@@ -12,12 +20,18 @@ export type Applied = Extract<ApplyResult, { kind: 'applied' }>;
 /** `refused`: the saga has moved on, or somebody holds its row. `need`: what was given is not enough, or may be out of date. */
 export type Outcome = Exclude<ApplyResult, { kind: 'failed' }> | { readonly kind: 'refused' } | { readonly kind: 'need' };
 
-/** Answers whether the decision was applied. */
-export type MoveWriter = (move: Move) => Promise<boolean>;
+/** Answers what was applied; undefined: nothing. */
+export type MoveWriter = (move: EncodedMove) => Promise<AppliedRow | undefined>;
 
-export async function writeOne(sql: Sql, schema: string, move: Move): Promise<boolean> {
-  const rows = await sql.query(applyStatement(schema, move));
-  return rows.length > 0;
+export async function writeOne(sql: Sql, schema: string, move: EncodedMove): Promise<AppliedRow | undefined> {
+  const [row] = await sql.query<AppliedRow>(applyStatement(schema, [move]));
+  return row;
+}
+
+/** What a statement is to do: one decision, and maybe the claim that is chained to it. */
+interface Intent {
+  readonly applied: Applied;
+  readonly link: Link | undefined;
 }
 
 /** One event on its way: decided from what is known of the saga, and written if that is still true. */
@@ -25,8 +39,10 @@ export class ApplyAttempt {
   private basis: Basis | undefined;
   /** A part of the saga was not enough. */
   private needsAll = false;
-  /** What a statement whose answer was lost would have answered. */
-  private unanswered: Applied | null = null;
+  /** What a statement was to do whose answer was lost. */
+  private unanswered: Intent | null = null;
+  /** Once the saga has moved on under this worker it is not the only one there: its next operation travels. */
+  private mayChain = true;
 
   constructor(
     private readonly schema: string,
@@ -40,11 +56,12 @@ export class ApplyAttempt {
   /** After `refused` the next turn reads what it needs, after `need` everything. */
   async once(sql: Sql, write: MoveWriter = (move) => writeOne(sql, this.schema, move)): Promise<Outcome> {
     const given = this.basis ?? (await this.readPart(sql));
+    const isOwn = this.basis !== undefined;
     this.basis = undefined;
     const basis = given ?? (await readBasis(sql, this.schema, this.plans, this.request.sagaId));
     if (basis === undefined) return { kind: 'missing' };
     // Asked after the read and before the decision: what was committed later than the read is caught by its rev.
-    if (this.unanswered !== null && (await wasApplied(sql, this.schema, this.unanswered))) return this.unanswered;
+    if (this.unanswered !== null && (await wasApplied(sql, this.schema, this.unanswered.applied))) return this.found(sql, this.unanswered);
     const decision = this.decide(basis.plan, basis.saga, this.request.event);
     if (decision.kind === 'need') {
       if (basis.saga.whole) throw new SagaInvariantError(`a decision asked for more than the whole of saga ${basis.saga.id}`);
@@ -54,7 +71,7 @@ export class ApplyAttempt {
       if (given !== undefined) return this.need();
       return { kind: 'ignored', reason: decision.reason, state: basis.saga.state };
     }
-    return this.write(write, basis, { kind: 'applied', plan: basis.plan, saga: decision.saga, effects: decision.effects });
+    return this.write(write, basis, this.intentOf(basis.plan, decision, isOwn));
   }
 
   /**
@@ -63,6 +80,7 @@ export class ApplyAttempt {
    */
   async underLock(sql: Sql): Promise<Exclude<Outcome, { kind: 'refused' | 'need' }>> {
     const { sagaId } = this.request;
+    this.mayChain = false;
     try {
       await sql.query({ text: lockSaga(this.schema), values: [sagaId] });
     } catch (error) {
@@ -76,7 +94,25 @@ export class ApplyAttempt {
 
   /** Its statement was sent, or its commit, and no answer came. */
   isUnanswered(applied: Applied): void {
-    this.unanswered = applied;
+    this.unanswered = { applied, link: undefined };
+  }
+
+  private intentOf(plan: Plan, decision: Extract<Decision, { kind: 'moved' }>, isOwn: boolean): Intent {
+    const { chain: offer } = this.request;
+    const chained = offer === undefined || !this.mayChain ? null : chain(plan, decision, offer);
+    if (offer === undefined || chained === null) return { applied: { plan, ...decision, kind: 'applied' }, link: undefined };
+    const isKnown = isOwn && offer.after.ahead !== undefined;
+    const { saga, effects } = chained;
+    return { applied: { kind: 'applied', plan, saga, effects }, link: linkOf(plan, chained, offer, isKnown) };
+  }
+
+  /** The lost answer was a good one. What it would have said of the chained claim is asked for; somebody else may have it by now. */
+  private async found(sql: Sql, { applied, link }: Intent): Promise<Applied> {
+    const { chain: offer, sagaId } = this.request;
+    if (link === undefined || offer === undefined) return applied;
+    const { operation } = link;
+    const [row] = await sql.query<ClaimRow>(claimedStatement(this.schema, { sagaId, operation, claimId: offer.claimId }));
+    return row === undefined ? applied : { ...applied, next: toClaim(row, applied.plan, offer.claimId) };
   }
 
   private need(): Outcome {
@@ -89,18 +125,33 @@ export class ApplyAttempt {
     return this.needsAll || !('operation' in event) ? undefined : readPart(sql, this.schema, this.plans, sagaId, event.operation);
   }
 
-  private async write(write: MoveWriter, { plan, saga }: Basis, applied: Applied): Promise<Outcome> {
+  private async write(write: MoveWriter, { plan, saga }: Basis, { applied, link }: Intent): Promise<Outcome> {
     const { resendMs, graceMs, event } = this.request;
     const leaseGraceMs = event.type === 'lease-expired' ? (graceMs ?? 0) : null;
-    const move = { plan, before: saga, after: applied.saga, effects: applied.effects, resendMs, leaseGraceMs };
+    const move = { plan, before: saga, after: applied.saga, effects: applied.effects, resendMs, leaseGraceMs, link };
     try {
-      return (await write(move)) ? applied : { kind: 'refused' };
+      const row = await write(encoded(move));
+      if (row === undefined) this.mayChain = false;
+      return row === undefined ? { kind: 'refused' } : this.answer(applied, link, row);
     } catch (error) {
       if (sqlStateOf(error) === 'SG001' && leaseGraceMs !== null) return { kind: 'ignored', reason: 'lease-renewed', state: saga.state };
-      if (isConnectionLost(error)) this.unanswered = applied;
+      if (isConnectionLost(error)) this.unanswered = { applied, link };
       throw error;
     }
   }
+
+  private answer(applied: Applied, link: Link | undefined, row: AppliedRow): Applied {
+    const { chain: offer, event } = this.request;
+    if (link === undefined || offer === undefined) return applied;
+    const { plan, saga: after, effects } = applied;
+    const move = { plan, after, link, patch: contextPatch(effects), output: outputOf(event) };
+    return { ...applied, next: nextClaim(offer.claimId, offer.after, move, row) };
+  }
+}
+
+function outputOf(event: SagaEvent): { readonly step: number; readonly value: Json } | null {
+  if (event.type !== 'completed' || event.operation.direction !== 'action') return null;
+  return { step: event.operation.step, value: event.output };
 }
 
 export function lockSaga(schema: string): string {
@@ -109,6 +160,7 @@ export function lockSaga(schema: string): string {
 
 /** Asks the history whether something whose answer was lost was committed. */
 export async function wasApplied(sql: Sql, schema: string, { saga, effects }: Applied): Promise<boolean> {
-  const rows = await sql.query(wasAppliedStatement(schema, saga.id, saga.rev, historyEntryOf(effects)));
+  const [first] = historyRecords(effects, saga.rev);
+  const rows = await sql.query(wasAppliedStatement(schema, saga.id, first));
   return rows.length > 0;
 }

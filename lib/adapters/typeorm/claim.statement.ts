@@ -149,7 +149,7 @@ function recordOfClaims(s: string): string {
 }
 
 /** The same answer for a claim that may have been taken already: the connection broke before PostgreSQL's answer came. */
-export function claimedStatement(schema: string, request: ClaimRequest): Statement {
+export function claimedStatement(schema: string, request: Pick<ClaimRequest, 'sagaId' | 'operation' | 'claimId'>): Statement {
   const s = `"${schema}"`;
   return {
     text: `WITH saga AS MATERIALIZED (SELECT * FROM ${s}.sagas WHERE id = $1),

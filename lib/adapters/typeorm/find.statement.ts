@@ -22,8 +22,12 @@ export interface StoredSagaRow extends SagaRow {
   readonly completed_at: number | null;
 }
 
-export function findStatement(schema: string, sagaId: string): Statement {
-  return { text: `SELECT ${storedColumns(schema)} FROM "${schema}".sagas s WHERE s.id = $1`, values: [sagaId] };
+export function findStatement(schema: string, sagaIds: readonly string[]): Statement {
+  return {
+    ...(sagaIds.length === 1 && { name: 'nest_saga_find' }),
+    text: `SELECT ${storedColumns(schema)} FROM "${schema}".sagas s WHERE s.id = ANY ($1::text[])`,
+    values: [sagaIds],
+  };
 }
 
 /** Newest first by `seq`: ids carry the clocks of applications. */

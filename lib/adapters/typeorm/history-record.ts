@@ -1,19 +1,30 @@
 import { SagaInvariantError } from '../../errors';
 import type { HistoryEntry, RecordEffect, SagaEffect } from '../../core/effect';
 
-/** The one history row that a decision asks for, as the values of `HISTORY_COLUMNS`. */
-export function historyEntryOf(effects: readonly SagaEffect[]): HistoryEntry {
-  const [record, ...others] = effects.filter((effect): effect is RecordEffect => effect.type === 'record');
-  if (record === undefined || others.length > 0) throw new SagaInvariantError('a decision asks for exactly one row of history');
-  return record.entry;
+/** The rows of history that a decision asks for: one for each of its events. */
+export function historyEntriesOf(effects: readonly SagaEffect[]): readonly [HistoryEntry, ...HistoryEntry[]] {
+  const [first, ...others] = effects.filter((effect): effect is RecordEffect => effect.type === 'record').map(({ entry }) => entry);
+  if (first === undefined) throw new SagaInvariantError('a decision asks for a row of history');
+  return [first, ...others];
 }
 
-/** An entry as a JSON parameter, and the type it is read with. */
-export function historyParameter(entry: HistoryEntry): string {
-  return JSON.stringify(entry);
+/** As the values of `HISTORY_COLUMNS`. @param rev that of the saga after the last event */
+export function historyRecords(effects: readonly SagaEffect[], rev: number): readonly [HistoryRecord, ...HistoryRecord[]] {
+  const [first, ...others] = historyEntriesOf(effects);
+  const firstRev = rev - others.length;
+  return [{ ...first, rev: firstRev }, ...others.map((entry, place) => ({ ...entry, rev: firstRev + 1 + place }))];
+}
+
+export interface HistoryRecord extends HistoryEntry {
+  readonly rev: number;
 }
 
 export const HISTORY_RECORD = `(
-  kind text, state text, step int, direction text, round int, fence bigint, attempt int, actor text, reason text, error jsonb)`;
+  saga_id text, rev bigint, kind text, state text, step int, direction text, round int, fence bigint, attempt int, actor text, reason text, error jsonb)`;
 
-export const HISTORY_COLUMNS = 'kind, state, step, direction, round, fence, attempt, actor, reason, error';
+export const HISTORY_COLUMNS = 'rev, kind, state, step, direction, round, fence, attempt, actor, reason, error';
+
+/** Those columns of a record `h`. */
+export const HISTORY_VALUES = HISTORY_COLUMNS.split(', ')
+  .map((column) => `h.${column}`)
+  .join(', ');

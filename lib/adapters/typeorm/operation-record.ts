@@ -1,9 +1,10 @@
 import { keyOf, policyOf } from '../../core/draft';
 import type { SagaEffect } from '../../core/effect';
 import { limitsOf } from '../../core/kinds';
-import { isSettled, operationKey, type Operation, type OperationKey } from '../../core/operation';
+import { operationKey, type Operation, type OperationKey } from '../../core/operation';
 import { dependentsByStep, dependentsOf, type Plan } from '../../core/plan';
-import { delayMs } from './sql';
+import type { Link } from './chain-link';
+import { delayMs, inMs } from './sql';
 
 /** An operation as a statement gets it: one element of a JSON array, whose fields are the columns below. */
 export type OperationRecord = Readonly<Record<string, unknown>>;
@@ -12,12 +13,35 @@ export type OperationRecord = Readonly<Record<string, unknown>>;
 export const OPERATION_RECORD = `(
   direction text, step int, round int, key text, state text, waits int, ord bigint, fence bigint, fence_before bigint, claim_id text,
   claims int, losses int, blamed int, attempt_limit int, loss_limit int, had_unknown boolean, timed_out boolean, alone boolean, verifying boolean, action_outcome text, late_fence bigint, wait jsonb, heard jsonb, condition text,
-  dependents int[], error jsonb, output jsonb, has_output boolean, due_ms float8, send_ms float8, settled boolean)`;
+  dependents int[], error jsonb, output jsonb, has_output boolean, due_ms float8, send_ms float8, lease_ms float8, worker text, saga_id text)`;
+
+/** What a record `c` makes of an operation `o`. */
+export const OPERATION_CHANGES = `state = c.state, waits = c.waits, ord = c.ord, fence = c.fence, claim_id = c.claim_id, claims = c.claims, losses = c.losses,
+               blamed = c.blamed, attempt_limit = c.attempt_limit, loss_limit = c.loss_limit, alone = c.alone, verifying = c.verifying, wait = c.wait, heard = c.heard, condition = c.condition, had_unknown = c.had_unknown, timed_out = c.timed_out, late_fence = c.late_fence, error = c.error,
+               output = CASE WHEN c.has_output THEN coalesce(c.output, 'null') ELSE o.output END,
+               due_at = ${inMs('c.due_ms')}, send_at = ${inMs('c.send_ms')}, resends = 0,
+               first_at = CASE WHEN c.lease_ms IS NULL THEN o.first_at ELSE clock_timestamp() END,
+               lease_until = CASE WHEN c.lease_ms IS NOT NULL THEN ${inMs('c.lease_ms')} WHEN c.state = 'running' THEN o.lease_until END,
+               worker = CASE WHEN c.lease_ms IS NOT NULL THEN c.worker WHEN c.state = 'running' THEN o.worker END,
+               settled_at = CASE WHEN o.state = 'running' AND c.state <> 'running' THEN clock_timestamp() ELSE o.settled_at END`;
+
+/** An operation made of a record `a`, after the id of its saga. */
+export const NEW_OPERATIONS = {
+  columns: `(saga_id, direction, step, round, key, state, waits, ord, fence, claim_id, claims, losses, blamed, attempt_limit, loss_limit,
+           had_unknown, timed_out, alone, verifying, wait, heard, condition, late_fence, action_outcome, dependents, due_at, send_at, output, error,
+           first_at, lease_until, worker)`,
+  values: `a.direction, a.step, a.round, a.key, a.state, a.waits, a.ord, a.fence, a.claim_id, a.claims, a.losses, a.blamed,
+               a.attempt_limit, a.loss_limit, a.had_unknown, a.timed_out, a.alone, a.verifying, a.wait, a.heard, a.condition, a.late_fence, a.action_outcome, a.dependents,
+               ${inMs('a.due_ms')}, ${inMs('a.send_ms')}, CASE WHEN a.has_output THEN coalesce(a.output, 'null') END, a.error,
+               CASE WHEN a.lease_ms IS NOT NULL THEN clock_timestamp() END, ${inMs('a.lease_ms')}, a.worker`,
+};
 
 export interface Recording {
   readonly plan: Plan;
   readonly effects: readonly SagaEffect[];
   readonly resendMs: number;
+  /** The claim that is chained to the decision. */
+  readonly link?: Link | undefined;
 }
 
 /** Operations that a decision added, whole. */
@@ -38,7 +62,7 @@ export function newRecords(added: readonly Operation[], recording: Recording): r
 export function changedRecords(
   changed: readonly Operation[],
   before: ReadonlyMap<OperationKey, Operation>,
-  { plan, effects, resendMs }: Recording,
+  { plan, effects, resendMs, link }: Recording,
 ): readonly OperationRecord[] {
   const delays = delaysOf(effects, resendMs);
   return changed.map((operation) => {
@@ -72,14 +96,15 @@ export function changedRecords(
       has_output: operation.output !== undefined,
       due_ms: due?.dueMs ?? null,
       send_ms: due?.sendMs ?? null,
-      settled: isSettled(operation),
+      ...(operation === link?.operation && { lease_ms: delayMs(link.leaseMs), worker: link.worker }),
     };
   });
 }
 
 /** Milliseconds until the first thing that these effects ask for is due; null when they ask for nothing. */
-export function earliestMs({ effects, resendMs }: Omit<Recording, 'plan'>): number | null {
+export function earliestMs({ effects, resendMs, link }: Omit<Recording, 'plan'>): number | null {
   const delays = [...delaysOf(effects, resendMs).values()].map(({ sendMs }) => sendMs).filter((sendMs) => sendMs !== null);
+  if (link !== undefined) delays.push(delayMs(link.leaseMs));
   return delays.length === 0 ? null : Math.min(...delays);
 }
 

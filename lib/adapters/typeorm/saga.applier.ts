@@ -1,12 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SagaInvariantError } from '../../errors';
 import type { ApplyRequest, ApplyResult, Decide } from '../../ports/saga-store';
-import { applyBatchStatement, encoded, type EncodedMove } from './apply-batch.statement';
-import { ApplyAttempt, writeOne, type Outcome } from './apply.attempt';
+import { ApplyAttempt, type Outcome } from './apply.attempt';
+import { applyStatement, type AppliedRow } from './apply.statement';
 import { bisecting, CommitBatcher, type Answer } from './commit.batcher';
 import { isConnectionLost, isTransient, redacted } from './database.error';
 import type { EnginePool } from './engine.pool';
 import { Lane } from './lane';
+import type { EncodedMove } from './move';
 import type { PlanShelf } from './plan.shelf';
 import { retrying } from './retrying';
 import type { Turns } from './turns';
@@ -67,7 +68,7 @@ export class SagaApplier {
     let refusals = 0;
     for (let troubles = 0; refusals < FAST_TRIES;) {
       try {
-        const outcome = await attempt.once(this.pool, (move) => this.batcher.run(encoded(move)));
+        const outcome = await attempt.once(this.pool, (move) => this.batcher.run(move));
         if (outcome.kind === 'refused') refusals++;
         else if (outcome.kind !== 'need') return outcome;
       } catch (error) {
@@ -79,16 +80,14 @@ export class SagaApplier {
   }
 
   /** Every member is of another saga: those of one saga take turns. */
-  private commit(moves: readonly EncodedMove[]): Promise<readonly Answer<boolean>[]> {
+  private commit(moves: readonly EncodedMove[]): Promise<readonly Answer<AppliedRow | undefined>[]> {
     return bisecting(moves, (some) => this.write(some), isTransient);
   }
 
-  private async write(moves: readonly EncodedMove[]): Promise<readonly boolean[]> {
-    const [only, ...others] = moves;
-    if (only !== undefined && others.length === 0) return [await writeOne(this.pool, this.schema, only.move)];
-    const rows = await this.pool.query<{ readonly id: string }>(applyBatchStatement(this.schema, moves));
-    const applied = new Set(rows.map(({ id }) => id));
-    return moves.map(({ move }) => applied.has(move.before.id));
+  private async write(moves: readonly EncodedMove[]): Promise<readonly (AppliedRow | undefined)[]> {
+    const rows = await this.pool.query<AppliedRow>(applyStatement(this.schema, moves));
+    const applied = new Map(rows.map((row) => [row.id, row]));
+    return moves.map(({ sagaId }) => applied.get(sagaId));
   }
 
   private async underLock(attempt: ApplyAttempt): Promise<ApplyResult> {

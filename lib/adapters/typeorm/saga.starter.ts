@@ -11,13 +11,22 @@ import { Lane } from './lane';
 import type { PlanShelf } from './plan.shelf';
 import { retrying } from './retrying';
 import type { Sql } from './sql';
-import { encodedStart, startBatchStatement, type BatchedStartRow, type EncodedStart } from './start-batch.statement';
-import { keyedStartStatement, keyLockStatement, startStatement, type KeyedStartRow } from './start.statement';
+import { firstClaim } from './chain-link';
+import { claimedStatement, toClaim, type ClaimRow } from './claim.statement';
+import {
+  encodedStart,
+  keyLockStatement,
+  plannedStart,
+  startStatement,
+  type EncodedStart,
+  type PlannedStart,
+  type StartRow,
+} from './start.statement';
 import { Turns } from './turns';
 
 type Key = NonNullable<StartRequest['businessKey']>;
 
-const STARTED: StartResult = { kind: 'started', committed: null };
+const STARTED: Extract<StartResult, { kind: 'started' }> = { kind: 'started', committed: null };
 const FAST_TRIES = 3;
 
 /** Starts sagas. A key that somebody holds at this moment is waited for in a lane of its own: no report ever queues behind it. */
@@ -42,100 +51,123 @@ export class SagaStarter {
     const joined = request.manager === undefined ? null : joinTransaction(request.manager, this.application, this.commits);
     await retrying(() => this.plans.keep(this.pool, request.planHash, request.plan));
     if (joined !== null) return this.startInside(joined, request);
-    const { businessKey } = request;
-    if (businessKey !== null) return this.startKeyed(request, businessKey);
-    // Asked again after an answer got lost, the id shows that the saga is there.
-    const encoded = encodedStart(request);
-    await retrying((attempt) => this.insertSoon(encoded, attempt > 0));
-    return STARTED;
+    const planned = plannedStart(request);
+    return (await this.startPlanned(planned)) ?? this.unchained(request);
   }
 
-  private async insertSoon(start: EncodedStart, again: boolean): Promise<void> {
-    const { started } = await this.batcher.run(start);
-    if (!started && !again) throw new SagaInvariantError(`a saga with the id ${start.request.sagaId} exists already`);
-  }
-
-  /** No two of one key: they take turns. */
-  private commit(starts: readonly EncodedStart[]): Promise<readonly Answer<KeyedStartRow>[]> {
-    return bisecting(starts, (some) => this.write(some), isTransient);
-  }
-
-  private async write(starts: readonly EncodedStart[]): Promise<readonly KeyedStartRow[]> {
-    const [only, ...others] = starts;
-    if (only !== undefined && others.length === 0) return [await this.writeOne(only.request)];
-    const rows = await this.pool.query<BatchedStartRow>(startBatchStatement(this.schema, starts));
-    const byId = new Map(rows.map((row) => [row.id, row]));
-    return starts.map(({ request }) => byId.get(request.sagaId) as BatchedStartRow);
-  }
-
-  private async writeOne(request: StartRequest): Promise<KeyedStartRow> {
-    if (request.businessKey !== null) return this.askKey(this.pool, request, request.businessKey);
-    const rows = await this.pool.query(startStatement(this.schema, request));
-    return { got: true, started: rows.length > 0, saga_id: null, fingerprint: null, state: null, purged: true };
-  }
-
-  private async askKey(sql: Sql, request: StartRequest, key: Key): Promise<KeyedStartRow> {
-    const [row] = await sql.query<KeyedStartRow>(keyedStartStatement(this.schema, request, key));
-    if (row === undefined) throw new SagaInvariantError('a keyed start answered nothing');
-    return row;
-  }
-
-  private async insert(sql: Sql, request: StartRequest, again: boolean): Promise<void> {
-    const rows = await sql.query(startStatement(this.schema, request));
-    if (rows.length === 0 && !again) throw new SagaInvariantError(`a saga with the id ${request.sagaId} exists already`);
-  }
-
-  private async startKeyed(request: StartRequest, key: Key): Promise<StartResult> {
-    return this.turns.take(`${request.plan.name}\u001f${key.key}`, () => this.startInTurn(request, key));
-  }
-
-  private async startInTurn(request: StartRequest, key: Key): Promise<StartResult> {
-    const encoded = encodedStart(request);
-    for (let tries = 0; tries < FAST_TRIES; tries++) {
-      const result = await retrying(async (attempt) => resultOf(await this.batcher.run(encoded), request, key, attempt > 0));
-      if (result !== null) return result;
-      await pause(2 ** tries * (1 + Math.random()));
-    }
-    return this.keyLane.run(() => retrying((attempt) => this.waitForKey(request, key, attempt > 0)));
-  }
-
-  private async waitForKey(request: StartRequest, key: Key, again: boolean): Promise<StartResult> {
-    try {
-      return await this.pool.transaction((sql) => this.underKeyLock(sql, request, key, again));
-    } catch (error) {
-      if (sqlStateOf(error) !== '55P03') throw error;
-      throw new SagaBusyError(`business key "${key.key}" of "${request.plan.name}"`);
-    }
-  }
-
-  private async underKeyLock(sql: Sql, request: StartRequest, key: Key, again: boolean): Promise<StartResult> {
-    // A statement of its own: the next one then sees what was committed while this one waited.
-    await sql.query(keyLockStatement(this.schema, request, key.key));
-    const result = resultOf(await this.askKey(sql, request, key), request, key, again);
-    if (result === null) throw new SagaBusyError(`business key "${key.key}" of "${request.plan.name}"`);
+  /** The action that was to be claimed with the start is paused: the saga starts, and waits. */
+  private async unchained({ chain: _, ...request }: StartRequest): Promise<StartResult> {
+    const result = await this.startPlanned(plannedStart(request));
+    if (result === null) throw new SagaInvariantError(`the start of saga ${request.sagaId} claims nothing, and a pause held it up`);
     return result;
   }
 
-  /** The caller's transaction decides whether the saga exists; nothing here is tried twice. */
-  private async startInside(transaction: CallersTransaction, request: StartRequest): Promise<StartResult> {
+  /** Null when a pause forbids what is chained to it. */
+  private async startPlanned(planned: PlannedStart): Promise<StartResult | null> {
+    const { businessKey, plan } = planned.request;
+    const encoded = encodedStart(planned);
+    if (businessKey !== null)
+      return this.turns.take(`${plan.name}\u001f${businessKey.key}`, () => this.startKeyed(planned, encoded, businessKey));
+    // Asked again after an answer got lost, the id shows that the saga is there.
+    return retrying(async (attempt) => {
+      const row = await this.batcher.run(encoded);
+      if (row.paused) return null;
+      if (!row.started && attempt === 0) throw new SagaInvariantError(`a saga with the id ${encoded.sagaId} exists already`);
+      return this.started(planned, row);
+    });
+  }
+
+  private async startKeyed(planned: PlannedStart, encoded: EncodedStart, key: Key): Promise<StartResult | null> {
+    for (let tries = 0; tries < FAST_TRIES; tries++) {
+      const row = await retrying(async (attempt) => this.judge(planned, await this.batcher.run(encoded), key, attempt > 0));
+      if (row !== 'ask again') return row;
+      await pause(2 ** tries * (1 + Math.random()));
+    }
+    return this.keyLane.run(() => retrying((attempt) => this.waitForKey(planned, encoded, key, attempt > 0)));
+  }
+
+  private async waitForKey(planned: PlannedStart, encoded: EncodedStart, key: Key, again: boolean): Promise<StartResult | null> {
+    try {
+      return await this.pool.transaction((sql) => this.underKeyLock(sql, planned, encoded, key, again));
+    } catch (error) {
+      if (sqlStateOf(error) !== '55P03') throw error;
+      throw busy(planned, key);
+    }
+  }
+
+  private async underKeyLock(
+    sql: Sql,
+    planned: PlannedStart,
+    encoded: EncodedStart,
+    key: Key,
+    again: boolean,
+  ): Promise<StartResult | null> {
+    // A statement of its own: the next one then sees what was committed while this one waited.
+    await sql.query(keyLockStatement(this.schema, planned.request, key.key));
+    const result = await this.judge(planned, await this.insert(sql, encoded), key, again);
+    if (result === 'ask again') throw busy(planned, key);
+    return result;
+  }
+
+  /** The caller's transaction decides whether the saga exists; nothing here is tried twice, and nothing is claimed before the commit. */
+  private async startInside(transaction: CallersTransaction, { chain: _, ...request }: StartRequest): Promise<StartResult> {
     const { businessKey } = request;
+    const planned = plannedStart(request);
+    const encoded = encodedStart(planned);
     if (businessKey === null) {
-      await this.insert(transaction.sql, request, false);
+      const { started } = await this.insert(transaction.sql, encoded);
+      if (!started) throw new SagaInvariantError(`a saga with the id ${request.sagaId} exists already`);
     } else {
-      const result = await this.underKeyLock(transaction.sql, request, businessKey, false);
-      if (result.kind !== 'started') return result;
+      const result = await this.underKeyLock(transaction.sql, planned, encoded, businessKey, false);
+      if (result !== null && result.kind !== 'started') return result;
     }
     return { kind: 'started', committed: transaction.committed() };
   }
+
+  /** No two of one key: they take turns. */
+  private commit(starts: readonly EncodedStart[]): Promise<readonly Answer<StartRow>[]> {
+    return bisecting(starts, (some) => this.write(some), isTransient);
+  }
+
+  private async write(starts: readonly EncodedStart[]): Promise<readonly StartRow[]> {
+    const rows = await this.pool.query<StartRow>(startStatement(this.schema, starts));
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return starts.map(({ sagaId }) => byId.get(sagaId) as StartRow);
+  }
+
+  private async insert(sql: Sql, start: EncodedStart): Promise<StartRow> {
+    const [row] = await sql.query<StartRow>(startStatement(this.schema, [start]));
+    if (row === undefined) throw new SagaInvariantError('a start answered nothing');
+    return row;
+  }
+
+  /** What became of a keyed start. `ask again`: the key is locked, or was taken since the statement's snapshot. */
+  private async judge(planned: PlannedStart, row: StartRow, key: Key, again: boolean): Promise<StartResult | null | 'ask again'> {
+    if (row.paused) return null;
+    if (row.started) return this.started(planned, row);
+    const { saga_id: sagaId, fingerprint, state, purged } = row;
+    if (sagaId === null) return 'ask again';
+    if (again && sagaId === planned.request.sagaId) return this.started(planned, row);
+    if (fingerprint !== key.fingerprint) return { kind: 'conflict', sagaId };
+    if (state === null) throw new SagaInvariantError(`saga ${sagaId} of business key "${key.key}" has lost its rows`);
+    return { kind: 'existing', sagaId, state, purged };
+  }
+
+  private async started(planned: PlannedStart, row: StartRow): Promise<StartResult> {
+    const { request, saga, effects, link } = planned;
+    if (link === undefined || request.chain === undefined) return STARTED;
+    const { operation } = link;
+    const { claimId } = request.chain;
+    if (row.created_at !== null) {
+      const next = firstClaim(request, request.chain, saga, operation, new Date(Number(row.created_at)));
+      return { ...STARTED, chained: { effects, next } };
+    }
+    // The answer was lost. Somebody else may have the operation by now.
+    const [mine] = await this.pool.query<ClaimRow>(claimedStatement(this.schema, { sagaId: request.sagaId, operation, claimId }));
+    return mine === undefined ? STARTED : { ...STARTED, chained: { effects, next: toClaim(mine, request.plan, claimId) } };
+  }
 }
 
-/** Null: the key is locked, or was taken since this statement's snapshot; ask again. */
-function resultOf(row: KeyedStartRow, request: StartRequest, key: Key, again: boolean): StartResult | null {
-  if (row.started) return STARTED;
-  const { saga_id: sagaId, fingerprint, state, purged } = row;
-  if (sagaId === null) return null;
-  if (again && sagaId === request.sagaId) return STARTED;
-  if (fingerprint !== key.fingerprint) return { kind: 'conflict', sagaId };
-  if (state === null) throw new SagaInvariantError(`saga ${sagaId} of business key "${key.key}" has lost its rows`);
-  return { kind: 'existing', sagaId, state, purged };
+function busy({ request }: PlannedStart, key: Key): SagaBusyError {
+  return new SagaBusyError(`business key "${key.key}" of "${request.plan.name}"`);
 }

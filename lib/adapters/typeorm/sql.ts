@@ -43,3 +43,8 @@ export function delayMs(ms: number): number {
 export function inMs(ms: string, now = 'clock_timestamp()'): string {
   return `${now} + ${ms} * interval '1 millisecond'`;
 }
+
+/** Records that are JSON already, as one array. */
+export function jsonArray(records: readonly string[]): string {
+  return `[${records.join(',')}]`;
+}

@@ -1,26 +1,76 @@
-import type { SagaState } from '../../core/saga-value';
+import { chain } from '../../core/chain';
+import type { SagaEffect } from '../../core/effect';
+import { isTerminal, type SagaState, type SagaValue } from '../../core/saga-value';
 import type { StartRequest } from '../../ports/saga-store';
-import { insertOperations, jsonOrNull } from './apply.statement';
-import { HISTORY_COLUMNS, HISTORY_RECORD, historyEntryOf, historyParameter } from './history-record';
-import { earliestMs, newRecords } from './operation-record';
-import { delayMs, inMs, type Statement } from './sql';
+import { linkOf, type Link } from './chain-link';
+import { HISTORY_COLUMNS, HISTORY_RECORD, HISTORY_VALUES, historyRecords } from './history-record';
+import { earliestMs, NEW_OPERATIONS, newRecords, OPERATION_RECORD } from './operation-record';
+import { delayMs, epochMs, inMs, jsonArray, type Statement } from './sql';
 
-/** Answers the new saga's id; nothing when a saga of this id is there already. */
-export function startStatement(schema: string, request: StartRequest): Statement {
-  return {
-    name: 'nest_saga_start',
-    text: `WITH permitted AS MATERIALIZED (SELECT 1 AS one),
-      ${insertSaga(schema)}
-      SELECT saga.id FROM saga`,
-    values: values(request),
-  };
+/** What is to be stored: a start, and maybe the claim that is chained to it. */
+export interface PlannedStart {
+  readonly request: StartRequest;
+  readonly saga: SagaValue;
+  readonly effects: readonly SagaEffect[];
+  readonly link: Link | undefined;
 }
 
-export interface KeyedStartRow {
+export function plannedStart(request: StartRequest): PlannedStart {
+  const { plan, saga, effects, chain: offer } = request;
+  const chained = offer === undefined ? null : chain(plan, { kind: 'moved', saga, effects }, offer);
+  if (offer === undefined || chained === null) return { request, saga, effects, link: undefined };
+  return { request, saga: chained.saga, effects: chained.effects, link: linkOf(plan, chained, offer, true) };
+}
+
+/** A start as JSON, encoded once, so that its size is known before it joins a batch. */
+export interface EncodedStart {
+  readonly sagaId: string;
+  readonly saga: string;
+  readonly inputs: readonly string[];
+  readonly operations: readonly string[];
+  readonly entries: readonly string[];
+  readonly bytes: number;
+}
+
+export function encodedStart({ request, saga, effects, link }: PlannedStart): EncodedStart {
+  const { sagaId, plan, resendMs, deadlineMs, businessKey } = request;
+  const recording = { plan, effects, resendMs, link };
+  const text = JSON.stringify({
+    id: sagaId,
+    name: plan.name,
+    state: saga.state,
+    rev: saga.rev,
+    plan_hash: request.planHash,
+    plan_format: plan.format,
+    open_actions: saga.openActions,
+    open_undos: saga.openUndos,
+    cause: saga.cause,
+    parent: saga.parent,
+    ends: isTerminal(saga.state),
+    deadline_ms: deadlineMs === null ? null : delayMs(deadlineMs),
+    wake_ms: earliestMs(recording),
+    key: businessKey?.key ?? null,
+    fingerprint: businessKey?.fingerprint ?? null,
+    paused_by: link?.pausedBy ?? null,
+  });
+  const ofSaga = (record: object): string => JSON.stringify({ ...record, saga_id: sagaId });
+  const inputs = inputRecords(request).map(ofSaga);
+  const operations = newRecords([...saga.operations.values()], recording).map(ofSaga);
+  const entries = historyRecords(effects, saga.rev).map(ofSaga);
+  const bytes = [text, ...inputs, ...operations, ...entries].reduce((sum, one) => sum + one.length, 0);
+  return { sagaId, saga: text, inputs, operations, entries, bytes };
+}
+
+export interface StartRow {
+  readonly id: string;
   /** The lock on the key was free. */
   readonly got: boolean;
+  /** The action whose claim was chained to the start is paused: nothing was done. */
+  readonly paused: boolean;
   /** This statement started the saga. */
   readonly started: boolean;
+  /** When, in milliseconds since 1970. A text, since in a caller's transaction it passes through the caller's parsers. */
+  readonly created_at: string | null;
   /** Who had the key before, as this statement's snapshot shows it. */
   readonly saga_id: string | null;
   readonly fingerprint: string | null;
@@ -29,36 +79,65 @@ export interface KeyedStartRow {
 }
 
 /**
- * A start under a business key. The unique key decides; the lock only keeps this statement from waiting behind somebody's open
- * transaction. Answers are texts and booleans alone, since in a caller's transaction they pass through the caller's parsers.
+ * Starts sagas, no two of the same business key. The unique key decides; the lock only keeps this statement from waiting behind
+ * somebody's open transaction, and a key that somebody else holds at this moment delays only its own saga. Answers are texts and booleans
+ * alone, since in a caller's transaction they pass through the caller's parsers.
  */
-export function keyedStartStatement(
-  schema: string,
-  request: StartRequest,
-  key: { readonly key: string; readonly fingerprint: string },
-): Statement {
+export function startStatement(schema: string, starts: readonly EncodedStart[]): Statement {
   const s = `"${schema}"`;
   return {
-    name: 'nest_saga_start_keyed',
-    text: `WITH lock AS MATERIALIZED (
-        SELECT pg_try_advisory_xact_lock(${keyLock('$16', '$2', '$17')}) AS got
-      ), permitted AS (
+    ...(starts.length === 1 && { name: 'nest_saga_start' }),
+    text: `WITH m AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset($1::jsonb) AS m(id text, name text, state text, rev bigint, plan_hash text, plan_format smallint, open_actions int,
+          open_undos int, cause jsonb, parent jsonb, ends boolean, deadline_ms float8, wake_ms float8, key text, fingerprint text, paused_by text)
+      ), lock AS MATERIALIZED (
+        SELECT m.id, p.paused,
+               CASE WHEN p.paused THEN false WHEN m.key IS NULL THEN true
+                    ELSE pg_try_advisory_xact_lock(${keyLock('$5::text', 'm.name', 'm.key')}) END AS got
+          FROM m CROSS JOIN LATERAL (SELECT m.paused_by IS NOT NULL
+            AND EXISTS (SELECT FROM ${s}.pauses p WHERE p.key = m.paused_by AND p.resumed_at IS NULL)
+            AND NOT EXISTS (SELECT FROM ${s}.sagas before WHERE before.id = m.id) AS paused OFFSET 0) p
+      ), keyed AS (
         INSERT INTO ${s}.business_keys (saga_name, key, saga_id, fingerprint)
-        SELECT $2, $17, $1, $18 FROM lock WHERE lock.got
+        SELECT m.name, m.key, m.id, m.fingerprint FROM m JOIN lock ON lock.id = m.id WHERE m.key IS NOT NULL AND lock.got
         ON CONFLICT (saga_name, key) DO NOTHING
         RETURNING saga_id
-      ),
-      ${insertSaga(schema)}
-      SELECT lock.got, EXISTS (SELECT FROM saga) AS started, b.saga_id, b.fingerprint,
-             coalesce(known.state, b.final_state) AS state, known.id IS NULL AS purged
-        FROM lock
-        LEFT JOIN ${s}.business_keys b ON b.saga_name = $2 AND b.key = $17
-        LEFT JOIN ${s}.sagas known ON known.id = b.saga_id`,
-    values: [...values(request), schema, key.key, key.fingerprint],
+      ), saga AS (
+        INSERT INTO ${s}.sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, cause, parent, deadline_at, wake_at, completed_at)
+        SELECT m.id, m.name, m.state, m.rev, m.plan_hash, m.plan_format, m.open_actions, m.open_undos, m.cause, m.parent,
+               ${inMs('m.deadline_ms')}, least(${inMs('m.deadline_ms')}, ${inMs('m.wake_ms')}), CASE WHEN m.ends THEN clock_timestamp() END
+          FROM m JOIN lock ON lock.id = m.id
+         WHERE lock.got AND (m.key IS NULL OR m.id IN (SELECT saga_id FROM keyed))
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id, created_at
+      ), given AS (
+        INSERT INTO ${s}.inputs (saga_id, step, step_id, input, refs)
+        SELECT saga.id, i.step, i.step_id, coalesce(i.input, 'null'), i.refs
+          FROM saga JOIN jsonb_to_recordset($2::jsonb) AS i(saga_id text, step int, step_id text, input jsonb, refs jsonb) ON i.saga_id = saga.id
+      ), operation AS (
+        INSERT INTO ${s}.operations ${NEW_OPERATIONS.columns}
+        SELECT saga.id, ${NEW_OPERATIONS.values} FROM saga JOIN jsonb_to_recordset($3::jsonb) AS a${OPERATION_RECORD} ON a.saga_id = saga.id
+      ), record AS (
+        INSERT INTO ${s}.history (saga_id, ${HISTORY_COLUMNS})
+        SELECT saga.id, ${HISTORY_VALUES} FROM saga JOIN jsonb_to_recordset($4::jsonb) AS h${HISTORY_RECORD} ON h.saga_id = saga.id
+      )
+      SELECT m.id, lock.got, lock.paused, begun.created_at IS NOT NULL AS started, ${epochMs('begun.created_at')}::text AS created_at,
+             b.saga_id, b.fingerprint, coalesce(known.state, b.final_state) AS state, known.id IS NULL AS purged
+        FROM m JOIN lock ON lock.id = m.id
+        LEFT JOIN saga begun ON begun.id = m.id
+        LEFT JOIN LATERAL (SELECT * FROM ${s}.business_keys b WHERE b.saga_name = m.name AND b.key = m.key OFFSET 0) b ON true
+        LEFT JOIN LATERAL (SELECT k.id, k.state FROM ${s}.sagas k WHERE k.id = b.saga_id OFFSET 0) known ON true`,
+    values: [
+      jsonArray(starts.map(({ saga }) => saga)),
+      jsonArray(starts.flatMap(({ inputs }) => inputs)),
+      jsonArray(starts.flatMap(({ operations }) => operations)),
+      jsonArray(starts.flatMap(({ entries }) => entries)),
+      schema,
+    ],
   };
 }
 
-/** The same lock, waited for. */
+/** The lock on a business key, waited for. */
 export function keyLockStatement(schema: string, request: StartRequest, key: string): Statement {
   return {
     text: `SELECT pg_advisory_xact_lock(${keyLock('$1::text', '$2::text', '$3::text')})::text AS locked`,
@@ -66,49 +145,16 @@ export function keyLockStatement(schema: string, request: StartRequest, key: str
   };
 }
 
-export function keyLock(schema: string, name: string, key: string): string {
+function keyLock(schema: string, name: string, key: string): string {
   return `hashtextextended(${schema} || chr(31) || ${name} || chr(31) || ${key}, 0)`;
 }
 
-function insertSaga(schema: string): string {
-  const s = `"${schema}"`;
-  return `saga AS (
-        INSERT INTO ${s}.sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, cause, deadline_at, wake_at, parent, completed_at)
-        SELECT $1::text, $2::text, $3::text, $4::bigint, $5::text, $6::smallint, $7::int, $8::int, $9::jsonb,
-               ${inMs('$10::float8')}, least(${inMs('$10::float8')}, ${inMs('$11::float8')}), $15::jsonb,
-               CASE WHEN $3::text IN ('completed', 'compensated', 'failed') THEN clock_timestamp() END
-          FROM permitted
-        ON CONFLICT (id) DO NOTHING
-        RETURNING id, rev
-      ), given AS (
-        INSERT INTO ${s}.inputs (saga_id, step, step_id, input, refs)
-        SELECT saga.id, i.step, i.step_id, coalesce(i.input, 'null'), i.refs
-          FROM saga, jsonb_to_recordset($12::jsonb) AS i(step int, step_id text, input jsonb, refs jsonb)
-      ), operation AS (
-        ${insertOperations(s, 'saga.id', '$13::jsonb', 'saga')}
-      ), record AS (
-        INSERT INTO ${s}.history (saga_id, rev, ${HISTORY_COLUMNS})
-        SELECT saga.id, saga.rev, h.* FROM saga, jsonb_to_record($14::jsonb) AS h${HISTORY_RECORD}
-      )`;
-}
-
 /** What the saga itself was given, and the inputs of its steps. */
-export function inputRecords(request: StartRequest): readonly object[] {
+function inputRecords(request: StartRequest): readonly object[] {
   const given = { context: request.context, metadata: request.metadata, businessKey: request.businessKey?.key ?? null };
   return [
     { step: -1, step_id: null, input: given, refs: [] },
     ...(request.laidOver == null ? [] : [{ step: -2, step_id: null, input: request.laidOver, refs: [] }]),
     ...request.steps.map(({ stepId, input, references }, step) => ({ step, step_id: stepId, input, refs: references })),
-  ];
-}
-
-function values(request: StartRequest): readonly unknown[] {
-  const { saga, plan, effects, resendMs, deadlineMs } = request;
-  return [
-    ...[request.sagaId, plan.name, saga.state, saga.rev, request.planHash, plan.format, saga.openActions, saga.openUndos],
-    ...[jsonOrNull(saga.cause), deadlineMs === null ? null : delayMs(deadlineMs), earliestMs({ effects, resendMs })],
-    ...[JSON.stringify(inputRecords(request)), JSON.stringify(newRecords([...saga.operations.values()], { plan, effects, resendMs }))],
-    historyParameter(historyEntryOf(effects)),
-    jsonOrNull(saga.parent),
   ];
 }

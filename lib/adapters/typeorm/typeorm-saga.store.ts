@@ -72,6 +72,7 @@ import { SagaApplier } from './saga.applier';
 import { SagaClaimer } from './saga.claimer';
 import { SagaStarter } from './saga.starter';
 import { SagaTransactor } from './saga.transactor';
+import { CommitBatcher, type Answer } from './commit.batcher';
 import { checkSchema } from './schema.version';
 import { autoMigrate } from './auto-migrate';
 import type { Statement } from './sql';
@@ -101,6 +102,8 @@ export class TypeOrmSagaStore implements SagaStore {
   private readonly signals: Signals;
   private readonly transactor: SagaTransactor;
   private readonly turns = new Turns();
+  /** Callers that wait for the ends of many sagas ask for them at the same time. */
+  private readonly finder = new CommitBatcher((sagaIds: readonly string[]) => this.findAll(sagaIds));
 
   constructor(private readonly init: TypeOrmSagaStoreInit) {
     const { dataSource, schema, poolSize, namedStatements } = init;
@@ -164,8 +167,17 @@ export class TypeOrmSagaStore implements SagaStore {
   }
 
   async find(sagaId: string): Promise<StoredSaga | null> {
-    const [found] = await this.stored(findStatement(this.schema, sagaId));
-    return found ?? null;
+    return this.finder.run(sagaId);
+  }
+
+  private async findAll(sagaIds: readonly string[]): Promise<readonly Answer<StoredSaga | null>[]> {
+    try {
+      const found = await this.stored(findStatement(this.schema, [...new Set(sagaIds)]));
+      const byId = new Map(found.map((stored) => [stored.saga.id, stored]));
+      return sagaIds.map((sagaId) => ({ result: byId.get(sagaId) ?? null }));
+    } catch (error) {
+      return sagaIds.map(() => ({ error }));
+    }
   }
 
   async outputs(sagaId: string, steps: readonly number[]): Promise<ReadonlyMap<number, Json>> {

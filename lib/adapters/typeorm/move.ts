@@ -1,0 +1,110 @@
+import type { ContextEffect, SagaEffect } from '../../core/effect';
+import type { JsonObject } from '../../core/json';
+import type { Operation } from '../../core/operation';
+import { isTerminal, type SagaValue } from '../../core/saga-value';
+import type { Link } from './chain-link';
+import { historyEntriesOf, historyRecords } from './history-record';
+import { changedRecords, earliestMs, newRecords, type Recording } from './operation-record';
+import { delayMs } from './sql';
+
+/** A decision on its way into the database. */
+export interface Move extends Recording {
+  readonly before: SagaValue;
+  readonly after: SagaValue;
+  /** Taking a lease away: how long it must have been over. Heartbeats extend leases without raising `rev`. */
+  readonly leaseGraceMs: number | null;
+}
+
+/** A decision as JSON, encoded once, so that its size is known before it joins a batch. */
+export interface EncodedMove {
+  readonly sagaId: string;
+  readonly saga: string;
+  readonly changed: readonly Operation[];
+  readonly changes: readonly string[];
+  readonly additions: readonly string[];
+  readonly entries: readonly string[];
+  readonly bytes: number;
+}
+
+export function encoded(move: Move): EncodedMove {
+  const { before, after, effects } = move;
+  const { changed, added } = differences(before, after);
+  const saga = JSON.stringify({
+    id: before.id,
+    rev: before.rev,
+    events: after.rev - before.rev,
+    state: after.state,
+    open_actions: after.openActions,
+    open_undos: after.openUndos,
+    cause: after.cause,
+    attention: after.attention,
+    paused: after.paused,
+    past_pivot: after.pastPivot,
+    turning: after.turning,
+    given_up: after.givenUp,
+    finished_by: after.finishedBy,
+    ends: isTerminal(after.state),
+    wake_ms: wakesInMs(move),
+    changed: changed.length,
+    grace_ms: move.leaseGraceMs === null ? null : delayMs(move.leaseGraceMs),
+    timed_out: timedOutBefore(move),
+    patch: contextPatch(effects),
+    ...linkRecord(move.link),
+  });
+  const ofSaga = (record: object): string => JSON.stringify({ ...record, saga_id: before.id });
+  const changes = changedRecords(changed, before.operations, move).map(ofSaga);
+  const additions = newRecords(added, move).map(ofSaga);
+  const entries = historyRecords(effects, after.rev).map(ofSaga);
+  const bytes = [saga, ...changes, ...additions, ...entries].reduce((sum, text) => sum + text.length, 0);
+  return { sagaId: before.id, saga, changed, changes, additions, entries, bytes };
+}
+
+/** The fields of a move as a statement reads them. */
+export const MOVE_RECORD = `(id text, rev bigint, events int, state text, open_actions int, open_undos int, cause jsonb, attention boolean,
+  paused boolean, past_pivot boolean, turning jsonb, given_up int, finished_by int, ends boolean, wake_ms float8, changed int, grace_ms float8,
+  timed_out boolean, patch jsonb, next_paused_by text, next_minds_deadline boolean, next_direction text, next_step int, next_round int,
+  next_neighbours int[])`;
+
+function linkRecord(link: Link | undefined): object {
+  if (link === undefined) return {};
+  const { operation, reads } = link;
+  return {
+    next_paused_by: link.pausedBy,
+    next_minds_deadline: link.mindsDeadline,
+    ...(reads !== null && {
+      next_direction: operation.direction,
+      next_step: operation.step,
+      next_round: operation.round,
+      next_neighbours: reads.neighbours,
+    }),
+  };
+}
+
+/** Until the next sweep has to look; whatever waited for a resume is looked at now. */
+function wakesInMs(move: Move): number | null {
+  return move.before.paused && !move.after.paused ? 0 : earliestMs(move);
+}
+
+function differences(
+  before: SagaValue,
+  after: SagaValue,
+): { readonly changed: readonly Operation[]; readonly added: readonly Operation[] } {
+  const changed: Operation[] = [];
+  const added: Operation[] = [];
+  for (const [key, operation] of after.operations) {
+    const previous = before.operations.get(key);
+    if (previous === undefined) added.push(operation);
+    else if (previous !== operation) changed.push(operation);
+  }
+  return { changed, added };
+}
+
+export function contextPatch(effects: readonly SagaEffect[]): JsonObject | null {
+  return effects.find((effect): effect is ContextEffect => effect.type === 'context')?.patch ?? null;
+}
+
+/** Whether the lease that is taken away was decided as a timeout: a last heartbeat may have said so after the read. */
+function timedOutBefore({ before, effects }: Move): boolean {
+  const { step, direction, round } = historyEntriesOf(effects)[0];
+  return before.operations.get(`${direction ?? 'action'}:${step ?? -1}:${round ?? 1}`)?.timedOut ?? false;
+}

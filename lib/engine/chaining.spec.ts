@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { InMemorySagaStore } from '../adapters/memory/in-memory-saga.store';
 import { InProcessTransport } from '../adapters/memory/in-process.transport';
@@ -120,6 +121,15 @@ describe('chaining', () => {
     }
     for (const id of ids) expect((await engine.queries.waitFor(id, 5_000)).state).toBe('completed');
     expect(sent()).toBe(2);
+  });
+
+  it('runs no handler in the async context of whoever starts its saga', async () => {
+    const request = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const { engine, sent } = await running({ a: () => void seen.push(request.getStore()), b: () => void seen.push(request.getStore()) });
+    const { id } = await request.run('a request', () => engine.start('s', ABC.slice(0, 2), {}, {}));
+    await engine.queries.waitFor(id, 5_000);
+    expect([seen, sent()]).toEqual([[undefined, undefined], 0]);
   });
 
   it('gives each handler values of its own: what one changes the next does not see', async () => {

@@ -7,6 +7,11 @@ export function runAsHandler<T>(run: () => T): T {
   return scope.run(true, run);
 }
 
+/** Runs what it is given in the async context in which this was called, whoever calls it then. */
+export function outsideOfCallers(): <T>(run: () => T) => T {
+  return AsyncLocalStorage.snapshot() as <T>(run: () => T) => T;
+}
+
 export function insideHandler(): boolean {
   return scope.getStore() === true;
 }

@@ -39,7 +39,7 @@ import { systemScheduler } from './system-scheduler';
 import { TransactionalRunner } from './transactional-runner';
 import { Waiters } from './waiters';
 import { Watchers, type SagaWatchEvent } from './watchers';
-import { Workers } from './workers';
+import { Workers, type StartSeat } from './workers';
 
 export interface EngineParts {
   readonly store: SagaStore;
@@ -142,7 +142,8 @@ export class SagaEngine {
     const missing = new MissingHandlers(store, observer, options.missingHandlers);
     this.book = new HandlerBook(store, invoker.declarations, options.group, works, warn, missing, scheduler);
     this.janitor = new Janitor(store, observer, options.retention, scheduler);
-    this.starter = new Starter(store, this.book, this.committer, observer, identity, this.workers, options);
+    const seatForStart = (): StartSeat | null => (this.phase === 'running' ? this.workers.seatForStart() : null);
+    this.starter = new Starter(store, this.book, this.committer, observer, identity, seatForStart, options);
     this.relay = new OutboxRelay(store, transport, observer, options, `${identity.worker} ${identity.newId()}`, scheduler);
     this.events = new EventWriter(store, identity, options.plan.limits, () => this.relay.hurry());
     const lookNow = (): void => this.sweeper.hurry(0);

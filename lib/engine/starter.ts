@@ -14,7 +14,7 @@ import type { Committer } from './committer';
 import type { HandlerBook } from './handler-book';
 import { PlanCritic } from './plan-critic';
 import { checkStartOptions, type StartOptions } from './start-options';
-import type { Workers } from './workers';
+import type { StartSeat } from './workers';
 
 export interface StartedSaga {
   /** A ULID. */
@@ -38,7 +38,8 @@ export class Starter {
     private readonly committer: Committer,
     private readonly observer: SagaObserver,
     private readonly identity: Identity,
-    private readonly workers: Pick<Workers, 'seatForStart'>,
+    /** A slot for the first operation of a saga, if one is free here and nobody waits for it. */
+    private readonly seatForStart: () => StartSeat | null,
     private readonly options: { readonly plan: PlanDefaults; readonly lint: LintOptions; readonly resendMs: number },
   ) {
     this.critic = new PlanCritic(observer, options);
@@ -73,7 +74,7 @@ export class Starter {
 
   /** Stores what is known to be right, once: a key that was used before answers what it started. */
   async keep(request: StartRequest): Promise<StartedSaga> {
-    const seat = request.manager === undefined ? this.workers.seatForStart() : null;
+    const seat = request.manager === undefined ? this.seatForStart() : null;
     let chained: ChainedClaim | undefined;
     try {
       const result = await this.store.start({ ...request, ...(seat !== null && { chain: seat.offer }) });

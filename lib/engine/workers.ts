@@ -5,6 +5,7 @@ import type { SagaObserver } from '../ports/saga-observer';
 import type { ChainOffer, Claim, SagaStore } from '../ports/saga-store';
 import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
+import { outsideOfCallers } from './handler-scope';
 import type { NextClaim } from './attempt-reporter';
 import type { AttemptRunner } from './attempt-runner';
 import { mayGoOn } from './chain-rule';
@@ -37,6 +38,7 @@ export class Workers {
   private readonly suspects: SuspectGate;
   private readonly turnedAway: Readonly<Record<Direction, WakeUp[]>> = { action: [], undo: [] };
   private draining = false;
+  private readonly apart = outsideOfCallers();
 
   constructor(
     store: SagaStore,
@@ -151,7 +153,8 @@ export class Workers {
       leave,
       begin: (claim) => {
         this.claimer.announce(claim);
-        void this.runChain({ claim, sentAt }, seat, true)
+        // Its handlers are nobody's guests: they must not see the request, or the transaction, that the caller's async context holds.
+        void this.apart(() => this.runChain({ claim, sentAt }, seat, true))
           .catch((error: unknown) => this.observer.notify({ type: 'engine.trouble', where: 'worker', error: toError(error) }))
           .finally(leave);
       },

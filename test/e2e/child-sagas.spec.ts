@@ -82,6 +82,7 @@ test('cancelling a saga turns back the one that its step runs, and waits until t
   const hold = app.bank.hold('to');
   const { id } = await app.sagas.start('order', [before, pay]);
   await hold.reached;
+  await app.signal('operation.waiting', ({ sagaId }) => sagaId === id);
   await app.operator.cancel(id, { reason: 'the customer called', actor: 'ann' });
   const child = await childOf(app, await app.sagas.get(id));
   await app.signal('operation.waiting', ({ sagaId, operation }) => sagaId === id && operation.direction === 'undo');
@@ -101,6 +102,7 @@ test('a saga that a person ends with something left makes nobody say that all wa
   const hold = app.bank.hold('to');
   const { id } = await app.sagas.start('order', [before, pay]);
   await hold.reached;
+  await app.signal('operation.waiting', ({ sagaId }) => sagaId === id);
   const child = await childOf(app, await app.sagas.get(id));
   await app.operator.terminate(child.id, { reason: 'nobody knows this customer', actor: 'ann' });
   hold.release();
@@ -318,7 +320,7 @@ class OnlySteps {
 }
 
 test('a process without compensations of its own still undoes the steps that run sagas', async () => {
-  const app = await bootSagaApp({ providers: [OnlySteps] });
+  const app = await bootSagaApp({ providers: [OnlySteps], options: { dispatch: 'broker' } });
   const saga = { name: 'child', steps: [{ name: 'step', action: 'only.step' }] };
   const { id } = await app.sagas.start('order', [
     { name: 'run', saga },

@@ -80,7 +80,7 @@ const declined = () => {
 
 describe('The defects of the Go engine', () => {
   it('does not publish compensations to a queue that nobody reads', async () => {
-    const { sagas, ledger, signals } = await shop();
+    const { sagas, ledger, signals } = await shop({ dispatch: 'broker' });
     ledger.on.set('payment.charge', declined);
     const { id } = await sagas.start('order', ORDER);
     expect((await sagas.waitFor(id)).state).toBe('compensated');
@@ -187,7 +187,7 @@ describe('The defects of the Go engine', () => {
         return transport;
       },
     };
-    const { sagas, ledger, signals } = await shop({ transport: tripled });
+    const { sagas, ledger, signals } = await shop({ transport: tripled, dispatch: 'broker' });
     const { id } = await sagas.start('order', ORDER);
     expect((await sagas.waitFor(id)).state).toBe('completed');
     expect(ledger.calls).toEqual(['orders.create', 'inventory.reserve', 'payment.charge']);

@@ -160,7 +160,9 @@ describe('Events', () => {
         await this.events.publish('work.done', { name: 'last words' });
       }
     }
-    const { app, listener } = await bootOutbox({ providers: [Steps], options: { drainMs: 10_000 } });
+    const { app, events, listener } = await bootOutbox({ providers: [Steps], options: { drainMs: 10_000 } });
+    await events.publish('work.begins', { name: 'first words' });
+    await listener.hears(has('first words')); // from here on the broker is there
     await app.sagas.start('s', [{ name: 'work', action: 'work' }]);
     const end = await until('the handler to run', async () => app.context.get(Steps).end);
     const closed = app.close();

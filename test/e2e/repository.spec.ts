@@ -57,9 +57,9 @@ describe('SagaRepository', () => {
       Array.from({ length: 10 }, (_, i) => app.repository.updateSagaStep(id, step.id, { status: 'completed', output: i })),
     );
     expect(updates.filter((update) => update.status === 'fulfilled')).toHaveLength(1);
+    await app.signal('operation.claimed', (claimed) => claimed.operation.direction === 'action' && claimed.operation.step === 1);
     await app.repository.updateSagaState(id, 'compensating');
     const { undone } = app.context.get(Steps);
-    await app.signal('operation.claimed', (claimed) => claimed.operation.direction === 'action' && claimed.operation.step === 1);
     expect(undone.length).toBeLessThanOrEqual(1);
   });
 

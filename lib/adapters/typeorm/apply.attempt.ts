@@ -4,6 +4,7 @@ import type { Decision } from '../../core/decision';
 import type { SagaEvent } from '../../core/event';
 import type { Json } from '../../core/json';
 import type { Plan } from '../../core/plan';
+import { operationOf, type SagaValue } from '../../core/saga-value';
 import type { ApplyRequest, ApplyResult, Basis, Decide } from '../../ports/saga-store';
 import { applyStatement, type AppliedRow } from './apply.statement';
 import { linkOf, nextClaim, type Link } from './chain-link';
@@ -144,14 +145,17 @@ export class ApplyAttempt {
     const { chain: offer, event } = this.request;
     if (link === undefined || offer === undefined) return applied;
     const { plan, saga: after, effects } = applied;
-    const move = { plan, after, link, patch: contextPatch(effects), output: outputOf(event) };
+    const move = { plan, after, link, patch: contextPatch(effects), output: outputOf(event, after) };
     return { ...applied, next: nextClaim(offer.claimId, offer.after, move, row) };
   }
 }
 
-function outputOf(event: SagaEvent): { readonly step: number; readonly value: Json } | null {
-  if (event.type !== 'completed' || event.operation.direction !== 'action') return null;
-  return { step: event.operation.step, value: event.output };
+/** What an action has come to by this event, by whoever's word. */
+function outputOf(event: SagaEvent, after: SagaValue): { readonly step: number; readonly value: Json } | null {
+  if (!('operation' in event) || event.operation.direction !== 'action') return null;
+  const { step } = event.operation;
+  const value = operationOf(after, event.operation)?.output;
+  return value === undefined ? null : { step, value };
 }
 
 export function lockSaga(schema: string): string {

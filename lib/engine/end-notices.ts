@@ -6,6 +6,8 @@ import { systemScheduler } from './system-scheduler';
 
 /** A lane that nobody waits in is followed for a while: the next caller of `execute()` needs it again. */
 const LINGER_MS = 30_000;
+/** Ends in one notice. */
+const MOST_IN_ONE = 500;
 
 interface Lane {
   readonly sagaIds: Set<string>;
@@ -28,6 +30,8 @@ export interface EndListener {
 export class EndNotices {
   private readonly lanes = new Map<string, Lane>();
   private readonly board: NoticeBoard | undefined;
+  private readonly toTell = new Map<string, string[]>();
+  private telling: Timer | undefined;
 
   constructor(
     transport: Pick<MessageTransport, 'notices'>,
@@ -35,7 +39,9 @@ export class EndNotices {
     private readonly scheduler: Scheduler = systemScheduler,
   ) {
     this.board = transport.notices?.({
-      onNotice: (_topic, sagaId) => (isSagaId(sagaId) ? listener.ended(sagaId) : undefined),
+      onNotice: (_topic, text) => {
+        for (const sagaId of text.split(' ')) if (isSagaId(sagaId)) listener.ended(sagaId);
+      },
       onFollowed: (topic) => this.listener.hearing(this.lanes.get(topic)?.sagaIds ?? []),
     });
   }
@@ -45,8 +51,24 @@ export class EndNotices {
     return this.board?.isListening ?? false;
   }
 
+  /** Ends that come together are told together. */
   tell(sagaId: string): void {
-    this.board?.tell(laneOf(sagaId), sagaId);
+    if (this.board === undefined) return;
+    const name = laneOf(sagaId);
+    const others = this.toTell.get(name);
+    if (others === undefined) this.toTell.set(name, [sagaId]);
+    else others.push(sagaId);
+    this.telling ??= this.scheduler.after(0, () => this.tellAll());
+  }
+
+  private tellAll(): void {
+    this.telling = undefined;
+    for (const [name, sagaIds] of this.toTell) {
+      for (let place = 0; place < sagaIds.length; place += MOST_IN_ONE) {
+        this.board?.tell(name, sagaIds.slice(place, place + MOST_IN_ONE).join(' '));
+      }
+    }
+    this.toTell.clear();
   }
 
   join(sagaId: string): void {
@@ -73,6 +95,8 @@ export class EndNotices {
   }
 
   close(): void {
+    this.telling?.cancel();
+    this.tellAll();
     for (const { linger } of this.lanes.values()) linger?.cancel();
     this.lanes.clear();
   }

@@ -13,6 +13,7 @@ import type { ChainedClaim, SagaStore, StartRequest, StartResult } from '../port
 import type { Committer } from './committer';
 import type { HandlerBook } from './handler-book';
 import { PlanCritic } from './plan-critic';
+import { PlanDigests } from './plan-digests';
 import { checkStartOptions, type StartOptions } from './start-options';
 import type { StartSeat } from './workers';
 
@@ -31,6 +32,7 @@ export interface StartedSaga {
 /** Everything that happens before a saga exists: nothing is stored until all of it is known to be right. */
 export class Starter {
   private readonly critic: PlanCritic;
+  private readonly digests: PlanDigests;
 
   constructor(
     private readonly store: SagaStore,
@@ -43,6 +45,7 @@ export class Starter {
     private readonly options: { readonly plan: PlanDefaults; readonly lint: LintOptions; readonly resendMs: number },
   ) {
     this.critic = new PlanCritic(observer, options);
+    this.digests = new PlanDigests(identity);
   }
 
   async start(name: string, steps: StepList, context: unknown, options: StartOptions): Promise<StartedSaga> {
@@ -51,7 +54,7 @@ export class Starter {
     const given = toJson(context ?? {}, 'context', limits);
     const metadata = toJson(options.metadata ?? {}, 'options.metadata', limits);
     const { compiled, catalog } = await this.compile(name, steps, options);
-    const planHash = this.identity.digest(canonicalJson(compiled.plan as unknown as Json));
+    const planHash = this.digests.of(compiled.plan);
     this.critic.look(planHash, name, steps, catalog);
     const sagaId = this.identity.newId();
     const { saga, effects } = startSaga(compiled.plan, sagaId);

@@ -54,7 +54,7 @@ test('a step that kills its process each time ends unknown and is undone, and co
 }, 120_000);
 
 test('a compensation that kills its process each time ends stuck, and costs no other saga its outcome', async () => {
-  const innocents = await inParallel(20, Array.from({ length: 20 }), async () => start('innocent', innocent(1_500)));
+  const innocents = await inParallel(20, Array.from({ length: 20 }), async () => start('innocent', innocent(3_000)));
   const poison = await start('poison', [
     { name: 'done', action: 'slow', compensation: 'killing.undo' },
     { name: 'refused', action: 'refuse', compensation: null },

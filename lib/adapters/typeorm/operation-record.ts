@@ -46,6 +46,7 @@ export interface Recording {
 
 /** Operations that a decision added, whole. */
 export function newRecords(added: readonly Operation[], recording: Recording): readonly OperationRecord[] {
+  if (added.length === 0) return [];
   const dependents = dependentsOfActions(recording.plan, added);
   return changedRecords(added, new Map(), recording).map((record, place) => {
     const operation = added[place] as Operation;
@@ -58,7 +59,7 @@ export function newRecords(added: readonly Operation[], recording: Recording): r
   });
 }
 
-/** Operations that a decision changed: what may change of one. */
+/** Operations that a decision changed: what may change of one. What is left out is null. */
 export function changedRecords(
   changed: readonly Operation[],
   before: ReadonlyMap<OperationKey, Operation>,
@@ -76,8 +77,8 @@ export function changedRecords(
       waits: operation.waits,
       ord: operation.order,
       fence: operation.fence,
-      fence_before: before.get(operationKey(operation))?.fence ?? null,
-      claim_id: operation.claimId,
+      fence_before: before.get(operationKey(operation))?.fence,
+      claim_id: operation.claimId ?? undefined,
       claims: operation.claims,
       losses: operation.losses,
       blamed: operation.blamed,
@@ -88,14 +89,14 @@ export function changedRecords(
       alone: operation.alone,
       verifying: operation.verifying,
       late_fence: operation.lateFence,
-      wait: operation.wait,
-      heard: operation.heard,
-      condition: operation.condition,
-      error: operation.error,
-      output: operation.output ?? null,
+      wait: operation.wait ?? undefined,
+      heard: operation.heard ?? undefined,
+      condition: operation.condition ?? undefined,
+      error: operation.error ?? undefined,
+      output: operation.output ?? undefined,
       has_output: operation.output !== undefined,
-      due_ms: due?.dueMs ?? null,
-      send_ms: due?.sendMs ?? null,
+      due_ms: due?.dueMs ?? undefined,
+      send_ms: due?.sendMs ?? undefined,
       ...(operation === link?.operation && { lease_ms: delayMs(link.leaseMs), worker: link.worker }),
     };
   });

@@ -41,6 +41,7 @@ const commands = {
         TypeOrmModule.forRoot({ type: 'postgres', url: databaseUrl, retryAttempts: 0, extra: { max: 2 } }),
         SagaModule.forRoot({
           store: typeOrmStore({ autoMigrate: true, schema }),
+          dispatch: 'broker', // it is the broker's faults that are looked at
           transport: watched(rabbitMqTransport(options)),
           observers: [{ notify: (signal) => signal.type === 'engine.trouble' && troubles.push(signal.error.message) }],
           ...times,

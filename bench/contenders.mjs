@@ -1,0 +1,62 @@
+// Who is measured, and how each is opened: a database of its own, then one or several processes.
+import { freshQueues, removeQueues } from './broker.mjs';
+import { Database } from './database.mjs';
+import { node22, startRestate } from './restate-server.mjs';
+import { Belongings } from '../test/services/belongings.mjs';
+import { startWorker } from './worker-process.mjs';
+
+/**
+ * `program`: which file in contenders/ its processes load. `config`: what that is told. `needs`: an option of nest-saga that a version of it may
+ * not have; without it there is nothing to measure. `unit`: what one turn of a lane is, where it is not a saga.
+ */
+export const CONTENDERS = {
+  default: { program: 'nest-saga' },
+  hop: { program: 'nest-saga', config: { options: { dispatch: 'broker' } }, needs: /\bdispatch\b/ },
+  single: { program: 'nest-saga', config: { store: { batchSize: 1 } }, needs: /\bbatchSize\b/ },
+  hops: { program: 'raw-hops', unit: 'three hops' },
+  commits: { program: 'raw-commits', unit: 'one commit' },
+  dbos: { program: 'dbos' },
+  restate: { program: 'restate' },
+};
+
+/**
+ * Starts what a contender needs.
+ *
+ * @param {{ services: object, name: keyof CONTENDERS, processes?: number, database?: Database, config?: object }} options `database`: one
+ *   that stays when the contender is closed. Default: a fresh one.
+ * @returns the running contender, or null when this version of nest-saga has no such mode
+ */
+export async function open({ services, name, processes = 1, database: given, config: more = {} }) {
+  const { program, config = {}, needs } = CONTENDERS[name];
+  const belongings = new Belongings();
+  const database = given ?? (await Database.create(services.env.DATABASE_URL, name));
+  const queues = freshQueues();
+  const restate = program === 'restate' ? await startRestate(belongings) : null;
+  const execPath = restate ? node22() : process.execPath;
+  const workers = [];
+  const all = (command, args) => Promise.all(workers.map((worker) => worker.ask(command, args)));
+  const close = async () => {
+    await Promise.allSettled(workers.map((worker) => worker.close()));
+    await belongings.close();
+    await removeQueues(services.env.AMQP_URL, queues);
+    if (!given) await database.drop();
+  };
+
+  try {
+    const addresses = { databaseUrl: database.url, amqpUrl: services.env.AMQP_URL, queues, ingressUrl: restate?.ingressUrl, adminUrl: restate?.adminUrl };
+    const how = { contender: program, config: { ...addresses, ...merged(config, more) } };
+    // The first one makes the tables.
+    for (let i = 0; i < processes; i++) {
+      workers.push(startWorker({ belongings, execPath }));
+      await workers[i].ask('boot', how);
+    }
+  } catch (error) {
+    await close();
+    if (needs?.test([error.message, ...(error.problems ?? [])].join('\n'))) return null;
+    throw error;
+  }
+  const pids = { worker: workers.map(({ pid }) => pid), postgres: services.postgres.pid, rabbitmq: services.rabbit.pid, restate: restate?.pid };
+  return { name, processes, database, workers, all, pids, close };
+}
+
+const merged = (one, other) => ({ ...one, ...other, options: { ...one.options, ...other.options }, store: { ...one.store, ...other.store } });

@@ -1,0 +1,31 @@
+// N lanes, each of which starts a saga and waits for its end before it starts the next. Every contender is loaded by this one loop.
+
+/**
+ * @param {{ lanes: number[], seconds: number, one: (lane: number, turn: number) => Promise<boolean | void> }} options `lanes`: numbers of
+ *   those that run in this process; `one` answers false for what should not be counted.
+ * @returns how many ended, in which time, and how long each took, in milliseconds
+ */
+export async function runLanes({ lanes, seconds, one }) {
+  const times = [];
+  let count = 0;
+  const began = performance.now();
+  const end = began + seconds * 1_000;
+  const drive = async (lane) => {
+    for (let turn = 0; performance.now() < end; turn++) {
+      const at = performance.now();
+      const counts = await one(lane, turn);
+      if (counts === false) continue;
+      count++;
+      times.push(Math.round((performance.now() - at) * 100) / 100);
+    }
+  };
+  await Promise.all(lanes.map(drive));
+  return { count, elapsedMs: performance.now() - began, times };
+}
+
+/** Which lanes run in which of the processes: equal shares. */
+export function shares(inFlight, processes) {
+  const all = Array.from({ length: processes }, () => []);
+  for (let lane = 0; lane < inFlight; lane++) all[lane % processes].push(lane);
+  return all;
+}

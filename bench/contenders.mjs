@@ -3,6 +3,7 @@ import { freshQueues, removeQueues } from './broker.mjs';
 import { Database } from './database.mjs';
 import { node22, startRestate } from './restate-server.mjs';
 import { Belongings } from '../test/services/belongings.mjs';
+import { beforeExit } from '../test/services/shutdown.mjs';
 import { startWorker } from './worker-process.mjs';
 
 /**
@@ -29,6 +30,7 @@ export const CONTENDERS = {
 export async function open({ services, name, processes = 1, database: given, config: more = {} }) {
   const { program, config = {}, needs } = CONTENDERS[name];
   const belongings = new Belongings();
+  beforeExit(() => belongings.close());
   const database = given ?? (await Database.create(services.env.DATABASE_URL, name));
   const queues = freshQueues();
   const restate = program === 'restate' ? await startRestate(belongings) : null;
@@ -43,7 +45,13 @@ export async function open({ services, name, processes = 1, database: given, con
   };
 
   try {
-    const addresses = { databaseUrl: database.url, amqpUrl: services.env.AMQP_URL, queues, ingressUrl: restate?.ingressUrl, adminUrl: restate?.adminUrl };
+    const addresses = {
+      databaseUrl: database.url,
+      amqpUrl: services.env.AMQP_URL,
+      queues,
+      ingressUrl: restate?.ingressUrl,
+      adminUrl: restate?.adminUrl,
+    };
     const how = { contender: program, config: { ...addresses, ...merged(config, more) } };
     // The first one makes the tables.
     for (let i = 0; i < processes; i++) {
@@ -55,8 +63,18 @@ export async function open({ services, name, processes = 1, database: given, con
     if (needs?.test([error.message, ...(error.problems ?? [])].join('\n'))) return null;
     throw error;
   }
-  const pids = { worker: workers.map(({ pid }) => pid), postgres: services.postgres.pid, rabbitmq: services.rabbit.pid, restate: restate?.pid };
+  const pids = {
+    worker: workers.map(({ pid }) => pid),
+    postgres: services.postgres.pid,
+    rabbitmq: services.rabbit.pid,
+    restate: restate?.pid,
+  };
   return { name, processes, database, workers, all, pids, close };
 }
 
-const merged = (one, other) => ({ ...one, ...other, options: { ...one.options, ...other.options }, store: { ...one.store, ...other.store } });
+const merged = (one, other) => ({
+  ...one,
+  ...other,
+  options: { ...one.options, ...other.options },
+  store: { ...one.store, ...other.store },
+});

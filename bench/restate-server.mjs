@@ -35,7 +35,8 @@ export async function startRestate(belongings) {
   void server.exited.then(() => (ended = true));
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!((await answers(`http://${at(admin)}/health`)) && (await answers(`http://${at(ingress)}/restate/health`)))) {
-    if (ended || Date.now() > deadline) throw new Error(`Restate did not start. The end of its log:\n${readFileSync(log, 'utf8').slice(-2_000)}`);
+    if (ended || Date.now() > deadline)
+      throw new Error(`Restate did not start. The end of its log:\n${readFileSync(log, 'utf8').slice(-2_000)}`);
     await pause(50);
   }
   return { pid: server.pid, ingressUrl: `http://${at(ingress)}`, adminUrl: `http://${at(admin)}` };

@@ -21,9 +21,14 @@ export const SAGAS = {
   'context 1 KB': completes(THREE, { context: ofSize(1_000) }),
   'context 100 KB': completes(THREE, { context: ofSize(100_000) }),
   // Every tenth lane runs slow ones; what is counted is how the others fare.
-  'beside slow ones': (lane) => (lane % 10 === 0 ? { steps: SLOW, expected: 'completed', counts: false } : { steps: THREE, expected: 'completed' }),
+  'beside slow ones': (lane) =>
+    lane % 10 === 0 ? { steps: SLOW, expected: 'completed', counts: false } : { steps: THREE, expected: 'completed' },
   // Ten lanes race for each key; who comes late is given the saga that is there, and counts for nothing.
-  'hot business keys': (lane, turn) => ({ steps: THREE, expected: 'completed', options: { businessKey: `${process.ppid}-${lane % 10}-${turn}` } }),
+  'hot business keys': (lane, turn) => ({
+    steps: THREE,
+    expected: 'completed',
+    options: { businessKey: `${process.ppid}-${lane % 10}-${turn}` },
+  }),
   // For rows of sagas that are alive: one sleeps until tomorrow, one waits to be told something.
   sleeping: () => ({ steps: [THREE[0], { name: 'pause', sleepMs: DAY_MS }, THREE[2]], expected: 'started' }),
   waiting: () => ({ steps: [THREE[0], { name: 'word', signal: 'go' }, THREE[2]], expected: 'started' }),

@@ -5,7 +5,7 @@ const program = fileURLToPath(new URL('./worker.mjs', import.meta.url));
 
 /** @param {{ belongings: import('../test/services/belongings.mjs').Belongings, execPath?: string }} options */
 export function startWorker({ belongings, execPath = process.execPath }) {
-  const child = belongings.spawn(execPath, [program], { stdio: ['ignore', 2, 2, 'ipc'] });
+  const child = belongings.spawn(execPath, ['--no-deprecation', program], { stdio: ['ignore', 2, 2, 'ipc'] });
   const calls = new Map();
   let lastCall = 0;
   child.on('message', ({ call, result, error }) => {

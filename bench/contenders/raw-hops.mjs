@@ -9,14 +9,15 @@ const PREFETCH = 400;
 
 export async function boot({ amqpUrl, queues: { stepQueue: queue } }) {
   const messages = countPublishes(root('amqplib/lib/channel_model'));
-  const connection = await root('amqplib').connect(amqpUrl);
+  const connection = await root('amqplib').connect(amqpUrl, { noDelay: true });
   const publisher = await connection.createConfirmChannel();
   const consumer = await connection.createChannel();
   await consumer.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
   await consumer.prefetch(PREFETCH);
   const ended = new Map();
   let lastSaga = 0;
-  const send = (saga, hop, confirmed) => publisher.sendToQueue(queue, Buffer.from(JSON.stringify({ saga, hop })), { persistent: true }, confirmed);
+  const send = (saga, hop, confirmed) =>
+    publisher.sendToQueue(queue, Buffer.from(JSON.stringify({ saga, hop })), { persistent: true }, confirmed);
   await consumer.consume(queue, (message) => {
     const { saga, hop } = JSON.parse(message.content);
     // Acknowledged when the next message is safe, as whoever must lose nothing does it.

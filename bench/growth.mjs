@@ -1,4 +1,5 @@
 // Databases in which much has happened before. Rows are copied from sagas that really ran, so that they are what the engine writes.
+import { setTimeout as pause } from 'node:timers/promises';
 import { open } from './contenders.mjs';
 import { Database } from './database.mjs';
 
@@ -9,11 +10,11 @@ export function databaseOfMillions({ finished, live }) {
     const contender = await open({ services, name: 'default', database });
     const ids = {};
     for (const saga of ['happy', 'sleeping', 'waiting']) ids[saga] = await contender.workers[0].ask('once', { saga });
-    await untilQuiet(database, [ids.sleeping, ids.waiting]);
+    await untilQuiet(database, ids);
     await contender.close();
-    await copies(database, ids.happy, finished);
-    await copies(database, ids.sleeping, live / 2);
-    await copies(database, ids.waiting, live / 2);
+    await copies(database, ids.happy, finished, AGED);
+    await copies(database, ids.sleeping, live * 0.9);
+    await copies(database, ids.waiting, live * 0.1, LOOKED_AT_NOW_AND_THEN);
     await database.rows('VACUUM ANALYZE');
     return database;
   });
@@ -35,33 +36,46 @@ function once(make) {
   return { get: (services) => (made ??= make(services)), drop: async () => void (await (await made)?.drop()) };
 }
 
-// Until the step that waits is waiting, which is what the copies shall look like.
-async function untilQuiet(database, ids) {
-  const deadline = Date.now() + 30_000;
+// Until both wait, and a sweep has found out that nothing is due at the one that sleeps: so the copies shall look.
+async function untilQuiet(database, { sleeping, waiting }) {
+  const deadline = Date.now() + 60_000;
   for (;;) {
-    const [{ waiting }] = await database.rows(
-      `SELECT count(*)::int AS waiting FROM saga.operations WHERE saga_id = ANY($1) AND state = 'waiting'`,
-      [ids],
+    const [{ quiet }] = await database.rows(
+      `SELECT (SELECT count(*) = 2 FROM saga.operations WHERE saga_id IN ($1, $2) AND state = 'waiting')
+          AND (SELECT wake_at > clock_timestamp() + interval '1 hour' FROM saga.sagas WHERE id = $1) AS quiet`,
+      [sleeping, waiting],
     );
-    if (waiting === ids.length) return;
+    if (quiet) return;
     if (Date.now() > deadline) throw new Error('the sagas that are to be copied did not come to their wait');
+    await pause(100);
   }
 }
 
-/** Everything that belongs to the saga, `count` times; older with each copy, as if one had been started each second. */
-async function copies(database, sagaId, count) {
+/** As if one had been started each second. */
+const AGED = {
+  sagas: Object.fromEntries(['created_at', 'updated_at', 'completed_at'].map((column) => [column, `${column} - n * interval '1 second'`])),
+};
+/** One that waits for a word is looked at every five minutes in the end, each at its own time. */
+const NEXT_LOOK = `clock_timestamp() + (n % 300) * interval '1 second'`;
+const LOOKED_AT_NOW_AND_THEN = {
+  sagas: { wake_at: NEXT_LOOK },
+  operations: {
+    send_at: `CASE state WHEN 'waiting' THEN ${NEXT_LOOK} ELSE send_at END`,
+    resends: `CASE state WHEN 'waiting' THEN 30 ELSE resends END`,
+  },
+};
+
+/** Everything that belongs to the saga, `count` times. `otherwise`: what is not copied as it is, by table and column; n is the copy's number. */
+async function copies(database, sagaId, count, otherwise = {}) {
   for (const table of await tablesOf(database)) {
     const columns = await columnsOf(database, table);
     const key = table === 'sagas' ? 'id' : columns.find((column) => column === 'saga_id');
     if (key === undefined) continue;
-    const aged = table === 'sagas' ? ['created_at', 'updated_at', 'completed_at'] : [];
-    const value = (column) => {
-      if (column === key) return `left(${column}, 10) || upper(left(md5($1), 8)) || lpad(upper(to_hex(n)), 8, '0')`;
-      return aged.includes(column) ? `${column} - n * interval '1 second'` : column;
-    };
+    const newId = `left(${key}, 10) || upper(left(md5($1), 8)) || lpad(upper(to_hex(n)), 8, '0')`;
+    const values = columns.map((column) => (column === key ? newId : (otherwise[table]?.[column] ?? column)));
     await database.rows(
       `INSERT INTO saga.${table} (${columns.join(', ')})
-       SELECT ${columns.map(value).join(', ')} FROM saga.${table} CROSS JOIN generate_series(1, ${count}) AS n WHERE ${key} = $1`,
+       SELECT ${values.join(', ')} FROM saga.${table} CROSS JOIN generate_series(1, ${count}) AS n WHERE ${key} = $1`,
       [sagaId],
     );
   }

@@ -35,12 +35,13 @@ export function printResult({ environment, rows, ratios, hot }) {
 function lineOf(row) {
   const middle = (figure, digits) => (row[figure] == null ? '' : row[figure].median.toFixed(digits));
   const perSecond = row.sagasPerSecond;
+  const rate = (value) => value.toFixed(value < 10 ? 2 : 0);
   return {
     contender: row.contender + (row.processes > 1 ? ` x ${row.processes}` : ''),
     tables: row.tables,
     saga: row.saga,
     'in flight': String(row.inFlight),
-    'sagas/s': perSecond ? `${middle('sagasPerSecond', 0)} (${perSecond.min.toFixed(0)}–${perSecond.max.toFixed(0)})` : 'none',
+    'sagas/s': perSecond ? `${rate(perSecond.median)} (${rate(perSecond.min)}–${rate(perSecond.max)})` : 'none',
     'steps/s': middle('stepsPerSecond', 0),
     'p50 ms': middle('p50', 1),
     'p95 ms': middle('p95', 1),

@@ -34,7 +34,7 @@ async function runOpening({ services, opening, seconds, tell, hot }) {
     for (const row of opening.rows) {
       const sample = await measure(contender, { ...row, seconds });
       results.push({ row: nameOf(row), sample });
-      tell(`${name} x ${processes}, ${tables}, ${row.saga}, ${row.inFlight} in flight: ${Math.round(sample.sagasPerSecond)}/s`);
+      tell(`${name} x ${processes}, ${tables}, ${row.saga}, ${row.inFlight} in flight: ${sample.sagasPerSecond.toFixed(1)} sagas/s`);
     }
     // A database that stays would count the earlier rounds again.
     if (!database) for (const table of await contender.database.hotUpdates()) remember(hot, { contender: name, ...table });

@@ -1,4 +1,6 @@
 // The sagas that nest-saga is loaded with, as (lane, turn) → what to start. `handlerRuns`: how many handlers one of them runs.
+import { randomBytes } from 'node:crypto';
+
 const STEP = { action: 'work', input: {} };
 const chain = (length) => Array.from({ length }, (_, i) => ({ name: `s${i}`, ...STEP }));
 const THREE = chain(3);
@@ -6,7 +8,8 @@ const FAILING = [...chain(2), { name: 's2', action: 'work', input: { fails: true
 const SLOW = [THREE[0], { name: 's1', action: 'work', input: { takesMs: 500 } }, THREE[2]];
 const FAN_OUT = [Array.from({ length: 1_000 }, (_, i) => ({ name: `s${i}`, ...STEP }))];
 const DAY_MS = 86_400_000;
-const ofSize = (bytes) => ({ text: 'x'.repeat(bytes) });
+// Not compressible, or the database would store a hundred KB in one.
+const ofSize = (bytes) => ({ text: randomBytes(bytes).toString('base64').slice(0, bytes) });
 const completes = (steps, more = {}) => {
   const saga = { steps, expected: 'completed', ...more };
   return () => saga;

@@ -9,9 +9,9 @@ export async function warmUp(contender, { inFlight = 10, seconds, saga = 'happy'
   await run(contender, { saga, inFlight, seconds });
 }
 
-export async function measure(contender, { saga, inFlight, seconds }) {
+export async function measure(contender, { saga, ...load }) {
   const before = await look(contender);
-  const { count, elapsedMs, times } = await run(contender, { saga, inFlight, seconds });
+  const { count, elapsedMs, times } = await run(contender, { saga, ...load });
   // The processors first: everything else that is asked costs some of their time.
   const cpu = cpuOf(contender.pids);
   const after = await look(contender);
@@ -39,9 +39,9 @@ export async function measure(contender, { saga, inFlight, seconds }) {
   };
 }
 
-async function run({ workers, processes }, { saga, inFlight, seconds }) {
+async function run({ workers, processes }, { saga, inFlight, seconds, laneEveryMs }) {
   const lanes = shares(inFlight, processes);
-  const parts = await Promise.all(workers.map((worker, i) => worker.ask('run', { saga, lanes: lanes[i], seconds })));
+  const parts = await Promise.all(workers.map((worker, i) => worker.ask('run', { saga, lanes: lanes[i], seconds, laneEveryMs })));
   return {
     count: parts.reduce((sum, part) => sum + part.count, 0),
     elapsedMs: Math.max(...parts.map((part) => part.elapsedMs)),

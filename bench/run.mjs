@@ -31,8 +31,10 @@ try {
   stop = services.stop;
   await wishes.work(services, wishes);
 } catch (error) {
-  if (!isShuttingDown()) console.error(error);
-  process.exitCode = 1;
+  if (!isShuttingDown()) {
+    console.error(error);
+    process.exitCode = 1;
+  }
 }
 // An interrupted run has no result; the shutdown that is under way ends this process.
 if (isShuttingDown()) await new Promise(() => {});

@@ -5,6 +5,7 @@ import { open } from './contenders.mjs';
 import { measure, warmUp } from './measure.mjs';
 import { median } from './statistics.mjs';
 
+const LOAD = { saga: 'happy', inFlight: 20 };
 const KEPT_MS = 120_000;
 /** What a minute may differ from one long before, and still be called the same. */
 const TOLERANCE = 1.15;
@@ -14,20 +15,26 @@ export async function soak({ services, minutes, secondsAMinute = 60, folder }) {
   const log = [];
   try {
     await warmUp(contender, { seconds: 2 });
+    const { sagasPerSecond: most } = await measure(contender, { ...LOAD, seconds: Math.min(10, secondsAMinute) });
+    const laneEveryMs = (1_000 * LOAD.inFlight) / (most / 2);
+    console.log(`at most ${most.toFixed(0)} sagas/s; the load is half of that`);
     for (let minute = 1; minute <= minutes; minute++) {
-      const { sagasPerSecond, p99, memoryWorkerMiB } = await measure(contender, { saga: 'happy', inFlight: 20, seconds: secondsAMinute });
+      const { sagasPerSecond, p99, memoryWorkerMiB } = await measure(contender, { ...LOAD, laneEveryMs, seconds: secondsAMinute });
       const sizes = await sizesOf(contender.database);
       log.push({ minute, sagasPerSecond, p99, memoryWorkerMiB, ...sizes });
       console.log(lineOf(log.at(-1)));
+      write(folder, { minutes, keptMs: KEPT_MS, log });
     }
   } finally {
     await contender.close();
   }
-  const verdict = verdictOf(log);
-  writeFileSync(join(folder, 'soak.json'), `${JSON.stringify({ minutes, keptMs: KEPT_MS, verdict, log }, null, 2)}\n`);
+  const verdict = verdictOf(log, secondsAMinute);
+  write(folder, { minutes, keptMs: KEPT_MS, verdict, log });
   for (const [what, found] of Object.entries(verdict)) console.log(`${what}: ${found}`);
   return Object.values(verdict).every((found) => !found.startsWith('GREW'));
 }
+
+const write = (folder, found) => writeFileSync(join(folder, 'soak.json'), `${JSON.stringify(found, null, 2)}\n`);
 
 async function sizesOf(database) {
   const tables = await database.rows(
@@ -48,9 +55,9 @@ function lineOf({ minute, sagasPerSecond, p99, memoryWorkerMiB, sagas, tableMiB,
 }
 
 /** The last third against the third before it: by then what is to be removed and reused is. */
-function verdictOf(log) {
+function verdictOf(log, secondsAMinute) {
   const third = Math.floor(log.length / 3);
-  if (third === 0) return { 'too short to tell': 'three minutes are the least, thirty say something' };
+  if (third * secondsAMinute * 1_000 <= KEPT_MS) return { verdict: 'too short to tell: nine minutes are the least, sixty say something' };
   const of = (figure, from, to) => median(log.slice(from, to).map((minute) => minute[figure]));
   const grew = (figure) => of(figure, -third) / of(figure, -2 * third, -third);
   const figures = ['tableMiB', 'indexMiB', 'memoryWorkerMiB'];

@@ -10,7 +10,7 @@ const commands = {
     const { boot } = await import(`./contenders/${name}.mjs`);
     contender = await boot(config);
   },
-  run: ({ saga, lanes, seconds }) => runLanes({ lanes, seconds, one: (lane, turn) => contender.one(saga, lane, turn) }),
+  run: ({ saga, ...load }) => runLanes({ ...load, one: (lane, turn) => contender.one(saga, lane, turn) }),
   /** Makes what this process did in PostgreSQL visible in the statistics there, and says what only this process knows. */
   async settle() {
     await contender.settle?.();

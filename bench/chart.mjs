@@ -76,5 +76,10 @@ ${body.join('\n')}
 `;
 }
 
-const at = (value) => value.toFixed(1);
-const escaped = (text) => text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+function at(value) {
+  return value.toFixed(1);
+}
+
+function escaped(text) {
+  return text.replace(/[&<>]/g, (character) => `&#${character.charCodeAt(0)};`);
+}

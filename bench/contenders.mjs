@@ -12,8 +12,8 @@ import { startWorker } from './worker-process.mjs';
  */
 export const CONTENDERS = {
   default: { program: 'nest-saga' },
-  hop: { program: 'nest-saga', config: { options: { dispatch: 'broker' } }, needs: /\bdispatch\b/ },
-  single: { program: 'nest-saga', config: { store: { batchSize: 1 } }, needs: /\bbatchSize\b/ },
+  hop: { program: 'nest-saga', config: { options: { dispatch: 'broker' } }, needs: 'dispatch' },
+  single: { program: 'nest-saga', config: { store: { batchSize: 1 } }, needs: 'batchSize' },
   hops: { program: 'raw-hops', unit: 'three hops' },
   commits: { program: 'raw-commits', unit: 'one commit' },
   dbos: { program: 'dbos' },
@@ -60,7 +60,7 @@ export async function open({ services, name, processes = 1, database: given, con
     }
   } catch (error) {
     await close();
-    if (needs?.test([error.message, ...(error.problems ?? [])].join('\n'))) return null;
+    if (needs !== undefined && new RegExp(`(unknown|no) option "${needs}"`).test(error.message)) return null;
     throw error;
   }
   const pids = {

@@ -7,12 +7,12 @@ const rows = (sagas, inFlight) => inFlight.flatMap((lanes) => sagas.map((saga) =
 /**
  * @param {{ quick: boolean, parts: string[], only?: string[], processes?: number[], inFlight?: number[] }} wishes `parts`: of `main`,
  *   `growth`, `loads`
- * @returns {{ name: string, processes: number, tables: string, rows: { saga: string, inFlight: number }[], database?: { get: Function, drop: Function } }[]}
+ * @returns {{ name: string, once?: boolean, processes: number, tables: string, rows: { saga: string, inFlight: number }[], database?: { get: Function, drop: Function } }[]}
  */
 export function openings({ quick, parts, only, processes, inFlight }) {
   const all = {
     main: quick ? mainQuick() : main(),
-    growth: growth(quick),
+    growth: growth(quick).map((opening) => (quick ? { ...opening, once: true } : opening)),
     loads: loads(),
   };
   return parts

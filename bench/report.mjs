@@ -10,7 +10,7 @@ export function resultOf({ environment, rows, hot, idleQueriesPerSecond }) {
 }
 
 function figuresOf({ samples, ...row }) {
-  const known = samples.filter((sample) => sample !== null);
+  const known = samples.filter((sample) => sample != null);
   const figures = Object.keys(known[0] ?? {});
   return {
     ...row,

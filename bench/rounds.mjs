@@ -9,6 +9,7 @@ export async function runRounds({ services, openings, rounds, seconds, tell }) {
   const hot = new Map();
   for (let round = 0; round < rounds; round++) {
     for (const opening of openings) {
+      if (round > 0 && opening.once) continue;
       for (const { row, sample } of await runOpening({ services, opening, seconds, tell, hot })) {
         const key = JSON.stringify(row);
         if (!rows.has(key)) rows.set(key, { ...row, samples: [] });

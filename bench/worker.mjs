@@ -32,7 +32,7 @@ process.on('message', async ({ call, command, args }) => {
     const result = await commands[command](args ?? {});
     process.send({ call, result: result ?? null });
   } catch (error) {
-    process.send({ call, error: { message: error.message, problems: error.problems, stack: error.stack } });
+    process.send({ call, error: { message: error.message, stack: error.stack } });
   }
   if (command === 'close') process.disconnect();
 });

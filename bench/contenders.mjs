@@ -1,10 +1,13 @@
 // Who is measured, and how each is opened: a database of its own, then one or several processes.
+import { setTimeout as pause } from 'node:timers/promises';
 import { freshQueues, removeQueues } from './broker.mjs';
 import { Database } from './database.mjs';
 import { node22, startRestate } from './restate-server.mjs';
 import { Belongings } from '../test/services/belongings.mjs';
 import { beforeExit } from '../test/services/shutdown.mjs';
 import { startWorker } from './worker-process.mjs';
+
+const CLOSE_TIMEOUT_MS = 30_000;
 
 /**
  * `program`: which file in contenders/ its processes load. `config`: what that is told. `needs`: an option of nest-saga that a version of it may
@@ -30,21 +33,28 @@ export const CONTENDERS = {
 export async function open({ services, name, processes = 1, database: given, config: more = {} }) {
   const { program, config = {}, needs } = CONTENDERS[name];
   const belongings = new Belongings();
-  beforeExit(() => belongings.close());
   const database = given ?? (await Database.create(services.env.DATABASE_URL, name));
   const queues = freshQueues();
-  const restate = program === 'restate' ? await startRestate(belongings) : null;
-  const execPath = restate ? node22() : process.execPath;
   const workers = [];
   const all = (command, args) => Promise.all(workers.map((worker) => worker.ask(command, args)));
+  let left;
+  const leave = () =>
+    (left ??= (async () => {
+      await belongings.close();
+      await removeQueues(services.env.AMQP_URL, queues);
+    })());
+  beforeExit(leave);
   const close = async () => {
-    await Promise.allSettled(workers.map((worker) => worker.close()));
-    await belongings.close();
-    await removeQueues(services.env.AMQP_URL, queues);
+    const closed = Promise.allSettled(workers.map((worker) => worker.close()));
+    await Promise.race([closed, pause(CLOSE_TIMEOUT_MS, undefined, { ref: false })]);
+    await leave();
     if (!given) await database.drop();
   };
 
+  let restate = null;
   try {
+    if (program === 'restate') restate = await startRestate(belongings);
+    const execPath = restate ? node22() : process.execPath;
     const addresses = {
       databaseUrl: database.url,
       amqpUrl: services.env.AMQP_URL,

@@ -1,11 +1,13 @@
 // One PostgreSQL for everybody, a database of its own for each opening of a contender, so that nobody starts on what another one left.
 import { createRequire } from 'node:module';
+import { beforeExit } from '../test/services/shutdown.mjs';
 
 const pg = createRequire(new URL('../package.json', import.meta.url))('pg');
 let lastDatabase = 0;
 
 export class Database {
   #admin;
+  #dropped;
 
   static async create(serverUrl, what) {
     const name = `bench_${what.replace(/[^a-z]/g, '_')}_${process.pid}_${++lastDatabase}`;
@@ -13,7 +15,9 @@ export class Database {
     await admin.query(`CREATE DATABASE ${name}`);
     const url = new URL(serverUrl);
     url.pathname = `/${name}`;
-    return new Database(admin, name, url.href, await connect(url.href));
+    const database = new Database(admin, name, url.href, await connect(url.href));
+    beforeExit(() => database.drop());
+    return database;
   }
 
   constructor(admin, name, url, client) {
@@ -47,7 +51,11 @@ export class Database {
     );
   }
 
-  async drop() {
+  drop() {
+    return (this.#dropped ??= this.#drop());
+  }
+
+  async #drop() {
     await this.client.end();
     await this.#admin.query(`DROP DATABASE ${this.name} WITH (FORCE)`);
     await this.#admin.end();

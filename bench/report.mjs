@@ -3,10 +3,10 @@ import { spread } from './statistics.mjs';
 import { ratiosOf } from './ratios.mjs';
 
 /** @returns what is written to the file */
-export function resultOf({ environment, rows, hot, idleQueriesPerSecond }) {
+export function resultOf({ environment, rows, hot, problems, idleQueriesPerSecond }) {
   const ratioSpreads = ratiosOf(rows, idleQueriesPerSecond);
   const ratios = Object.fromEntries(Object.entries(ratioSpreads).map(([name, found]) => [name, found?.median ?? null]));
-  return { environment, rows: rows.map(figuresOf), ratios, ratioSpreads, hot };
+  return { environment, rows: rows.map(figuresOf), ratios, ratioSpreads, hot, problems };
 }
 
 function figuresOf({ samples, ...row }) {
@@ -19,7 +19,7 @@ function figuresOf({ samples, ...row }) {
   };
 }
 
-export function printResult({ environment, rows, ratios, hot }) {
+export function printResult({ environment, rows, ratios, hot, problems }) {
   const { node, cpus, model, memory, postgres, rabbitmq, fsyncMs, seconds, rounds } = environment;
   console.log(`\nnode ${node}, ${cpus} x ${model}, ${memory}, PostgreSQL ${postgres}, RabbitMQ ${rabbitmq}, one fsync ${fsyncMs} ms`);
   console.log(`${rounds} rounds of ${seconds} s a row: the median (and the slowest – the quickest round)\n`);
@@ -27,6 +27,7 @@ export function printResult({ environment, rows, ratios, hot }) {
   console.log('\nRatios (1 = as quick; p50LoneVsDbos: 1 = as slow):');
   for (const [name, value] of Object.entries(ratios)) console.log(`  ${name.padEnd(26)} ${value ?? 'not measured'}`);
   const updates = hot.filter(({ updates }) => updates > 100);
+  for (const problem of problems) console.log(`\nDid not work: ${problem}`);
   if (updates.length > 0) console.log('\nUpdates that needed no new index entry (HOT):');
   for (const { contender, table, updates: all, hot: cheap } of updates)
     console.log(`  ${`${contender} ${table}`.padEnd(40)} ${cheap} of ${all} (${((100 * cheap) / all).toFixed(1)} %)`);

@@ -1,23 +1,34 @@
 // Opens one contender after the other, round by round, and gathers what each row gave in each round.
 import { setTimeout as pause } from 'node:timers/promises';
+import { isShuttingDown } from '../test/services/shutdown.mjs';
 import { open } from './contenders.mjs';
 import { measure, warmUp } from './measure.mjs';
 
-/** @returns {Promise<{ rows: object[], hot: object[] }>} each row with `samples`, one a round, null where it was not to be had */
+/**
+ * @returns {Promise<{ rows: object[], hot: object[], problems: string[] }>} each row with `samples`, one a round, null where it was not to be
+ *   had; what did not work is a problem, and the others go on
+ */
 export async function runRounds({ services, openings, rounds, seconds, tell }) {
   const rows = new Map();
   const hot = new Map();
+  const problems = [];
   for (let round = 0; round < rounds; round++) {
     for (const opening of openings) {
       if (round > 0 && opening.once) continue;
-      for (const { row, sample } of await runOpening({ services, opening, seconds, tell, hot })) {
+      const results = await runOpening({ services, opening, seconds, tell, hot }).catch((error) => {
+        if (isShuttingDown()) throw error;
+        problems.push(`${opening.name} x ${opening.processes}, ${opening.tables}: ${error.stack}`);
+        tell(problems.at(-1));
+        return [];
+      });
+      for (const { row, sample } of results) {
         const key = JSON.stringify(row);
         if (!rows.has(key)) rows.set(key, { ...row, samples: [] });
         rows.get(key).samples[round] = sample;
       }
     }
   }
-  return { rows: [...rows.values()], hot: [...hot.values()] };
+  return { rows: [...rows.values()], hot: [...hot.values()], problems };
 }
 
 async function runOpening({ services, opening, seconds, tell, hot }) {

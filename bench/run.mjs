@@ -44,13 +44,14 @@ process.exit();
 async function compare(services, { quick, rounds, seconds, idleSeconds, plan, out }) {
   const environment = { ...(await environmentOf(services)), quick, seconds, rounds };
   try {
-    const { rows, hot } = await runRounds({ services, openings: plan, rounds, seconds, tell: console.error });
+    const { rows, hot, problems } = await runRounds({ services, openings: plan, rounds, seconds, tell: console.error });
     const idleQueriesPerSecond = idleSeconds > 0 ? await queriesWhenIdle({ services, seconds: idleSeconds }) : null;
-    const result = resultOf({ environment, rows, hot, idleQueriesPerSecond });
+    const result = resultOf({ environment, rows, hot, problems, idleQueriesPerSecond });
     printResult(result);
     mkdirSync(dirname(out), { recursive: true });
     writeFileSync(out, `${JSON.stringify(result, null, 2)}\n`);
     console.log(`\nwritten: ${out}`);
+    if (problems.length > 0) process.exitCode = 1;
   } finally {
     for (const { database } of plan) await database?.drop();
   }

@@ -12,6 +12,10 @@ export async function runRounds({ services, openings, rounds, seconds, tell }) {
   const rows = new Map();
   const hot = new Map();
   const problems = [];
+  for (const { tables, database } of openings) {
+    if (database) tell(`making tables: ${tables}`);
+    await database?.get(services);
+  }
   for (let round = 0; round < rounds; round++) {
     for (const opening of openings) {
       if (round > 0 && opening.once) continue;

@@ -1,6 +1,6 @@
 // How many three-step sagas a second, how fast a lone one, at which cost, beside DBOS, Restate and the bare services? See bench/README.md.
 //
-//   npm run bench                                   everything: some 40 minutes
+//   npm run bench                                   everything: about half an hour
 //   npm run bench -- --quick                        what matters most: at most five minutes
 //   npm run bench -- --only default,dbos --in-flight 1,100 --seconds 5 --rounds 3
 import { mkdirSync, writeFileSync } from 'node:fs';

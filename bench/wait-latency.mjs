@@ -1,7 +1,7 @@
 // How long does execute() take when the last step of the saga runs in another process? Two processes: this one only starts and waits, the
 // other one has the handlers. The yardstick for how a waiting process hears of an end.
 //
-//   npm run build && node bench/wait-latency.mjs                starts a PostgreSQL and a RabbitMQ of its own
+//   npm run bench:wait                starts a PostgreSQL and a RabbitMQ of its own
 //   DATABASE_URL=… AMQP_URL=… node bench/wait-latency.mjs      on these, in a schema and queues of its own
 import 'reflect-metadata';
 import { fork } from 'node:child_process';

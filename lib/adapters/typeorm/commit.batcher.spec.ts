@@ -35,9 +35,16 @@ describe('a batch', () => {
     expect(await Promise.all(others)).toEqual(['b done', 'c done', 'd done']);
   });
 
+  it('of one member waits for no other', () => {
+    const { batches, commit } = slowly();
+    const batcher = new CommitBatcher(commit, 1);
+    for (const member of ['a', 'b']) void batcher.run(member);
+    expect(batches).toEqual([['a'], ['b']]);
+  });
+
   it('has no more members, and no more bytes, than may be', async () => {
     const { batches, commit, end } = slowly();
-    const batcher = new CommitBatcher<string, string>(commit, (member) => (member === 'large' ? 3 * 1024 * 1024 : 1));
+    const batcher = new CommitBatcher<string, string>(commit, undefined, (member) => (member === 'large' ? 3 * 1024 * 1024 : 1));
     const all = ['first', ...Array.from({ length: 300 }, (_, n) => `m${n}`), 'large', 'large'].map((member) => batcher.run(member));
     for (let left = all.length; left > 0; left -= batches.at(-1)?.length ?? 0) {
       end();

@@ -1,5 +1,5 @@
 /** More members, or more bytes, do not make a commit cheaper, but each of them wait for all the others. */
-const MOST_MEMBERS = 256;
+export const MOST_MEMBERS = 256;
 const MOST_BYTES = 4 * 1024 * 1024;
 
 interface Waiting<Member, Result> {
@@ -13,7 +13,7 @@ export type Answer<Result> = { readonly result: Result } | { readonly error: unk
 
 /**
  * Group commit: while one batch is on its way, what comes in queues up, and the next batch takes it all. Nobody waits for a timer: an idle
- * system commits at once, a busy one batches by itself.
+ * system commits at once, a busy one batches by itself. With one member a batch nothing waits, and there is a commit for each.
  */
 export class CommitBatcher<Member, Result> {
   private queue: Waiting<Member, Result>[] = [];
@@ -22,13 +22,15 @@ export class CommitBatcher<Member, Result> {
   /** @param commit answers for each member in order, and never rejects */
   constructor(
     private readonly commit: (members: readonly Member[]) => Promise<readonly Answer<Result>[]>,
+    private readonly mostMembers = MOST_MEMBERS,
     private readonly bytesOf: (member: Member) => number = () => 0,
   ) {}
 
   run(member: Member): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.queue.push({ member, bytes: this.bytesOf(member), resolve, reject });
-      if (!this.isBusy) void this.work();
+      if (this.mostMembers === 1) void this.commitNext(this.take());
+      else if (!this.isBusy) void this.work();
     });
   }
 
@@ -52,7 +54,7 @@ export class CommitBatcher<Member, Result> {
     let count = 0;
     for (const waiting of this.queue) {
       bytes += waiting.bytes;
-      if (count > 0 && (count >= MOST_MEMBERS || bytes > MOST_BYTES)) break;
+      if (count > 0 && (count >= this.mostMembers || bytes > MOST_BYTES)) break;
       count++;
     }
     return this.queue.splice(0, count);

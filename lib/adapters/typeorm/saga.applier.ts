@@ -27,17 +27,21 @@ const MOST_TROUBLES = 5;
  */
 export class SagaApplier {
   private readonly slowLane = new Lane();
-  private readonly batcher = new CommitBatcher(
-    (moves: readonly EncodedMove[]) => this.commit(moves),
-    ({ bytes }) => bytes,
-  );
+  private readonly batcher: CommitBatcher<EncodedMove, AppliedRow | undefined>;
 
   constructor(
     private readonly pool: EnginePool,
     private readonly schema: string,
     private readonly plans: PlanShelf,
     private readonly turns: Turns,
-  ) {}
+    batchSize: number,
+  ) {
+    this.batcher = new CommitBatcher(
+      (moves) => this.commit(moves),
+      batchSize,
+      ({ bytes }) => bytes,
+    );
+  }
 
   async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
     const results: ApplyResult[] = [];

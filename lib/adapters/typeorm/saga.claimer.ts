@@ -29,13 +29,16 @@ const PAUSES_MS: readonly number[] = [3, 10, 30];
 export class SagaClaimer {
   private readonly slowLane = new Lane();
   /** No two of one saga: they take turns. */
-  private readonly batcher = new CommitBatcher((requests: readonly ClaimRequest[]) => this.commit(requests));
+  private readonly batcher: CommitBatcher<ClaimRequest, ClaimRow | undefined>;
 
   constructor(
     private readonly sql: EnginePool,
     private readonly schema: string,
     private readonly plans: PlanShelf,
-  ) {}
+    batchSize: number,
+  ) {
+    this.batcher = new CommitBatcher((requests) => this.commit(requests), batchSize);
+  }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
     for (const pauseMs of [0, ...PAUSES_MS]) {

@@ -33,10 +33,7 @@ const FAST_TRIES = 3;
 export class SagaStarter {
   private readonly keyLane = new Lane();
   private readonly turns = new Turns();
-  private readonly batcher = new CommitBatcher(
-    (starts: readonly EncodedStart[]) => this.commit(starts),
-    ({ bytes }) => bytes,
-  );
+  private readonly batcher: CommitBatcher<EncodedStart, StartRow>;
 
   constructor(
     private readonly pool: EnginePool,
@@ -44,7 +41,14 @@ export class SagaStarter {
     private readonly plans: PlanShelf,
     private readonly application: DataSource,
     private readonly commits: CommitWatch,
-  ) {}
+    batchSize: number,
+  ) {
+    this.batcher = new CommitBatcher(
+      (starts) => this.commit(starts),
+      batchSize,
+      ({ bytes }) => bytes,
+    );
+  }
 
   async start(request: StartRequest): Promise<StartResult> {
     // Asked before anything is written: a refusal leaves nothing behind.

@@ -87,6 +87,7 @@ export interface TypeOrmSagaStoreInit {
   readonly autoMigrate: boolean;
   readonly poolSize: number;
   readonly namedStatements: boolean;
+  readonly batchSize: number;
 }
 
 /** Sagas in PostgreSQL, over a few connections of the engine's own. Each verb is a statement or two; see their files. */
@@ -106,17 +107,17 @@ export class TypeOrmSagaStore implements SagaStore {
   private readonly finder = new CommitBatcher((sagaIds: readonly string[]) => this.findAll(sagaIds));
 
   constructor(private readonly init: TypeOrmSagaStoreInit) {
-    const { dataSource, schema, poolSize, namedStatements } = init;
+    const { dataSource, schema, poolSize, namedStatements, batchSize } = init;
     this.description = `PostgreSQL schema "${schema}"`;
     this.schema = schema;
     this.pool = new EnginePool({ application: dataSource.options, poolSize, namedStatements });
     this.plans = new PlanShelf(schema);
     const commits = new CommitWatch();
-    this.starter = new SagaStarter(this.pool, schema, this.plans, dataSource, commits);
+    this.starter = new SagaStarter(this.pool, schema, this.plans, dataSource, commits, batchSize);
     this.outbox = new Outbox(this.pool, schema, dataSource, commits);
     this.signals = new Signals(this.pool, schema, dataSource, commits);
-    this.claimer = new SagaClaimer(this.pool, schema, this.plans);
-    this.applier = new SagaApplier(this.pool, schema, this.plans, this.turns);
+    this.claimer = new SagaClaimer(this.pool, schema, this.plans, batchSize);
+    this.applier = new SagaApplier(this.pool, schema, this.plans, this.turns, batchSize);
     this.transactor = new SagaTransactor(dataSource, this.pool, schema, this.plans, this.turns);
   }
 

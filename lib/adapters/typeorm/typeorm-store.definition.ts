@@ -2,6 +2,7 @@ import { SagaConfigurationError } from '../../errors';
 import { isRecord, optionsProblems } from '../../core/known-fields';
 import type { AdapterEnvironment, StoreDefinition } from '../../ports/store-definition';
 import type { ApplicationDataSource } from './application-data-source';
+import { MOST_MEMBERS } from './commit.batcher';
 import { dataSourceProblems, findDataSource } from './data-source.finder';
 import { schemaOf, schemaProblem } from './schema-name';
 import { TypeOrmSagaStore } from './typeorm-saga.store';
@@ -17,9 +18,14 @@ export interface TypeOrmStoreOptions {
   readonly poolSize?: number;
   /** Prepare the hottest statements once a connection. Default true; false behind a pgbouncer older than 1.21 in transaction mode. */
   readonly namedStatements?: boolean;
+  /**
+   * At most so many starts, claims or reports share one commit, 1 to 256; 1: each has a commit of its own. Whatever it is, nothing waits for
+   * others to come: they share a commit when they come while another is under way. Default 256.
+   */
+  readonly batchSize?: number;
 }
 
-const OPTIONS: readonly string[] = ['dataSource', 'schema', 'autoMigrate', 'poolSize', 'namedStatements'];
+const OPTIONS: readonly string[] = ['dataSource', 'schema', 'autoMigrate', 'poolSize', 'namedStatements', 'batchSize'];
 
 /**
  * Keeps sagas in the application's PostgreSQL.
@@ -42,6 +48,7 @@ export function typeOrmStore(options: TypeOrmStoreOptions = {}): StoreDefinition
         autoMigrate: options.autoMigrate ?? false,
         poolSize: options.poolSize ?? DEFAULT_POOL_SIZE,
         namedStatements: options.namedStatements ?? true,
+        batchSize: options.batchSize ?? MOST_MEMBERS,
       });
     },
   };
@@ -60,6 +67,9 @@ function problemsOf(options: TypeOrmStoreOptions, env: AdapterEnvironment): read
   if (schema !== null) problems.push(`typeOrmStore(): ${schema}`);
   const poolSize = options.poolSize ?? DEFAULT_POOL_SIZE;
   if (!Number.isInteger(poolSize) || poolSize < 2) problems.push('typeOrmStore(): poolSize must be a whole number from 2 on');
+  const batchSize = options.batchSize ?? MOST_MEMBERS;
+  if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > MOST_MEMBERS)
+    problems.push(`typeOrmStore(): batchSize must be a whole number from 1 to ${MOST_MEMBERS}`);
   try {
     problems.push(...dataSourceProblems(options.dataSource, env));
   } catch (error) {

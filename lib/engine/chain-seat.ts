@@ -10,6 +10,8 @@ export class ChainSeat {
   constructor(
     private readonly slots: SlotPair,
     private direction: Direction,
+    /** Told of each slot that is free again. */
+    private readonly freed: (direction: Direction) => void,
   ) {}
 
   /** The slot of the attempt that runs. */
@@ -28,19 +30,22 @@ export class ChainSeat {
 
   /** What the next operation does not need is free again. */
   moveOn(direction: Direction): void {
-    if (direction !== this.direction) {
-      const left = this.slot;
-      this.direction = direction;
-      this.spare = null;
-      left.release();
-      return;
-    }
-    this.spare?.release();
+    const left = direction === this.direction ? this.spare : this.slot;
+    const leftDirection = direction === this.direction ? OTHER[direction] : this.direction;
+    this.direction = direction;
     this.spare = null;
+    if (left !== null) this.release(left, leftDirection);
   }
 
   leave(): void {
     this.moveOn(this.direction);
-    this.slot.release();
+    this.release(this.slot, this.direction);
+  }
+
+  private release(slots: Slots, direction: Direction): void {
+    slots.release();
+    this.freed(direction);
   }
 }
+
+const OTHER: Readonly<Record<Direction, Direction>> = { action: 'undo', undo: 'action' };

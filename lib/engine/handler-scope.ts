@@ -9,7 +9,7 @@ export function runAsHandler<T>(run: () => T): T {
 
 /** Runs what it is given in the async context in which this was called, whoever calls it then. */
 export function outsideOfCallers(): <T>(run: () => T) => T {
-  return AsyncLocalStorage.snapshot() as <T>(run: () => T) => T;
+  return AsyncLocalStorage.snapshot();
 }
 
 export function insideHandler(): boolean {

@@ -96,7 +96,7 @@ export class SagaEngine {
     const runHere = (wakeUp: WakeUp): boolean => this.phase === 'running' && this.workers.wake(wakeUp);
     const works = options.workers.action + options.workers.undo > 0;
     this.heartbeats = new Heartbeats(store, observer, options, scheduler);
-    this.waiters = new Waiters(store, transport, observer, options.waitPollMs, scheduler);
+    this.waiters = new Waiters(store, transport, observer, options.waitPollMs, scheduler, (sagaId) => this.workers.isRunning(sagaId));
     this.dispatcher = new Dispatcher(transport, observer, options.brokerFallbackMs, runHere, scheduler);
     this.watchers = new Watchers(store, this.waiters, observer, scheduler);
     const onlookers = new Onlookers(this.streams, this.watchers);

@@ -34,6 +34,8 @@ export class Waiters {
     private readonly observer: SagaObserver,
     private readonly pollMs: number,
     private readonly scheduler: Scheduler = systemScheduler,
+    /** A handler of this saga runs in this process: whoever ends it next is most likely here. */
+    private readonly runsHere: (sagaId: string) => boolean = () => false,
   ) {
     const listener = {
       ended: (sagaId: string) => this.settle(sagaId),
@@ -72,7 +74,7 @@ export class Waiters {
     const all = this.waiting.get(sagaId) ?? new Set();
     this.waiting.set(sagaId, all.add(done));
     if (all.size === 1) this.notices.join(sagaId);
-    this.lookAt([sagaId]); // it may have ended since the caller looked
+    if (!this.runsHere(sagaId)) this.lookAt([sagaId]); // it may have ended since the caller looked
     this.timer ??= this.pollLater();
     return () => {
       if (all.delete(done) && all.size === 0) this.forget(sagaId);

@@ -6,9 +6,8 @@ import type { ChainOffer, Claim, SagaStore } from '../ports/saga-store';
 import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
 import { outsideOfCallers } from './handler-scope';
-import type { NextClaim } from './attempt-reporter';
 import type { AttemptRunner } from './attempt-runner';
-import { mayGoOn } from './chain-rule';
+import { ChainRunner, type ChainOptions } from './chain-runner';
 import { ChainSeat } from './chain-seat';
 import { Claimer, type ClaimTerms } from './claimer';
 import { SLOT_WAIT_MS, type SuspectTimes } from '../options/engine-options';
@@ -35,6 +34,7 @@ export interface StartSeat {
 export class Workers {
   private readonly claimer: Claimer;
   private readonly slots: SlotPair;
+  private readonly chains: ChainRunner;
   private readonly suspects: SuspectGate;
   private readonly turnedAway: Readonly<Record<Direction, WakeUp[]>> = { action: [], undo: [] };
   private draining = false;
@@ -43,12 +43,10 @@ export class Workers {
   constructor(
     store: SagaStore,
     private readonly invoker: Pick<StepInvoker, 'has' | 'declarations'>,
-    private readonly runner: AttemptRunner,
+    runner: AttemptRunner,
     private readonly observer: SagaObserver,
     identity: Identity,
-    private readonly options: {
-      readonly workers: Readonly<Record<Direction, number>>;
-      readonly dispatch: 'chain' | 'broker';
+    private readonly options: ChainOptions & {
       readonly leaseMs: number;
       readonly slotWaitMs?: number;
       readonly suspects?: SuspectTimes;
@@ -57,6 +55,8 @@ export class Workers {
   ) {
     this.claimer = new Claimer(store, invoker, observer, identity, options.leaseMs);
     this.slots = new SlotPair(options.workers, scheduler);
+    const isWaitedFor = (direction: Direction): boolean => this.turnedAway[direction].length > 0;
+    this.chains = new ChainRunner(runner, this.claimer, options, isWaitedFor, scheduler);
     const attempt = async (wakeUp: WakeUp, terms: ClaimTerms): Promise<AttemptEnd> => this.attempt(wakeUp, terms, () => undefined);
     this.suspects = new SuspectGate(this.slots, attempt, () => this.welcomeAllBack(), options.suspects, scheduler);
   }
@@ -64,6 +64,11 @@ export class Workers {
   /** Too many handlers outlived their timeout: nothing more is claimed until some settle. */
   get exhausted(): boolean {
     return this.slots.exhausted;
+  }
+
+  /** A handler of this saga runs here, or its report is on its way. */
+  isRunning(sagaId: string): boolean {
+    return this.chains.isRunning(sagaId);
   }
 
   /** A wake-up from the transport. */
@@ -93,45 +98,24 @@ export class Workers {
     const slots = this.slots.of(direction);
     if (terms.alone) slots.takeHeld();
     else if (!(await slots.take(this.options.slotWaitMs ?? SLOT_WAIT_MS))) return 'no-slot';
-    const seat = new ChainSeat(this.slots, direction);
+    const seat = this.seatIn(direction);
     try {
       if (this.draining) return 'over'; // left unacknowledged, as above
       const sentAt = this.scheduler.now();
       const result = await this.claimer.claim(wakeUp, terms);
       ack();
-      if (result?.kind === 'claimed') await this.runChain({ claim: result.claim, sentAt }, seat, !terms.alone);
+      if (result?.kind === 'claimed') await this.chains.run({ claim: result.claim, sentAt }, seat, !terms.alone);
       return result?.kind === 'refused' && result.reason === 'suspect' ? 'suspect' : 'over';
     } catch (error) {
       this.observer.notify({ type: 'engine.trouble', where: 'worker', error: toError(error) });
       return 'over';
     } finally {
       seat.leave();
-      this.welcomeBack(direction);
     }
   }
 
-  /** Runs one attempt, and then whatever its worker may go on with. */
-  private async runChain(first: NextClaim, seat: ChainSeat, mayChain: boolean): Promise<void> {
-    const since = this.scheduler.now();
-    let next: NextClaim | null = first;
-    for (let links = 0; next !== null; links++) {
-      const heldMs = this.scheduler.now() - since;
-      const isWaitedFor = this.turnedAway[next.claim.operation.direction].length > 0;
-      const goesOn = mayChain && this.chains && mayGoOn(links, heldMs, seat.slot, isWaitedFor);
-      next = await this.runner.run(next, seat.slot, goesOn ? this.offer(seat) : undefined);
-      if (next === null) continue;
-      this.claimer.announce(next.claim);
-      seat.moveOn(next.claim.operation.direction);
-    }
-  }
-
-  private get chains(): boolean {
-    return this.options.dispatch === 'chain' && !this.draining;
-  }
-
-  private offer(seat: ChainSeat): ChainOffer {
-    const { workers } = this.options;
-    return this.claimer.offer(({ direction }) => !this.draining && workers[direction] > 0 && seat.accepts(direction));
+  private seatIn(direction: Direction): ChainSeat {
+    return new ChainSeat(this.slots, direction, (freed) => this.welcomeBack(freed));
   }
 
   /**
@@ -141,22 +125,18 @@ export class Workers {
   seatForStart(): StartSeat | null {
     const slots = this.slots.of('action');
     const isWaitedFor = slots.isWaitedFor || this.turnedAway.action.length > 0;
-    if (!this.chains || isWaitedFor || !slots.tryTake()) return null;
-    const seat = new ChainSeat(this.slots, 'action');
+    if (!this.chains.mayBegin || isWaitedFor || !slots.tryTake()) return null;
+    const seat = this.seatIn('action');
     const sentAt = this.scheduler.now();
-    const leave = (): void => {
-      seat.leave();
-      this.welcomeBack('action');
-    };
     return {
-      offer: this.claimer.offer(({ direction }) => direction === 'action' && !this.draining),
-      leave,
+      offer: this.chains.offer(seat),
+      leave: () => seat.leave(),
       begin: (claim) => {
         this.claimer.announce(claim);
         // Its handlers are nobody's guests: they must not see the request, or the transaction, that the caller's async context holds.
-        void this.apart(() => this.runChain({ claim, sentAt }, seat, true))
+        void this.apart(() => this.chains.run({ claim, sentAt }, seat, true))
           .catch((error: unknown) => this.observer.notify({ type: 'engine.trouble', where: 'worker', error: toError(error) }))
-          .finally(leave);
+          .finally(() => seat.leave());
       },
     };
   }
@@ -184,6 +164,7 @@ export class Workers {
   /** Claims nothing more. Resolves when no handler runs. */
   async drain(): Promise<void> {
     this.draining = true;
+    this.chains.drain();
     this.suspects.stop();
     await this.slots.whenIdle();
   }

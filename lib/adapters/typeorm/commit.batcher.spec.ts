@@ -20,19 +20,46 @@ function slowly(): {
   };
 }
 
+/** Whatever was planned for the end of this turn has begun. */
+async function turn(): Promise<void> {
+  for (let n = 0; n < 2; n++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 describe('a batch', () => {
-  it('is committed at once when nothing is under way, and what comes meanwhile shares the next one', async () => {
+  it('is committed when the turn ends, with all that came in it', async () => {
+    const { batches, commit } = slowly();
+    const batcher = new CommitBatcher(commit);
+    for (const member of ['a', 'b']) void batcher.run(member);
+    expect(batches).toEqual([]);
+    await turn();
+    expect(batches).toEqual([['a', 'b']]);
+  });
+
+  it('may be under way beside one other; what comes meanwhile shares the next one', async () => {
     const { batches, commit, end } = slowly();
     const batcher = new CommitBatcher(commit);
     const first = batcher.run('a');
-    const others = ['b', 'c', 'd'].map((member) => batcher.run(member));
-    expect(batches).toEqual([['a']]);
+    await turn();
+    const second = batcher.run('b');
+    await turn();
+    const others = ['c', 'd', 'e'].map((member) => batcher.run(member));
+    await turn();
+    expect(batches).toEqual([['a'], ['b']]);
     end();
     expect(await first).toBe('a done');
-    await Promise.resolve();
-    expect(batches).toEqual([['a'], ['b', 'c', 'd']]);
+    await turn();
+    expect(batches).toEqual([['a'], ['b'], ['c', 'd', 'e']]);
     end();
-    expect(await Promise.all(others)).toEqual(['b done', 'c done', 'd done']);
+    end();
+    expect(await Promise.all([second, ...others])).toEqual(['b done', 'c done', 'd done', 'e done']);
+  });
+
+  it('is divided in two when many came, so that one is worked on while the other is under way', async () => {
+    const { batches, commit } = slowly();
+    const batcher = new CommitBatcher(commit);
+    for (let n = 0; n < 100; n++) void batcher.run(`m${n}`);
+    await turn();
+    expect(batches.map(({ length }) => length)).toEqual([50, 50]);
   });
 
   it('of one member waits for no other', () => {
@@ -45,15 +72,14 @@ describe('a batch', () => {
   it('has no more members, and no more bytes, than may be', async () => {
     const { batches, commit, end } = slowly();
     const batcher = new CommitBatcher<string, string>(commit, undefined, (member) => (member === 'large' ? 3 * 1024 * 1024 : 1));
-    const all = ['first', ...Array.from({ length: 300 }, (_, n) => `m${n}`), 'large', 'large'].map((member) => batcher.run(member));
-    for (let left = all.length; left > 0; left -= batches.at(-1)?.length ?? 0) {
+    const all = [...Array.from({ length: 600 }, (_, n) => `m${n}`), 'large', 'large'].map((member) => batcher.run(member));
+    while (batches.flat().length < all.length) {
+      await turn();
       end();
-      await new Promise((resolve) => setImmediate(resolve));
-      if (batches.flat().length === all.length) break;
     }
     end();
     await Promise.all(all);
-    expect(batches.map(({ length }) => length)).toEqual([1, 256, 45, 1]);
+    expect(batches.map(({ length }) => length)).toEqual([256, 256, 45, 44, 1]);
   });
 
   it('that fails tells each member of it', async () => {

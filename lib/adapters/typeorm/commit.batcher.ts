@@ -1,6 +1,10 @@
 /** More members, or more bytes, do not make a commit cheaper, but each of them wait for all the others. */
 export const MOST_MEMBERS = 256;
 const MOST_BYTES = 4 * 1024 * 1024;
+/** While PostgreSQL works on one batch, this process can work on the answers of the other. */
+const AT_ONCE = 2;
+/** Fewer are not divided: what a batch costs by itself would be paid twice. */
+const WORTH_DIVIDING = 32;
 
 interface Waiting<Member, Result> {
   readonly member: Member;
@@ -12,12 +16,13 @@ interface Waiting<Member, Result> {
 export type Answer<Result> = { readonly result: Result } | { readonly error: unknown };
 
 /**
- * Group commit: while one batch is on its way, what comes in queues up, and the next batch takes it all. Nobody waits for a timer: an idle
- * system commits at once, a busy one batches by itself. With one member a batch nothing waits, and there is a commit for each.
+ * Group commit: while others are on their way, what comes in queues up, and the next batch takes it. Nobody waits for a timer: an idle
+ * system commits at the end of the turn, a busy one batches by itself. With one member a batch nothing waits, and there is a commit for each.
  */
 export class CommitBatcher<Member, Result> {
   private queue: Waiting<Member, Result>[] = [];
-  private isBusy = false;
+  private underWay = 0;
+  private isPlanned = false;
 
   /** @param commit answers for each member in order, and never rejects */
   constructor(
@@ -29,15 +34,30 @@ export class CommitBatcher<Member, Result> {
   run(member: Member): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.queue.push({ member, bytes: this.bytesOf(member), resolve, reject });
-      if (this.mostMembers === 1) void this.commitNext(this.take());
-      else if (!this.isBusy) void this.work();
+      if (this.mostMembers === 1) void this.commitNext(this.take(1));
+      else this.plan();
     });
   }
 
-  private async work(): Promise<void> {
-    this.isBusy = true;
-    while (this.queue.length > 0) await this.commitNext(this.take());
-    this.isBusy = false;
+  /** At the end of the turn: the answers of one batch make many ask again, one after the other, and all of them share the next. */
+  private plan(): void {
+    if (this.isPlanned || this.queue.length === 0 || this.underWay >= AT_ONCE) return;
+    this.isPlanned = true;
+    setImmediate(() => {
+      this.isPlanned = false;
+      this.begin();
+    });
+  }
+
+  private begin(): void {
+    while (this.queue.length > 0 && this.underWay < AT_ONCE) {
+      const share = Math.max(WORTH_DIVIDING, Math.ceil(this.queue.length / (AT_ONCE - this.underWay)));
+      this.underWay++;
+      void this.commitNext(this.take(Math.min(share, this.mostMembers))).finally(() => {
+        this.underWay--;
+        this.plan();
+      });
+    }
   }
 
   private async commitNext(batch: readonly Waiting<Member, Result>[]): Promise<void> {
@@ -49,12 +69,12 @@ export class CommitBatcher<Member, Result> {
     });
   }
 
-  private take(): readonly Waiting<Member, Result>[] {
+  private take(most: number): readonly Waiting<Member, Result>[] {
     let bytes = 0;
     let count = 0;
     for (const waiting of this.queue) {
       bytes += waiting.bytes;
-      if (count > 0 && (count >= this.mostMembers || bytes > MOST_BYTES)) break;
+      if (count > 0 && (count >= most || bytes > MOST_BYTES)) break;
       count++;
     }
     return this.queue.splice(0, count);

@@ -184,6 +184,29 @@ describe('a pivot that comes late', () => {
   });
 });
 
+describe('a pivot that asks somebody outside late', () => {
+  const of = (story: Story) => {
+    const { fence, claimId } = operationOf(story.saga, action(1)) ?? { fence: 0, claimId: '' };
+    return { operation: action(1), fence, claimId: claimId ?? '' } as const;
+  };
+  const asks = { type: 'suspended', wait: { kind: 'callback' }, timeoutMs: null } as const;
+
+  it('has not said how it ended: that is for the answer, or a person', () => {
+    const zombie = charging();
+    const attempt = of(zombie);
+    zombie.happens({ type: 'lease-expired', ...attempt, seed: 0 }).cancels();
+    expect(zombie.happens({ ...asks, ...attempt }).decision).toEqual({ kind: 'ignored', reason: 'stale' });
+    expect(zombie.calledBack(1, 'completed').saga).toMatchObject({ state: 'started', pastPivot: true });
+  });
+
+  it('raises no attention before it has been answered, when a person had said that it failed', () => {
+    const zombie = charging();
+    const attempt = of(zombie);
+    expect(zombie.said(1, 'failed').happens({ ...asks, ...attempt }).decision).toEqual({ kind: 'ignored', reason: 'stale' });
+    expect(zombie.calledBack(1, 'completed').saga).toMatchObject({ state: 'compensating', attention: true });
+  });
+});
+
 describe('a retriable step', () => {
   const issuing = (): Story => charging().completes(1).claims(2);
 
@@ -251,6 +274,36 @@ describe('an optional step that comes late', () => {
     story.claims(1).completes(1);
     expect(story.saga.state).toBe('completed');
     expect(story.happens({ type: 'completed', ...zombie }).decision).toEqual({ kind: 'ignored', reason: 'terminal' });
+  });
+});
+
+describe('an optional step that asks somebody outside late', () => {
+  const plan = planOf(step('mail', [], { kind: 'optional' }), step('log', []));
+  const asks: SagaEvent = {
+    type: 'suspended',
+    operation: action(0),
+    fence: 1,
+    claimId: 'claim-1',
+    wait: { kind: 'callback' },
+    timeoutMs: null,
+  };
+
+  it('is undone if its saga turns back, also when it was said to have failed', () => {
+    const story = new Story(plan).claims(0).said(0, 'failed').happens(asks);
+    expect([story.state(0), story.saga.state]).toEqual(['unknown', 'started']);
+    story.claims(1).fails(1);
+    expect(operationOf(story.saga, { step: 0, direction: 'undo', round: 1 })?.actionOutcome).toBe('unknown');
+  });
+
+  it('changes nothing when it is of unknown outcome anyway, or its saga has completed', () => {
+    const unknown = new Story(plan).claims(0);
+    const { fence, claimId } = operationOf(unknown.saga, action(0)) ?? { fence: 0, claimId: '' };
+    unknown.happens({ type: 'lease-expired', operation: action(0), fence, claimId: claimId ?? '', seed: 0 });
+    unknown.claims(0).said(0, 'completed');
+    expect(unknown.happens(asks).decision).toEqual({ kind: 'ignored', reason: 'stale' });
+    const completed = new Story(plan).claims(0).said(0, 'failed').claims(1).completes(1);
+    expect(completed.saga.state).toBe('completed');
+    expect(completed.happens(asks).decision).toEqual({ kind: 'ignored', reason: 'terminal' });
   });
 });
 

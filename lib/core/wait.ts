@@ -74,7 +74,8 @@ function remembered(saga: SagaValue, operation: Operation): Draft {
 }
 
 function comesLate(plan: Plan, saga: SagaValue, operation: Operation, event: CalledBackEvent, output: Json): Decision {
-  if (operation.direction === 'action') return lateWord(plan, saga, operation, { event, fence: operation.fence, output });
+  const { fence, direction } = operation;
+  if (direction === 'action') return lateWord(plan, saga, operation, { event, fence, outcome: 'completed', output });
   // An undo that nobody could vouch for any more is done after all.
   return isGivenUp(operation)
     ? finish(event, settle(plan, saga, { ...operation, state: 'completed', error: null }))

@@ -159,7 +159,7 @@ export const laws: readonly Law[] = [
     const wasTried = previous === undefined || previous.fence > 0 || previous.state === 'completed';
     assert.ok(wasTried || previous.actionOutcome === 'failed', 'the round before was tried, or believed in a failure');
     assert.equal(newest?.round, (previous?.round ?? 1) + 1);
-    assert.equal(newest.actionOutcome, 'completed');
+    assert.equal(newest.actionOutcome, event.type === 'suspended' ? 'unknown' : 'completed');
   }),
 
   everyPace('a whole saga is always enough to decide', ({ decision }) => {
@@ -431,7 +431,8 @@ export const laws: readonly Law[] = [
       if (action.verifying) assert.ok(canBeAsked && action.hadUnknown);
       if (was?.verifying === true) assert.ok(action.verifying);
       if (action.verifying && was?.verifying !== true) assert.deepEqual([action.state, action.claims], ['started', 0]);
-      if (action.state === 'unknown' && was?.state !== 'unknown' && canBeAsked) assert.ok(action.verifying || event.type === 'terminate');
+      const isUnsaid = event.type === 'terminate' || (event.type === 'suspended' && was?.state === 'failed'); // a person had answered
+      if (action.state === 'unknown' && was?.state !== 'unknown' && canBeAsked) assert.ok(action.verifying || isUnsaid);
     }
   }),
 
@@ -773,12 +774,13 @@ export const costlyLaws: readonly Law[] = [
   },
 ];
 
-/** The word of somebody whose claim was over, or who was not waited for any more, about an effect that was not counted. */
+/** The word of somebody whose claim was over, or who was not waited for any more, about an effect, or a wish for one, that was not counted. */
 function isLateEffect({ before, event }: Pace): boolean {
-  if ((event.type !== 'completed' && event.type !== 'called-back') || event.operation.direction !== 'action') return false;
+  if (event.type !== 'completed' && event.type !== 'called-back' && event.type !== 'suspended') return false;
   const action = before.operations.get(operationKey(event.operation));
-  if (action === undefined) return false;
-  if (event.type === 'completed' ? event.fence >= action.fence : event.result.kind === 'failed' || action.heard !== null) return false;
+  if (action === undefined || action.direction !== 'action') return false;
+  if (event.type === 'suspended' && (event.wait.kind !== 'callback' || action.wait?.kind === 'callback')) return false;
+  if (event.type !== 'called-back' ? event.fence >= action.fence : event.result.kind === 'failed' || action.heard !== null) return false;
   const isOpenQuestion = action.verifying && !isSettled(action);
   return isOpenQuestion || action.state === 'unknown' || (action.hadUnknown && (action.state === 'failed' || action.state === 'skipped'));
 }
@@ -800,6 +802,8 @@ function tookEffect(plan: Plan, { before, event, decision, isGenuine }: Pace): n
   // What was to commit together with its outcome did not.
   if (decision.kind !== 'moved' && plan.steps[step]?.actionPolicy.transactional === true) return null;
   const action = before.operations.get(operationKey(event.operation));
+  // Whoever was asked may do it.
+  if (event.type === 'suspended') return decision.kind === 'moved' && action !== undefined && isSettled(action) ? step : null;
   // While other attempts are still to come, their word is the later one.
   if (decision.kind !== 'moved' && (action === undefined || !(isSettled(action) || action.verifying))) return null;
   // All attempts of an action have one idempotency key: a second one that comes to its end finds the effect of the first.
@@ -822,6 +826,7 @@ function takesAway({ before, after, event, decision }: Pace, plan: Plan, key: Op
   if (key !== operationKey(event.operation)) return false;
   const isTransactional = policyFor(plan, was).transactional === true;
   if (event.type === 'suspended') {
+    if (isSettled(was) || was.verifying) return isRunning(was); // it comes late: whoever is asked after it is asked anew
     const isDecided = before.turning !== null && stepOf(plan, was) === 'pivot' && ['timer', 'signal'].includes(event.wait.kind);
     return was.heard === null && was.direction === 'action' && (!goesForward(before.state) || isDecided);
   }
@@ -867,7 +872,7 @@ function mayNeedAll({ before, after, decision, event }: Pace, plan: Plan): boole
   const own = 'operation' in event ? before.operations.get(operationKey(event.operation)) : undefined;
   const isOfUndo = 'operation' in event && event.operation.direction === 'undo';
   const settlesUndo = isOfUndo && decision.kind === 'moved' && event.type !== 'claim' && !(event.type === 'released' && own?.heard == null);
-  const isWord = event.type === 'completed' || event.type === 'called-back';
+  const isWord = event.type === 'completed' || event.type === 'called-back' || event.type === 'suspended';
   const mayBeLate = isWord && own !== undefined && own.hadUnknown && isSettled(own);
   const isSignal = event.type === 'called-back' && event.takes !== undefined;
   const isOrder = ['compensate', 'cancel', 'deadline', 'terminate', 'resume', 'skip-step', 'retry-step'].includes(event.type);

@@ -170,7 +170,9 @@ class World {
         const zombie = dice.of([...this.held.values()].filter((claim) => !claim.verifying && !claim.transactional && !claim.isAsking));
         if (zombie === undefined) return;
         const { operation, fence, claimId: id } = zombie;
-        this.happens({ type: 'completed', operation, fence, claimId: id, output: { late: operation.step } }, true);
+        if (dice.is(4))
+          this.happens({ type: 'suspended', operation, fence, claimId: id, wait: { kind: 'callback' }, timeoutMs: null }, true);
+        else this.happens({ type: 'completed', operation, fence, claimId: id, output: { late: operation.step } }, true);
         return;
       }
       case 'end-stale': {

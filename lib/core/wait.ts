@@ -2,6 +2,7 @@ import { asHeard, isWaitedFor, retryOrSettle } from './attempt-budget';
 import { mayComeToItsEffect, mayStillRun } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, policyOf, type Draft } from './draft';
+import type { SagaEffect } from './effect';
 import type { CalledBackEvent, SuspendedEvent, TakenSignal, WaitOverEvent, WokenEvent } from './event';
 import type { Json } from './json';
 import { isPersistent } from './kinds';
@@ -11,6 +12,7 @@ import type { Plan } from './plan';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
 import { settle, settleBetweenAttempts } from './settle';
 import { isGivenUp, isStillWanted } from './undo-order';
+import { undoWaits } from './undoing';
 
 /** The handler has returned and its worker is free; the operation waits, under no lease, for somebody else. */
 export function suspended(plan: Plan, saga: SagaValue, operation: Operation, { wait, timeoutMs }: SuspendedEvent): Draft {
@@ -22,9 +24,12 @@ export function suspended(plan: Plan, saga: SagaValue, operation: Operation, { w
   if (isDecided || !mayStillRun(operation, saga)) return settleBetweenAttempts(plan, saga, { ...waiting, fence: operation.fence + 1 });
   const { step, direction, round } = operation;
   const lookAgain = wait.kind === 'signal' || wait.kind === 'saga';
-  return draft(withOperations(saga, [waiting]), waiting, [
-    { type: 'wait', operation: { step, direction, round }, endsInMs: timeoutMs, lookAgain },
-  ]);
+  const made = direction === 'undo' ? undoWaits(plan, saga, operation, waiting) : draft(withOperations(saga, [waiting]), waiting);
+  return withEffect(made, { type: 'wait', operation: { step, direction, round }, endsInMs: timeoutMs, lookAgain });
+}
+
+function withEffect(made: Draft, effect: SagaEffect): Draft {
+  return made.kind === 'need' ? made : { ...made, effects: [...made.effects, effect] };
 }
 
 function errorOf(wait: Wait): StepFailure | null {

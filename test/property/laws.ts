@@ -214,10 +214,10 @@ export const laws: readonly Law[] = [
     }
   }),
 
-  everyStep('what is given up is counted', ({ before, after, event }) => {
+  everyStep('what is given up is counted, or passed by', ({ before, after, event }, _effects, { plan }) => {
     const news = undos(after).filter((undo) => {
       const was = before.operations.get(operationKey(undo));
-      return isGivenUp(undo) && !(was !== undefined && isGivenUp(was));
+      return (isGivenUp(undo) && !(was !== undefined && isGivenUp(was))) || (isPassedBy(plan, undo) && !(was && isPassedBy(plan, was)));
     });
     assert.equal(after.givenUp, before.givenUp + (isTerminal(before.state) || event.type === 'terminate' ? 0 : news.length));
   }),
@@ -269,8 +269,10 @@ export const laws: readonly Law[] = [
   }),
 
   everyStep('no more undos run at once than may, unless a person has one tried again', ({ before, after, event }, _effects, { plan }) => {
-    const underWay = (saga: SagaValue): number => firstRounds(saga).filter(isActive).length;
-    const most = Math.max(limitOf(plan), underWay(before) + (event.type === 'retry-step' ? 1 : 0));
+    const underWay = (saga: SagaValue): number => firstRounds(saga).filter((undo) => isActive(undo) && !isPassedBy(plan, undo)).length;
+    // Somebody has helped the saga that it waits for, and it goes on.
+    const goesOn = event.type === 'suspended' && isPassedBy(plan, before.operations.get(operationKey(event.operation)));
+    const most = Math.max(limitOf(plan), underWay(before) + (event.type === 'retry-step' || goesOn ? 1 : 0));
     assert.ok(underWay(after) <= most, `${underWay(after)} are under way, and ${limitOf(plan)} may be`);
   }),
 
@@ -278,7 +280,7 @@ export const laws: readonly Law[] = [
     if (saga.state !== 'compensating') return;
     const firsts = firstRounds(saga);
     const isHalted = plan.onStuck !== 'continue' && undos(saga).some(isGivenUp);
-    const isFull = firsts.filter(isActive).length >= limitOf(plan);
+    const isFull = firsts.filter((undo) => isActive(undo) && !isPassedBy(plan, undo)).length >= limitOf(plan);
     for (const undo of firsts) {
       if (undo.state !== 'pending' || isHalted || isFull || stillBuiltOn(plan, saga, undo).length > 0) continue;
       assert.ok(saga.givenUp === 0 && firsts.length > limitOf(plan), `undo ${undo.step} waits for nothing`);
@@ -848,6 +850,11 @@ function somebodyWillSay(pivot: Operation): boolean {
   const isOutside = isWaiting(pivot) && (pivot.wait?.kind === 'callback' || pivot.wait?.kind === 'saga');
   const isAboutToLook = isReady(pivot) && pivot.wait?.kind === 'saga';
   return isRunning(pivot) || pivot.verifying || isOutside || isAboutToLook;
+}
+
+/** What waits for a stuck saga has no place when the others are to go on past one that is stuck. */
+function isPassedBy(plan: Plan, undo: Operation | undefined): boolean {
+  return plan.onStuck === 'continue' && undo?.direction === 'undo' && undo.wait?.kind === 'saga' && undo.wait.stuck === true;
 }
 
 function limitOf(plan: Plan): number {

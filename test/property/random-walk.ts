@@ -333,7 +333,7 @@ function whileAsked(running: Operation, how: (typeof ENDS)[number] | undefined, 
 function waitOf({ direction }: Operation, dice: Dice): Wait {
   const callback = { kind: 'callback' } as const;
   const saga = { kind: 'saga', sagaId: 'child' } as const;
-  if (direction === 'undo') return dice.of([callback, saga]) ?? callback;
+  if (direction === 'undo') return dice.of<Wait>([callback, saga, { ...saga, stuck: true }, { ...saga, stuck: true }]) ?? callback;
   return dice.of<Wait>([callback, callback, saga, { kind: 'timer' }, { kind: 'signal', name: 's' }]) ?? callback;
 }
 

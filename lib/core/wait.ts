@@ -7,16 +7,17 @@ import type { CalledBackEvent, SuspendedEvent, TakenSignal, WaitOverEvent, Woken
 import type { Json } from './json';
 import { isPersistent } from './kinds';
 import { lateWord } from './late-kinds';
-import { isSettled, type Operation, type StepFailure, type Wait } from './operation';
+import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
 import { settle, settleBetweenAttempts } from './settle';
+import { stuckChildOf } from './stuck-child';
 import { isGivenUp, isStillWanted } from './undo-order';
 import { undoWaits } from './undoing';
 
 /** The handler has returned and its worker is free; the operation waits, under no lease, for somebody else. */
 export function suspended(plan: Plan, saga: SagaValue, operation: Operation, { wait, timeoutMs }: SuspendedEvent): Draft {
-  const waiting: Operation = { ...operation, state: 'waiting', wait, error: errorOf(wait) };
+  const waiting: Operation = { ...operation, state: 'waiting', wait, error: stuckChildOf(wait) };
   if (operation.heard !== null) return asHeard(plan, saga, waiting, operation.heard);
   // A wish to turn back is decided by the pivot's effect, and nobody will have one who waits for a time or a signal.
   const isDecided = isWaitedFor(plan, saga, operation) && !mayComeToItsEffect(waiting);
@@ -30,11 +31,6 @@ export function suspended(plan: Plan, saga: SagaValue, operation: Operation, { w
 
 function withEffect(made: Draft, effect: SagaEffect): Draft {
   return made.kind === 'need' ? made : { ...made, effects: [...made.effects, effect] };
-}
-
-function errorOf(wait: Wait): StepFailure | null {
-  if (wait.kind !== 'saga' || wait.stuck !== true) return null;
-  return { code: 'CHILD_STUCK', message: `the saga ${wait.sagaId} is stuck and waits for a person` };
 }
 
 /** The word of whoever is waited for. It ends the operation wherever it stands, once. */

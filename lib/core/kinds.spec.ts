@@ -133,6 +133,15 @@ describe('a pivot between two attempts', () => {
     expect([story.saga.state, story.saga.cause]).toEqual(['compensating', ASKED]);
   });
 
+  it('goes forward when somebody outside has said that it is done, also when the attempt that was to write that was rolled back', () => {
+    const booking = { ...PIVOT, actionPolicy: { ...TWICE, transactional: true } } as const;
+    const story = new Story(planOf(step('reserve', []), step('charge', [0], booking), step('issue', [1], RETRIABLE)));
+    story.claims(0).completes(0).claims(1).calledBack(1, 'completed').fails(1, 'failed', true);
+    expect(story.state(1)).toBe('retrying');
+    expect(story.cancels().saga).toMatchObject({ state: 'started', pastPivot: true, attention: true, turning: ASKED });
+    expect([story.state(1), story.effects]).toEqual(['completed', ['action:2:1 in 0', 'attention', 'record']]);
+  });
+
   it('that was given back untried lets the saga turn back', () => {
     const story = charging().cancels();
     const { fence, claimId } = operationOf(story.saga, action(1)) ?? { fence: 0, claimId: '' };

@@ -217,7 +217,9 @@ export const laws: readonly Law[] = [
   everyStep('what is given up is counted, or passed by', ({ before, after, event }, _effects, { plan }) => {
     const news = undos(after).filter((undo) => {
       const was = before.operations.get(operationKey(undo));
-      return (isGivenUp(undo) && !(was !== undefined && isGivenUp(was))) || (isPassedBy(plan, undo) && !(was && isPassedBy(plan, was)));
+      return (
+        (isGivenUp(undo) && !(was !== undefined && isGivenUp(was))) || (isActive(undo) && isPassedBy(plan, undo) && !isPassedBy(plan, was))
+      );
     });
     assert.equal(after.givenUp, before.givenUp + (isTerminal(before.state) || event.type === 'terminate' ? 0 : news.length));
   }),
@@ -651,7 +653,8 @@ export const laws: readonly Law[] = [
       const isWish = event.type === 'deadline' || (['cancel', 'compensate'].includes(event.type) && before.state === 'started');
       if (isWish) {
         const pivot = pivotOf(plan, before);
-        const mayTakeEffect = pivot !== undefined && !isSettled(pivot) && (somebodyWillSay(pivot) || pivot.hadUnknown);
+        const isSaid = pivot?.heard?.kind === 'completed';
+        const mayTakeEffect = pivot !== undefined && !isSettled(pivot) && (somebodyWillSay(pivot) || pivot.hadUnknown || isSaid);
         assert.equal(after.turning !== null, mayTakeEffect || before.pastPivot);
         if (!mayTakeEffect && !before.pastPivot) assert.ok(['compensating', 'failed'].includes(after.state));
       } else if (after.turning !== before.turning) assert.equal(after.turning, null, 'a wish comes from nowhere');

@@ -180,6 +180,17 @@ describe('a pivot that comes late', () => {
     expect([zombie.state(2), zombie.effects]).toEqual(['skipped', ['ended', 'attention', 'context', 'record']]);
   });
 
+  it('that ends its saga waits for what still runs', () => {
+    const zombie = new Story(planOf(step('charge', [], PIVOT), step('issue', [], RETRIABLE))).claims(1).claims(0);
+    const { fence, claimId } = operationOf(zombie.saga, action(0)) ?? { fence: 0, claimId: '' };
+    const said = { operation: action(0), fence, claimId: claimId ?? '' } as const;
+    zombie.happens({ type: 'lease-expired', ...said, seed: 0 }).cancels();
+    expect(zombie.saga.state).toBe('stuck');
+    zombie.happens({ type: 'completed', ...said, output: 'late', finishes: true });
+    expect(zombie.saga).toMatchObject({ state: 'started', finishedBy: 0, openActions: 1 });
+    expect(zombie.completes(1).saga).toMatchObject({ state: 'completed', openActions: 0 });
+  });
+
   it('raises attention when a person had said that it failed, until somebody has seen it', () => {
     const zombie = charging();
     const { fence, claimId } = operationOf(zombie.saga, action(1)) ?? { fence: 0, claimId: '' };

@@ -690,7 +690,7 @@ export const laws: readonly Law[] = [
         const looks = action.wait?.kind === 'saga';
         const isOnlyAsked = action.condition !== null && !isRunning(action); // whether it is to run, and no handler has
         const isUnderWay = isRunning(action) || action.claims > 0 || action.hadUnknown || action.verifying || looks;
-        const hasBegun = !isHarmless && !isOnlyAsked && isUnderWay;
+        const hasBegun = !isHarmless && !isOnlyAsked && (isUnderWay || action.heard?.kind === 'completed');
         const now = after.operations.get(operationKey(action));
         if (action.step !== after.finishedBy && !isSettled(action)) assert.equal(now?.state === 'skipped', !hasBegun, operationKey(action));
       }

@@ -330,10 +330,12 @@ function whileAsked(running: Operation, how: (typeof ENDS)[number] | undefined, 
   return word.type === 'failed' ? { ...word, outcome: 'failed' } : word;
 }
 
-function waitOf({ direction }: Operation, dice: Dice): Wait {
+/** An action waits for the same at each attempt, as its handler is the same. */
+function waitOf({ direction, wait }: Operation, dice: Dice): Wait {
   const callback = { kind: 'callback' } as const;
   const saga = { kind: 'saga', sagaId: 'child' } as const;
   if (direction === 'undo') return dice.of<Wait>([callback, saga, { ...saga, stuck: true }, { ...saga, stuck: true }]) ?? callback;
+  if (wait !== null) return wait.kind === 'signal' ? { kind: 'signal', name: wait.name } : wait;
   return dice.of<Wait>([callback, callback, saga, { kind: 'timer' }, { kind: 'signal', name: 's' }]) ?? callback;
 }
 

@@ -79,7 +79,7 @@ export type {
 export { fragment } from './builder/fragment';
 
 export { lintPlan, toMermaid, undoTable, undoTableText } from './plans';
-export type { PlanSource, PlanSourceOptions, UndoneStep, UndoRow } from './plans';
+export type { PlanFinding, PlanSource, PlanSourceOptions, UndoneStep, UndoRow } from './plans';
 export { spokenFinding } from './core/lint';
 export type { LintFinding, LintLevel, LintOptions } from './core/lint';
 export type { LintCode } from './core/lint-rules';

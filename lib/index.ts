@@ -65,17 +65,8 @@ export type { SagaWatchEvent } from './engine/watchers';
 
 export { defineSaga, SagaBuilder } from './builder/define-saga';
 export type { ActionInput, ActionKey, ActionOutput, SagaActions } from './core/saga-actions';
-export type {
-  ChildOptions,
-  DefinedSaga,
-  DefineSagaOptions,
-  EachOptions,
-  InputSources,
-  ParallelBuilder,
-  SleepOptions,
-  StepOptions,
-  WaitForSignalOptions,
-} from './builder/define-saga';
+export type { DefinedSaga, DefineSagaOptions, ParallelBuilder } from './builder/define-saga';
+export type { ChildOptions, EachOptions, InputSources, SleepOptions, StepOptions, WaitForSignalOptions } from './builder/step-options';
 export { fragment } from './builder/fragment';
 
 export { lintPlan, toMermaid, undoTable, undoTableText } from './plans';

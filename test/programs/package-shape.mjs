@@ -42,15 +42,17 @@ function checkFiles(files) {
     if (!files.includes(file)) problems.push(`${file} is missing`);
 }
 
-/** The README is the repository's own; whoever has only the package reads these. */
+/** Of the pages that come with the package. The README is the repository's as well, and may also lead to what is only there. */
 function checkLinks(files) {
-  for (const page of files.filter((file) => /^package\/docs\/.*\.md$/.test(file))) {
+  for (const page of files.filter((file) => /^package\/(docs\/.*|README)\.md$/.test(file))) {
+    const isThere = (file) =>
+      files.includes(file) || (page === 'package/README.md' && existsSync(join(root, file.slice('package/'.length))));
     const text = readFileSync(join(root, page.slice('package/'.length)), 'utf8');
     for (const [, link] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^(https?:|mailto:)/.test(link)) continue;
       const [target, anchor] = link.split('#');
       const file = target === '' ? page : posix.join(posix.dirname(page), target);
-      if (!files.includes(file)) problems.push(`${page}: ${link} is not in the package`);
+      if (!isThere(file)) problems.push(`${page}: ${link} is not in the package`);
       else if (anchor !== undefined && !anchorsOf(file).includes(anchor)) problems.push(`${page}: ${link} has no such heading`);
     }
   }

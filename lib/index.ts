@@ -65,21 +65,12 @@ export type { SagaWatchEvent } from './engine/watchers';
 
 export { defineSaga, SagaBuilder } from './builder/define-saga';
 export type { ActionInput, ActionKey, ActionOutput, SagaActions } from './core/saga-actions';
-export type {
-  ChildOptions,
-  DefinedSaga,
-  DefineSagaOptions,
-  EachOptions,
-  InputSources,
-  ParallelBuilder,
-  SleepOptions,
-  StepOptions,
-  WaitForSignalOptions,
-} from './builder/define-saga';
+export type { DefinedSaga, DefineSagaOptions, ParallelBuilder } from './builder/define-saga';
+export type { ChildOptions, EachOptions, InputSources, SleepOptions, StepOptions, WaitForSignalOptions } from './builder/step-options';
 export { fragment } from './builder/fragment';
 
 export { lintPlan, toMermaid, undoTable, undoTableText } from './plans';
-export type { PlanSource, PlanSourceOptions, UndoneStep, UndoRow } from './plans';
+export type { PlanFinding, PlanSource, PlanSourceOptions, UndoneStep, UndoRow } from './plans';
 export { spokenFinding } from './core/lint';
 export type { LintFinding, LintLevel, LintOptions } from './core/lint';
 export type { LintCode } from './core/lint-rules';

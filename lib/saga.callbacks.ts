@@ -24,7 +24,8 @@ export class SagaCallbacks {
   }
 
   /**
-   * The step has failed and had no effect: the saga turns back, with no other attempt. The default of `code` is `STEP_FAILED`.
+   * The step has failed and had no effect: the saga turns back, with no other attempt. A `retriable` step is tried again, and the answer says
+   * `retrying`. The default of `code` is `STEP_FAILED`.
    *
    * @throws SagaTokenError when the token is not one of this engine
    * @throws SagaInputError when the error is none; the step waits on

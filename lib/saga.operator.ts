@@ -103,7 +103,7 @@ export class SagaOperator {
   /**
    * From now on no process begins this action, in any saga; its undo runs as before. What runs may end.
    *
-   * @throws SagaInputError when no process has ever had the action
+   * @throws SagaInputError when no process has ever had the action, or it is one of the engine's own (`nest-saga.child`)
    */
   async pauseAction(action: string, options: OrderOptions = {}): Promise<void> {
     await (await this.runtime.engine()).actionPauses.pause(action, options);

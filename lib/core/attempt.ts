@@ -14,7 +14,7 @@ import type {
   VerifiedEvent,
 } from './event';
 import { finishEarly, isLeftOut } from './early-end';
-import { lateSuccess } from './late-kinds';
+import { isNewRequest, lateRequest, lateSuccess } from './late-kinds';
 import type { Operation } from './operation';
 import type { Plan } from './plan';
 import { lossDelayMs } from './retry-policy';
@@ -41,8 +41,15 @@ export function attemptEnded(plan: Plan, saga: SagaValue, event: AttemptEnd): De
   const isItsWorker = operation.state === 'running' && operation.fence === event.fence && operation.claimId === event.claimId;
   if (isItsWorker && event.type === 'admitted' && operation.condition === null) return ignored('stale'); // said once before
   if (isItsWorker) return finish(event, withContext(event, next(plan, saga, operation, event)));
-  if (event.type !== 'completed' || operation.direction !== 'action') return ignored('stale');
-  return isBeingAskedAfter(operation) ? answered(plan, saga, operation, event) : lateSuccess(plan, saga, operation, event);
+  return operation.direction === 'action' ? saidLate(plan, saga, operation, event) : ignored('stale');
+}
+
+/** Somebody who was given up has something to say after all. */
+function saidLate(plan: Plan, saga: SagaValue, action: Operation, event: AttemptEnd): Decision {
+  const isAskedAfter = isBeingAskedAfter(action);
+  if (event.type === 'completed') return isAskedAfter ? answered(plan, saga, action, event) : lateSuccess(plan, saga, action, event);
+  if (event.type !== 'suspended') return ignored('stale');
+  return isAskedAfter ? askedAnew(plan, saga, action, event) : lateRequest(plan, saga, action, event);
 }
 
 /**
@@ -54,6 +61,13 @@ function answered(plan: Plan, saga: SagaValue, operation: Operation, event: Comp
   const { fence, output } = event;
   const completed: Operation = { ...operation, state: 'completed', fence: operation.fence + 1, lateFence: fence, output, error: null };
   return finish(event, withContext(event, ended(plan, saga, completed, event)), 'late');
+}
+
+/** Somebody outside has been asked for the effect meanwhile: what is found at this moment may be older than that. */
+function askedAnew(plan: Plan, saga: SagaValue, operation: Operation, event: SuspendedEvent): Decision {
+  if (operation.state !== 'running' || !isNewRequest(operation, event)) return ignored('stale');
+  const { fence, claims } = operation;
+  return finish(event, startAgain(plan, saga, { ...operation, fence: fence + 1, lateFence: event.fence, claims: claims - 1 }, 0), 'late');
 }
 
 function next(plan: Plan, saga: SagaValue, operation: Operation, event: AttemptEnd): Draft {

@@ -50,6 +50,6 @@ export function hasReason(plan: Plan, saga: SagaValue): boolean {
 }
 
 /** It was said that the pivot had not happened, and then it had. */
-function isLatePivot(plan: Plan, operation: Operation): boolean {
+export function isLatePivot(plan: Plan, operation: Operation): boolean {
   return operation.state === 'failed' && operation.error?.code === LATE_EFFECT && kindOf(plan, operation) === 'pivot';
 }

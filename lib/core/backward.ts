@@ -4,6 +4,7 @@ import type { SagaEffect } from './effect';
 import type { Operation } from './operation';
 import type { Plan } from './plan';
 import { actionsOf, withOperations, type SagaValue, type TurnCause } from './saga-value';
+import { withoutStuckChild } from './stuck-child';
 import { beginUndo } from './undoing';
 import { askWhetherDone, canBeAsked } from './verify';
 
@@ -35,7 +36,7 @@ function isIdle({ state }: Operation): boolean {
 function withdrawn(plan: Plan, action: Operation): Operation {
   const state = settledBetweenAttempts(action);
   // Whoever is waited for may still come to the effect; then it is late.
-  const settled: Operation = { ...action, state, fence: action.fence + (action.state === 'waiting' ? 1 : 0) };
+  const settled: Operation = { ...withoutStuckChild(action), state, fence: action.fence + (action.state === 'waiting' ? 1 : 0) };
   return state === 'unknown' && canBeAsked(plan, action) ? askWhetherDone(settled) : settled;
 }
 

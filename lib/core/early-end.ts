@@ -15,7 +15,8 @@ export function finishEarly(plan: Plan, saga: SagaValue, action: Operation): Dra
     .filter((other) => other.step !== action.step && (hasNotBegun(other) || other.state === 'skipped'))
     .map((other): Operation => ({ ...other, state: 'skipped', waits: 0, fence: other.fence + (other.state === 'waiting' ? 1 : 0) }));
   const rest = withOperations(saga, skipped);
-  const openActions = actionsOf(rest).filter((other) => !isSettled(other)).length;
+  // It settles last; a pivot whose late word this is had settled as unknown before.
+  const openActions = actionsOf(rest).filter((other) => other.step === action.step || !isSettled(other)).length;
   return settle(plan, { ...rest, openActions, finishedBy: action.step }, action);
 }
 

@@ -133,6 +133,15 @@ describe('a pivot between two attempts', () => {
     expect([story.saga.state, story.saga.cause]).toEqual(['compensating', ASKED]);
   });
 
+  it('goes forward when somebody outside has said that it is done, also when the attempt that was to write that was rolled back', () => {
+    const booking = { ...PIVOT, actionPolicy: { ...TWICE, transactional: true } } as const;
+    const story = new Story(planOf(step('reserve', []), step('charge', [0], booking), step('issue', [1], RETRIABLE)));
+    story.claims(0).completes(0).claims(1).calledBack(1, 'completed').fails(1, 'failed', true);
+    expect(story.state(1)).toBe('retrying');
+    expect(story.cancels().saga).toMatchObject({ state: 'started', pastPivot: true, attention: true, turning: ASKED });
+    expect([story.state(1), story.effects]).toEqual(['completed', ['action:2:1 in 0', 'attention', 'record']]);
+  });
+
   it('that was given back untried lets the saga turn back', () => {
     const story = charging().cancels();
     const { fence, claimId } = operationOf(story.saga, action(1)) ?? { fence: 0, claimId: '' };
@@ -171,6 +180,17 @@ describe('a pivot that comes late', () => {
     expect([zombie.state(2), zombie.effects]).toEqual(['skipped', ['ended', 'attention', 'context', 'record']]);
   });
 
+  it('that ends its saga waits for what still runs', () => {
+    const zombie = new Story(planOf(step('charge', [], PIVOT), step('issue', [], RETRIABLE))).claims(1).claims(0);
+    const { fence, claimId } = operationOf(zombie.saga, action(0)) ?? { fence: 0, claimId: '' };
+    const said = { operation: action(0), fence, claimId: claimId ?? '' } as const;
+    zombie.happens({ type: 'lease-expired', ...said, seed: 0 }).cancels();
+    expect(zombie.saga.state).toBe('stuck');
+    zombie.happens({ type: 'completed', ...said, output: 'late', finishes: true });
+    expect(zombie.saga).toMatchObject({ state: 'started', finishedBy: 0, openActions: 1 });
+    expect(zombie.completes(1).saga).toMatchObject({ state: 'completed', openActions: 0 });
+  });
+
   it('raises attention when a person had said that it failed, until somebody has seen it', () => {
     const zombie = charging();
     const { fence, claimId } = operationOf(zombie.saga, action(1)) ?? { fence: 0, claimId: '' };
@@ -181,6 +201,29 @@ describe('a pivot that comes late', () => {
     expect(zombie.effects).toEqual(['attention', 'record']);
     zombie.happens({ type: 'acknowledge', reason: null, actor: 'ann' });
     expect(zombie.saga.attention).toBe(false);
+  });
+});
+
+describe('a pivot that asks somebody outside late', () => {
+  const of = (story: Story) => {
+    const { fence, claimId } = operationOf(story.saga, action(1)) ?? { fence: 0, claimId: '' };
+    return { operation: action(1), fence, claimId: claimId ?? '' } as const;
+  };
+  const asks = { type: 'suspended', wait: { kind: 'callback' }, timeoutMs: null } as const;
+
+  it('has not said how it ended: that is for the answer, or a person', () => {
+    const zombie = charging();
+    const attempt = of(zombie);
+    zombie.happens({ type: 'lease-expired', ...attempt, seed: 0 }).cancels();
+    expect(zombie.happens({ ...asks, ...attempt }).decision).toEqual({ kind: 'ignored', reason: 'stale' });
+    expect(zombie.calledBack(1, 'completed').saga).toMatchObject({ state: 'started', pastPivot: true });
+  });
+
+  it('raises no attention before it has been answered, when a person had said that it failed', () => {
+    const zombie = charging();
+    const attempt = of(zombie);
+    expect(zombie.said(1, 'failed').happens({ ...asks, ...attempt }).decision).toEqual({ kind: 'ignored', reason: 'stale' });
+    expect(zombie.calledBack(1, 'completed').saga).toMatchObject({ state: 'compensating', attention: true });
   });
 });
 
@@ -251,6 +294,36 @@ describe('an optional step that comes late', () => {
     story.claims(1).completes(1);
     expect(story.saga.state).toBe('completed');
     expect(story.happens({ type: 'completed', ...zombie }).decision).toEqual({ kind: 'ignored', reason: 'terminal' });
+  });
+});
+
+describe('an optional step that asks somebody outside late', () => {
+  const plan = planOf(step('mail', [], { kind: 'optional' }), step('log', []));
+  const asks: SagaEvent = {
+    type: 'suspended',
+    operation: action(0),
+    fence: 1,
+    claimId: 'claim-1',
+    wait: { kind: 'callback' },
+    timeoutMs: null,
+  };
+
+  it('is undone if its saga turns back, also when it was said to have failed', () => {
+    const story = new Story(plan).claims(0).said(0, 'failed').happens(asks);
+    expect([story.state(0), story.saga.state]).toEqual(['unknown', 'started']);
+    story.claims(1).fails(1);
+    expect(operationOf(story.saga, { step: 0, direction: 'undo', round: 1 })?.actionOutcome).toBe('unknown');
+  });
+
+  it('changes nothing when it is of unknown outcome anyway, or its saga has completed', () => {
+    const unknown = new Story(plan).claims(0);
+    const { fence, claimId } = operationOf(unknown.saga, action(0)) ?? { fence: 0, claimId: '' };
+    unknown.happens({ type: 'lease-expired', operation: action(0), fence, claimId: claimId ?? '', seed: 0 });
+    unknown.claims(0).said(0, 'completed');
+    expect(unknown.happens(asks).decision).toEqual({ kind: 'ignored', reason: 'stale' });
+    const completed = new Story(plan).claims(0).said(0, 'failed').claims(1).completes(1);
+    expect(completed.saga.state).toBe('completed');
+    expect(completed.happens(asks).decision).toEqual({ kind: 'ignored', reason: 'terminal' });
   });
 });
 

@@ -1,9 +1,9 @@
 import { LATE_EFFECT, raised } from './attention';
 import { ignored, type Decision } from './decision';
 import { draft, finish, withContext } from './draft';
-import type { CompletedEvent, SagaEvent } from './event';
+import type { CompletedEvent, SagaEvent, SuspendedEvent } from './event';
 import { goesForward, isOpenPivot, kindOf } from './kinds';
-import { isDoubted, lateOutcome, type LateWord } from './late';
+import { heardLate, isDoubted, lateOutcome, type LateWord } from './late';
 import type { Operation } from './operation';
 import { pivotAnswered } from './pivot';
 import type { Plan } from './plan';
@@ -12,7 +12,22 @@ import { withOperations, type SagaValue } from './saga-value';
 /** The worker of an attempt that was given up says after all that it took effect. */
 export function lateSuccess(plan: Plan, saga: SagaValue, action: Operation, event: CompletedEvent): Decision {
   const { fence, output } = event;
-  return fence >= action.fence ? ignored('stale') : lateWord(plan, saga, action, { event, fence, output });
+  return fence >= action.fence ? ignored('stale') : lateWord(plan, saga, action, { event, fence, outcome: 'completed', output });
+}
+
+/**
+ * The worker of an attempt that was given up says after all that it has asked somebody outside, who may do it and may not. How a pivot
+ * ended only the answer can say.
+ */
+export function lateRequest(plan: Plan, saga: SagaValue, action: Operation, event: SuspendedEvent): Decision {
+  const { fence } = event;
+  const isUndoable = kindOf(plan, action) !== 'pivot' && plan.steps[action.step]?.compensation != null;
+  return isUndoable && isNewRequest(action, event) ? lateWord(plan, saga, action, { event, fence, outcome: 'unknown' }) : ignored('stale');
+}
+
+/** All attempts have one token and one key: when one was heard to have asked, another has asked for nothing new. */
+export function isNewRequest(action: Operation, { wait, fence }: SuspendedEvent): boolean {
+  return wait.kind === 'callback' && action.wait?.kind !== 'callback' && fence < action.fence && fence > action.lateFence;
 }
 
 /** The same of anybody, for every kind of step. */
@@ -29,10 +44,6 @@ export function lateWord(plan: Plan, saga: SagaValue, action: Operation, word: L
 
 function isNews(action: Operation, { fence }: LateWord): boolean {
   return isDoubted(action) && fence > action.lateFence;
-}
-
-function heardLate(action: Operation, { fence, output }: LateWord): Operation {
-  return { ...action, lateFence: fence, output };
 }
 
 /** It answers the question of a stuck saga. When a person has said that it failed, and that was believed, it cannot be put right here. */
@@ -59,7 +70,7 @@ function endsItsSaga(event: SagaEvent): boolean {
 /** A saga that goes forward has gone on without it, and one that has completed never needed it. */
 function lateOptional(plan: Plan, saga: SagaValue, action: Operation, word: LateWord): Decision {
   if (action.state === 'skipped' || !(goesForward(saga) || saga.state === 'completed')) return lateOutcome(plan, saga, action, word);
-  if (!goesForward(saga)) return ignored('stale');
-  const completed: Operation = { ...heardLate(action, word), state: 'completed', error: null };
-  return finish(word.event, draft(withOperations(saga, [completed]), completed), 'late');
+  if (!goesForward(saga) || action.state === word.outcome) return ignored('stale');
+  const settled: Operation = { ...heardLate(action, word), state: word.outcome, ...(word.outcome === 'completed' && { error: null }) };
+  return finish(word.event, draft(withOperations(saga, [settled]), settled), 'late');
 }

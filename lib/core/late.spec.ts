@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Decision } from './decision';
 import type { SagaEvent } from './event';
 import { startSaga } from './forward';
-import type { OperationRef } from './operation';
+import type { OperationRef, Wait } from './operation';
 import { PLAN_FORMAT, type OperationPolicy, type Plan } from './plan';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
 import { transition } from './transition';
@@ -62,6 +62,20 @@ class Story {
   /** The zombie wakes and says that it was done. */
   comesLate(): this {
     return this.happens({ type: 'completed', operation: ACTION, fence: 1, claimId: 'claim-1', output: { charged: true } });
+  }
+
+  /** The zombie wakes, asks somebody outside, and gives the token away. */
+  asksLate(wait: Wait = { kind: 'callback' }): this {
+    return this.happens({ type: 'suspended', operation: ACTION, fence: 1, claimId: 'claim-1', wait, timeoutMs: null });
+  }
+
+  suspends(operation: OperationRef): this {
+    return this.happens({ type: 'suspended', ...this.of(operation), wait: { kind: 'callback' }, timeoutMs: null });
+  }
+
+  /** Whoever has the token. */
+  answers(output: string): this {
+    return this.happens({ type: 'called-back', operation: ACTION, result: { kind: 'completed', output } });
   }
 
   state(operation: OperationRef): string | undefined {
@@ -135,4 +149,51 @@ describe('an effect that comes late', () => {
     expect(story.saga.state).toBe('failed');
     expect(story.comesLate().decision).toEqual({ kind: 'ignored', reason: 'terminal' });
   });
+});
+
+describe('a request to somebody outside that comes late', () => {
+  const STALE = { kind: 'ignored', reason: 'stale' };
+
+  it('changes nothing while its undo has not been tried: that will do', () => {
+    expect(new Story(planOf('a')).asksLate().decision).toEqual(STALE);
+  });
+
+  it('after its undo asks for another round, which is told that nobody knows', () => {
+    const story = new Story(planOf('a')).claim(undo(1)).succeeds(undo(1)).asksLate();
+    expect(story.saga).toMatchObject({ state: 'compensated', attention: true });
+    expect(story.effects).toEqual(['dispatch', 'attention', 'record']);
+    expect(operationOf(story.saga, undo(2))).toMatchObject({ state: 'started', actionOutcome: 'unknown' });
+    expect(story.claim(undo(2)).succeeds(undo(2)).saga).toMatchObject({ state: 'compensated', attention: false, openUndos: 0 });
+  });
+
+  it('is counted once, and the answer to it once more', () => {
+    const story = new Story(planOf('a')).claim(undo(1)).succeeds(undo(1)).asksLate();
+    expect(story.asksLate().decision?.kind).toBe('ignored');
+    story.claim(undo(2)).answers('approved');
+    expect(operationOf(story.saga, undo(3))).toMatchObject({ state: 'started', actionOutcome: 'completed' });
+    expect(operationOf(story.saga, ACTION)).toMatchObject({ state: 'unknown', output: 'approved' });
+    expect(story.answers('approved').decision?.kind).toBe('ignored');
+  });
+
+  it('is no news when another attempt was heard to have asked, under the same token', () => {
+    const retry = { attempts: 2, backoff: 'fixed', baseMs: 0, maxMs: 0 } as const;
+    const [step] = planOf('a').steps;
+    const story = new Story({ ...planOf('a'), steps: step === undefined ? [] : [{ ...step, actionPolicy: { ...ONCE, retry } }] });
+    story.claim(ACTION).suspends(ACTION).happens({ type: 'wait-over', operation: ACTION, fence: 3, seed: 0 });
+    story.claim(undo(1)).succeeds(undo(1));
+    expect(story.asksLate().decision).toEqual({ kind: 'ignored', reason: 'terminal' });
+  });
+
+  it('is no news when the answer was there before it', () => {
+    const story = new Story(planOf('a')).claim(undo(1)).succeeds(undo(1)).answers('approved');
+    expect(story.asksLate().decision?.kind).toBe('ignored');
+  });
+
+  it.each([[{ kind: 'timer' }], [{ kind: 'signal', name: 's' }], [{ kind: 'saga', sagaId: 'child' }]] satisfies [Wait][])(
+    'means nothing when nobody outside was asked: %j',
+    (wait) => {
+      const story = new Story(planOf('a')).claim(undo(1)).succeeds(undo(1)).asksLate(wait);
+      expect(story.decision).toEqual({ kind: 'ignored', reason: 'terminal' });
+    },
+  );
 });

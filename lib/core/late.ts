@@ -9,24 +9,27 @@ import type { Plan } from './plan';
 import { isTerminal, withOperations, type SagaValue } from './saga-value';
 import { givenUpUndos } from './undo-order';
 
-/** Somebody says, after all, that an action took effect. */
+/** Somebody says, after all, that an action took effect, or has asked somebody outside for it. */
 export interface LateWord {
   readonly event: SagaEvent;
   /** Up to which attempts are spoken of. */
   readonly fence: number;
-  readonly output: Json;
+  /** `unknown`: whoever was asked has not answered. */
+  readonly outcome: 'completed' | 'unknown';
+  readonly output?: Json;
 }
 
 /**
- * An attempt that was given up as unknown reports after all that it took effect. If its undo has not been tried yet,
+ * An attempt that was given up as unknown reports after all that it took effect, or may yet. If its undo has not been tried yet,
  * that will do. If it has, the undo may have come before the effect, so there is another round of it, under the same idempotency
  * key. A saga that has ended keeps its state and raises `attention` until that round is done.
  */
-export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, { event, fence, output }: LateWord): Decision {
+export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, word: LateWord): Decision {
+  const { event, fence, outcome } = word;
   if (!isDoubted(action) || fence <= action.lateFence) return ignored('stale');
   if (plan.steps[action.step]?.compensation == null) return ignored('stale');
   if (!saga.whole) return NEED_ALL;
-  const heard: Operation = { ...action, lateFence: fence, output };
+  const heard = heardLate(action, word);
   const undos = [...saga.operations.values()].filter((operation) => operation.direction === 'undo');
   const last = undos.filter((undo) => undo.step === action.step).sort((a, b) => b.round - a.round)[0];
   if (last === undefined && action.state !== 'failed') return ignored('stale');
@@ -34,18 +37,19 @@ export function lateOutcome(plan: Plan, saga: SagaValue, action: Operation, { ev
   if (saga.cause?.kind === 'terminated' && (last === undefined || isUntried(last))) return ignored('stale');
   // Somebody said that it had not happened, and its undo was left out: now the answer is another one.
   if (last === undefined && saga.openActions > 0) {
-    const completed: Operation = { ...heard, state: 'completed' };
-    return finish(event, draft(withOperations(saga, [completed]), completed), 'late');
+    const settled: Operation = { ...heard, state: outcome };
+    return finish(event, draft(withOperations(saga, [settled]), settled), 'late');
   }
   // An undo that will be told `failed` may leave out what only the effect makes necessary.
   if (last !== undefined && last.actionOutcome !== 'failed' && isUntried(last)) return ignored('stale');
   // The undos of a saga that has ended wait for nobody: they have no place in the order.
   const order = isTerminal(saga.state) ? 0 : Math.max(0, ...undos.map((undo) => undo.order)) + 1;
-  const round = newOperation(
-    { step: action.step, direction: 'undo', round: (last?.round ?? 1) + 1 },
-    { order, actionOutcome: 'completed' },
-  );
+  const round = newOperation({ step: action.step, direction: 'undo', round: (last?.round ?? 1) + 1 }, { order, actionOutcome: outcome });
   return finish(event, anotherRound(plan, saga, heard, round, last), 'late');
+}
+
+export function heardLate(action: Operation, { fence, output }: LateWord): Operation {
+  return { ...action, lateFence: fence, ...(output !== undefined && { output }) };
 }
 
 /** It ended without the effect, and one attempt of it may still come to it. */

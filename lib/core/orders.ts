@@ -9,6 +9,7 @@ import { isOpenPivot, pivotOf } from './kinds';
 import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
 import { isTerminal, operationOf, withOperations, type SagaValue } from './saga-value';
+import { withoutStuckChild } from './stuck-child';
 import { turn } from './turn';
 import { givenUpUndos, isGivenUp, isStillWanted, undoInQuestion } from './undo-order';
 import { tryAgain } from './undoing';
@@ -98,7 +99,7 @@ function skipped(plan: Plan, saga: SagaValue, action: Operation, order: StepOrde
   const hadUnknown = action.hadUnknown || action.heard?.kind === 'completed' || mayComeToItsEffect(action);
   const fence = action.fence + (action.state === 'waiting' ? 1 : 0);
   const place = action.order === 0 ? saga.rev + 1 : action.order;
-  const given: Operation = { ...action, state: 'skipped', order: place, fence, hadUnknown };
+  const given: Operation = { ...withoutStuckChild(action), state: 'skipped', order: place, fence, hadUnknown };
   const isItsTurn = action.waits === 0;
   return finish(order, isItsTurn ? settleAction(plan, saga, given) : draft(withOperations(saga, [given]), given));
 }

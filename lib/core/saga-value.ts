@@ -62,7 +62,10 @@ export interface SagaValue {
   readonly pastPivot: boolean;
   /** It was to turn back while its pivot ran, and the outcome of the pivot decides. Past the pivot: the wish could not be fulfilled. */
   readonly turning: TurnCause | null;
-  /** How often an undo was given up on the way back. From the first time on each undo is decided from the whole saga. */
+  /**
+   * How often an undo was given up on the way back, or was passed by because the saga that it waits for is stuck. From the first time on
+   * each undo is decided from the whole saga.
+   */
   readonly givenUp: number;
   /** Place of the step that ended it early and well. */
   readonly finishedBy: number | null;

@@ -4,6 +4,7 @@ import { settleAction } from './forward';
 import type { Operation } from './operation';
 import type { Plan } from './plan';
 import { withOperations, type SagaValue } from './saga-value';
+import { withoutStuckChild } from './stuck-child';
 import { settleUndo } from './undoing';
 import { askWhetherDone, canBeAsked } from './verify';
 
@@ -22,5 +23,6 @@ export function settleUnknown(plan: Plan, saga: SagaValue, operation: Operation)
 /** An attempt was given back by its worker, or lost, and its saga has turned back meanwhile. */
 export function settleBetweenAttempts(plan: Plan, saga: SagaValue, operation: Operation): Draft {
   const state = settledBetweenAttempts(operation);
-  return state === 'unknown' ? settleUnknown(plan, saga, operation) : settle(plan, saga, { ...operation, state });
+  const withdrawn = withoutStuckChild(operation);
+  return state === 'unknown' ? settleUnknown(plan, saga, withdrawn) : settle(plan, saga, { ...withdrawn, state });
 }

@@ -72,7 +72,7 @@ function decide(plan: Plan, saga: SagaValue, event: SagaEvent): Decision {
   }
 }
 
-const COMES_LATE: readonly SagaEvent['type'][] = ['completed', 'called-back'];
+const COMES_LATE: readonly SagaEvent['type'][] = ['completed', 'suspended', 'called-back'];
 
 /** A terminal state never changes. But an effect may come late, and then its undo has to run. */
 function isHeardAfterTheEnd(saga: SagaValue, event: SagaEvent): boolean {

@@ -5,7 +5,7 @@ import { pivotOf } from './kinds';
 import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
 import type { SagaValue, TurnCause } from './saga-value';
-import { settleUnknown } from './settle';
+import { settle, settleUnknown } from './settle';
 
 /**
  * Somebody wants the saga to turn back. As long as its pivot may take effect nobody knows whether there is a way back: the wish is
@@ -17,6 +17,8 @@ export function turn(plan: Plan, saga: SagaValue, cause: TurnCause): Draft {
   if (pivot === undefined || isSettled(pivot)) return turnBack(plan, saga, cause);
   const wished: SagaValue = { ...saga, turning: cause };
   if (somebodyWillSay(pivot)) return draft(wished, null);
+  // Its worker was to write something more, and has not; that it is done stands.
+  if (pivot.heard?.kind === 'completed') return settle(plan, wished, { ...pivot, state: 'completed', error: null });
   return pivot.hadUnknown ? settleUnknown(plan, wished, pivot) : turnBack(plan, saga, cause);
 }
 

@@ -44,12 +44,23 @@ export function readyUndos(plan: Plan, saga: SagaValue): readonly Operation[] {
     plan.steps,
     open.map(({ step }) => step),
   );
-  const room = (plan.undosAtOnce ?? UNDOS_AT_ONCE) - undos.filter((undo) => isFirst(undo) && isUnderWay(undo)).length;
+  const room = roomFor(plan, undos.filter(isFirst));
   const pending = undos.filter(({ state }) => state === 'pending');
   return [
     ...pending.filter((undo) => isFirst(undo) && !builtOn.has(undo.step)).slice(0, Math.max(0, room)),
     ...pending.filter((undo) => !isFirst(undo) && undo.waits === 0),
   ];
+}
+
+/** How many more undos may begin beside these. What waits for a saga that is stuck waits for a person, as one that was given up. */
+export function roomFor(plan: Plan, undos: readonly Operation[]): number {
+  const isPassed = (undo: Operation): boolean => plan.onStuck === 'continue' && isHeldUp(undo);
+  return (plan.undosAtOnce ?? UNDOS_AT_ONCE) - undos.filter((undo) => isUnderWay(undo) && !isPassed(undo)).length;
+}
+
+/** The saga that it waits for, or has looked at last, is stuck. */
+export function isHeldUp({ wait }: Operation): boolean {
+  return wait?.kind === 'saga' && wait.stuck === true;
 }
 
 export function undosUnderWay(saga: SagaValue): readonly Operation[] {

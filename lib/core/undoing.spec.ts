@@ -63,6 +63,14 @@ class Story {
     return transition(this.plan, { ...this.saga, operations, whole: false }, event).kind;
   }
 
+  /** The saga that the step has run is looked after, and is stuck. */
+  looksAtStuck(name: string, isStuck = true): this {
+    const wait = { kind: 'saga', sagaId: 'child', ...(isStuck && { stuck: true as const }) } as const;
+    const undo = this.undo(name);
+    if (operationOf(this.saga, undo)?.state === 'waiting') this.happens({ type: 'woken', operation: undo });
+    return this.claim(undo).happens({ type: 'suspended', ...of(undo, this.saga), wait, timeoutMs: null });
+  }
+
   claim(operation: OperationRef): this {
     return this.happens({ type: 'claim', operation, claimId: `claim-${this.saga.rev}`, due: true });
   }
@@ -177,6 +185,46 @@ describe('an undo that is given up', () => {
     expect(calm.alone(failed(calm.undo('d'), calm.saga))).toBe('need');
     const troubled = new Story(planOf(BESIDE, { onStuck: 'continue' })).givenUp('a').claim({ step: 3, direction: 'undo', round: 1 });
     expect(troubled.alone(completed(troubled.undo('d'), troubled.saga))).toBe('need');
+  });
+});
+
+describe('an undo that waits for a saga that is stuck', () => {
+  const AFTER_ANOTHER = { onStuck: 'continue', undosAtOnce: 1 } as const;
+
+  it('gives its place to the next one, for it waits for a person', () => {
+    const story = new Story(planOf(BESIDE, AFTER_ANOTHER)).looksAtStuck('d');
+    expect([story.underWay, story.pending]).toEqual(['c', 'a b']);
+    expect(story.done('c').underWay).toBe('b');
+    expect(story.looksAtStuck('d').underWay).toBe('b'); // it has looked again
+    story.done('b', 'a');
+    expect([story.saga.state, story.pending]).toEqual(['compensating', '']);
+    story.happens({ type: 'woken', operation: story.undo('d') });
+    expect(story.done('d').saga.state).toBe('compensated');
+  });
+
+  it('holds back what it was built on', () => {
+    const story = new Story(planOf(TWO_ROWS, { ...AFTER_ANOTHER, undosAtOnce: 2 })).looksAtStuck('a2');
+    expect(story.done('b2', 'b1').pending).toBe('a1');
+    expect(story.saga.state).toBe('compensating');
+  });
+
+  it('has its place again when that saga goes on', () => {
+    const story = new Story(planOf(BESIDE, AFTER_ANOTHER)).looksAtStuck('d').looksAtStuck('d', false);
+    expect(story.done('c').underWay).toBe('');
+    story.happens({ type: 'woken', operation: story.undo('d') });
+    expect(story.done('d').underWay).toBe('b');
+  });
+
+  it('keeps its place if nothing is to go on past one that is stuck', () => {
+    const story = new Story(planOf(BESIDE, { undosAtOnce: 1 })).looksAtStuck('d');
+    expect([story.underWay, story.pending, story.saga.givenUp]).toEqual(['', 'a b c', 0]);
+  });
+
+  it('asks for the whole saga', () => {
+    const story = new Story(planOf(BESIDE, AFTER_ANOTHER)).claim({ step: 3, direction: 'undo', round: 1 });
+    const looks = { type: 'suspended', ...of(story.undo('d'), story.saga), timeoutMs: null } as const;
+    expect(story.alone({ ...looks, wait: { kind: 'saga', sagaId: 'child', stuck: true } })).toBe('need');
+    expect(story.alone({ ...looks, wait: { kind: 'saga', sagaId: 'child' } })).toBe('moved');
   });
 });
 

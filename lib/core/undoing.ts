@@ -2,10 +2,10 @@ import { NEED_ALL } from './decision';
 import { dispatch, draft, ended, type Draft } from './draft';
 import { settleLateRound } from './late';
 import { newOperation, operationKey, type ActionOutcome, type Operation } from './operation';
-import { UNDOS_AT_ONCE, type Plan } from './plan';
+import type { Plan } from './plan';
 import { actionsOf, isTerminal, operationOf, withOperations, type SagaValue } from './saga-value';
 import { arrangeUndos } from './undo-graph';
-import { givenUpUndos, readyUndos, undoOrder, undosUnderWay } from './undo-order';
+import { givenUpUndos, isHeldUp, readyUndos, roomFor, undoOrder, undosUnderWay } from './undo-order';
 
 /** Everything has settled: what nothing was built on is undone first, the rest as soon as what was built on it is. */
 export function beginUndo(plan: Plan, saga: SagaValue): Draft {
@@ -44,6 +44,14 @@ export function settleUndo(plan: Plan, saga: SagaValue, undo: Operation): Draft 
   return draft({ ...withOperations(saga, [undo, ...moved]), openUndos }, undo, wakeUps(plan, moved));
 }
 
+/** It waits. If that is for a person who must help elsewhere, those that it was not built on do not wait for it: its place is free. */
+export function undoWaits(plan: Plan, saga: SagaValue, before: Operation, undo: Operation): Draft {
+  const waiting = withOperations(saga, [undo]);
+  if (!isHeldUp(undo) || plan.onStuck !== 'continue' || isTerminal(saga.state)) return draft(waiting, undo);
+  if (!saga.whole) return NEED_ALL;
+  return goOn(plan, { ...waiting, givenUp: saga.givenUp + (isHeldUp(before) ? 0 : 1) }, undo);
+}
+
 /** Those that waited for this undo, with one less to wait for; null when they are not at hand. */
 function releasedBy(saga: SagaValue, { step, round, releases }: Operation): readonly Operation[] | null {
   const released: Operation[] = [];
@@ -77,7 +85,7 @@ function goOn(plan: Plan, saga: SagaValue, subject: Operation | null, again: rea
  * by now does; one that has ended keeps its state. One is always tried at once; of many no more than may run.
  */
 export function tryAgain(plan: Plan, saga: SagaValue, undos: readonly Operation[]): Draft {
-  const room = isTerminal(saga.state) ? undos.length : Math.max(1, (plan.undosAtOnce ?? UNDOS_AT_ONCE) - undosUnderWay(saga).length);
+  const room = isTerminal(saga.state) ? undos.length : Math.max(1, roomFor(plan, undosUnderWay(saga)));
   const inOrder = [...undos]
     .sort((a, b) => a.order - b.order)
     .map((undo) => ({ ...undo, claims: 0, losses: 0, blamed: 0, waits: 0, heard: null }));

@@ -282,6 +282,49 @@ describe('an effect that comes late to an action that is asked after', () => {
   });
 });
 
+describe('a request to somebody outside that comes late to an action that is asked after', () => {
+  const asks: SagaEvent = {
+    type: 'suspended',
+    operation: action(),
+    fence: 1,
+    claimId: 'claim-1',
+    wait: { kind: 'callback' },
+    timeoutMs: null,
+  };
+
+  it('has it asked after anew, at no cost: what is found meanwhile may be older than the request', () => {
+    const story = asked().claim(action()).happens(asks);
+    expect(story.operation(action())).toMatchObject({ state: 'started', verifying: true, claims: 0 });
+    expect(story.effects).toEqual(['do.a']);
+    story.happens({ type: 'verified', operation: action(), fence: 3, claimId: 'claim-3', found: { kind: 'not-done' }, seed: 0 });
+    expect(story.decision).toEqual({ kind: 'ignored', reason: 'stale' });
+    expect(story.happens(asks).decision).toEqual({ kind: 'ignored', reason: 'stale' });
+    story.claim(action()).answers({ kind: 'done', output: 'found' });
+    expect(story.operation(action()).state).toBe('completed');
+  });
+
+  it('changes nothing when nobody is asking at that moment: whoever is next finds it', () => {
+    expect(asked().happens(asks).decision).toEqual({ kind: 'ignored', reason: 'stale' });
+  });
+
+  it('is undone as unknown when it was found not done before', () => {
+    const story = asked().claim(action()).answers({ kind: 'not-done' }).happens(asks);
+    expect(story.saga).toMatchObject({ state: 'failed', attention: true });
+    expect(story.operation(undo(0, 2))).toMatchObject({ state: 'started', actionOutcome: 'unknown' });
+  });
+
+  it('is undone with the rest when it was found not done and the saga still waits for others', () => {
+    const story = new Story(planOf({}, 'halt', [])).claim(action(1)).claim(action()).timesOut(action());
+    story
+      .claim(action())
+      .answers({ kind: 'not-done' })
+      .happens({ ...asks, claimId: 'claim-2' });
+    expect(story.operation(action()).state).toBe('unknown');
+    story.succeeds(action(1));
+    expect(story.operation(undo()).actionOutcome).toBe('unknown');
+  });
+});
+
 describe('a step that asks to be undone also when it failed', () => {
   it('is undone with the outcome `failed`, and before the steps it was built on', () => {
     const plan = planOf();

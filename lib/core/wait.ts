@@ -2,19 +2,22 @@ import { asHeard, isWaitedFor, retryOrSettle } from './attempt-budget';
 import { mayComeToItsEffect, mayStillRun } from './backward';
 import { ignored, NEED_ALL, type Decision } from './decision';
 import { dispatch, draft, finish, policyOf, type Draft } from './draft';
+import type { SagaEffect } from './effect';
 import type { CalledBackEvent, SuspendedEvent, TakenSignal, WaitOverEvent, WokenEvent } from './event';
 import type { Json } from './json';
 import { isPersistent } from './kinds';
 import { lateWord } from './late-kinds';
-import { isSettled, type Operation, type StepFailure, type Wait } from './operation';
+import { isSettled, type Operation } from './operation';
 import type { Plan } from './plan';
 import { operationOf, withOperations, type SagaValue } from './saga-value';
 import { settle, settleBetweenAttempts } from './settle';
+import { stuckChildOf } from './stuck-child';
 import { isGivenUp, isStillWanted } from './undo-order';
+import { undoWaits } from './undoing';
 
 /** The handler has returned and its worker is free; the operation waits, under no lease, for somebody else. */
 export function suspended(plan: Plan, saga: SagaValue, operation: Operation, { wait, timeoutMs }: SuspendedEvent): Draft {
-  const waiting: Operation = { ...operation, state: 'waiting', wait, error: errorOf(wait) };
+  const waiting: Operation = { ...operation, state: 'waiting', wait, error: stuckChildOf(wait) };
   if (operation.heard !== null) return asHeard(plan, saga, waiting, operation.heard);
   // A wish to turn back is decided by the pivot's effect, and nobody will have one who waits for a time or a signal.
   const isDecided = isWaitedFor(plan, saga, operation) && !mayComeToItsEffect(waiting);
@@ -22,14 +25,12 @@ export function suspended(plan: Plan, saga: SagaValue, operation: Operation, { w
   if (isDecided || !mayStillRun(operation, saga)) return settleBetweenAttempts(plan, saga, { ...waiting, fence: operation.fence + 1 });
   const { step, direction, round } = operation;
   const lookAgain = wait.kind === 'signal' || wait.kind === 'saga';
-  return draft(withOperations(saga, [waiting]), waiting, [
-    { type: 'wait', operation: { step, direction, round }, endsInMs: timeoutMs, lookAgain },
-  ]);
+  const made = direction === 'undo' ? undoWaits(plan, saga, operation, waiting) : draft(withOperations(saga, [waiting]), waiting);
+  return withEffect(made, { type: 'wait', operation: { step, direction, round }, endsInMs: timeoutMs, lookAgain });
 }
 
-function errorOf(wait: Wait): StepFailure | null {
-  if (wait.kind !== 'saga' || wait.stuck !== true) return null;
-  return { code: 'CHILD_STUCK', message: `the saga ${wait.sagaId} is stuck and waits for a person` };
+function withEffect(made: Draft, effect: SagaEffect): Draft {
+  return made.kind === 'need' ? made : { ...made, effects: [...made.effects, effect] };
 }
 
 /** The word of whoever is waited for. It ends the operation wherever it stands, once. */
@@ -74,7 +75,8 @@ function remembered(saga: SagaValue, operation: Operation): Draft {
 }
 
 function comesLate(plan: Plan, saga: SagaValue, operation: Operation, event: CalledBackEvent, output: Json): Decision {
-  if (operation.direction === 'action') return lateWord(plan, saga, operation, { event, fence: operation.fence, output });
+  const { fence, direction } = operation;
+  if (direction === 'action') return lateWord(plan, saga, operation, { event, fence, outcome: 'completed', output });
   // An undo that nobody could vouch for any more is done after all.
   return isGivenUp(operation)
     ? finish(event, settle(plan, saga, { ...operation, state: 'completed', error: null }))

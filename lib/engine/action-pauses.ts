@@ -1,5 +1,6 @@
 import { SagaInputError } from '../errors';
 import { quoted } from '../core/names';
+import { OWN_PREFIX } from '../core/own-actions';
 import { didYouMean } from '../core/suggestion';
 import type { PausedAction, SagaStore } from '../ports/saga-store';
 import type { HandlerBook } from './handler-book';
@@ -36,6 +37,10 @@ export class ActionPauses {
   /** To pause what nobody has, or to resume it, is a slip of the pen, and what was meant goes on as before. */
   private async refuseStranger(action: unknown, paused: readonly PausedAction[]): Promise<void> {
     if (paused.some((pause) => pause.action === action)) return;
+    if (typeof action === 'string' && action.startsWith(OWN_PREFIX)) {
+      const remedy = 'pause the actions of the saga that a step runs, or hold one saga with pause(id)';
+      throw new SagaInputError('action', '', `${quoted(action)} is one of the engine's own, of every saga at once; ${remedy}`);
+    }
     const catalog = await this.book.catalogWith(typeof action === 'string' ? [action] : [], []);
     if (typeof action === 'string' && catalog.find('action', action) !== undefined) return;
     if (typeof action === 'string' && catalog.find('undo', action) !== undefined)

@@ -1,5 +1,7 @@
 import type { CalledBackEvent } from '../core/event';
 import type { JsonLimits } from '../core/json';
+import { isPersistent } from '../core/kinds';
+import type { Plan } from '../core/plan';
 import { operationOf, type SagaValue } from '../core/saga-value';
 import type { Operation } from '../core/operation';
 import type { SagaObserver } from '../ports/saga-observer';
@@ -18,10 +20,15 @@ export interface CallbackResult {
   /** This word counts. False: there was one before it, or nobody waits any more. */
   readonly accepted: boolean;
   /**
-   * How the step has ended. `unknown`: it was given up before, and is undone, or asked after, as one that may have taken effect. `gone`: its saga has
+   * How the step has ended. `retrying`: it has not: it was said to have failed, and is `retriable`, so it is tried again. `unknown`: it was given up before, and is undone, or asked after, as one that may have taken effect. `gone`: its saga has
    * been deleted since.
    */
-  readonly outcome: 'completed' | 'failed' | 'skipped' | 'unknown' | 'gone';
+  readonly outcome: 'completed' | 'failed' | 'retrying' | 'skipped' | 'unknown' | 'gone';
+}
+
+interface Told {
+  readonly plan: Plan;
+  readonly saga: SagaValue;
 }
 
 type Word = Extract<StepUpdate, { readonly status: 'completed' | 'failed' }>;
@@ -58,11 +65,11 @@ export class Callbacks {
     const stored = told.kind === 'applied' ? told : await this.store.find(sagaId);
     if (told.kind === 'missing' || stored === null) return { sagaId, step: null, accepted: false, outcome: 'gone' };
     const step = stored.plan.steps[operation.step]?.name ?? null;
-    return { sagaId, step, accepted: told.kind === 'applied', outcome: outcomeOf(stored.saga, operation) };
+    return { sagaId, step, accepted: told.kind === 'applied', outcome: outcomeOf(stored, operation) };
   }
 }
 
-function outcomeOf(saga: SagaValue, ref: NamedByToken['operation']): CallbackResult['outcome'] {
+function outcomeOf({ plan, saga }: Told, ref: NamedByToken['operation']): CallbackResult['outcome'] {
   const operation: Operation | undefined = operationOf(saga, ref);
   switch (operation?.state) {
     case 'completed':
@@ -70,7 +77,9 @@ function outcomeOf(saga: SagaValue, ref: NamedByToken['operation']): CallbackRes
     case 'skipped':
     case 'unknown':
       return operation.state;
+    case undefined:
+      return 'unknown';
     default:
-      return operation?.heard?.kind ?? 'unknown';
+      return operation?.heard?.kind === 'failed' && isPersistent(plan, operation) ? 'retrying' : (operation?.heard?.kind ?? 'unknown');
   }
 }

@@ -2,8 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { InMemorySagaStore } from '../adapters/memory/in-memory-saga.store';
 import type { SagaOrder } from '../core/event';
 import type { OperationPolicy } from '../core/plan';
+import { withOperations } from '../core/saga-value';
 import { action, failed, plan, Scenario, SECOND, step } from '../testing/store-contract.scenario';
 import { explain, type Explanation } from './explain';
+import { attentionWords } from './explain-kinds';
 
 const TWICE: OperationPolicy = { timeoutMs: 1_000, retry: { attempts: 2, backoff: 'fixed', baseMs: 40_000, maxMs: 40_000 }, losses: 2 };
 const JOURNEY = plan([
@@ -85,6 +87,21 @@ describe('of a saga with a pivot explain() says', () => {
     ]);
     expect(calls(said)).toEqual(["resolveStep 'charge'", "resolveStep 'charge'", 'pause', 'terminate']);
   });
+});
+
+it('says of a pivot that it took effect late only if it did: one of its attempts may have asked late, for nothing', async () => {
+  const journey = await new Journey().begin();
+  await journey.fail(await journey.claim(journey.id, action(1)));
+  const stored = await journey.store.find(journey.id);
+  const pivot = stored?.saga.operations.get('action:1:1');
+  if (stored == null || pivot === undefined) throw new Error('the saga is gone');
+  const wordsAfter = (code: string): readonly string[] => {
+    const late = { ...pivot, lateFence: 1, error: { code, message: 'no' } };
+    return attentionWords({ ...stored, saga: { ...withOperations(stored.saga, [late]), attention: true } });
+  };
+  expect(pivot.state).toBe('failed');
+  expect(wordsAfter('E')).toEqual([]);
+  expect(wordsAfter('LATE_EFFECT')).toEqual([expect.stringContaining('Its pivot "charge" took effect')]);
 });
 
 describe('of a retriable step explain() says', () => {

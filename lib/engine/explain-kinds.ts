@@ -1,3 +1,4 @@
+import { isLatePivot } from '../core/attention';
 import { isOpenPivot, isOverdue, pivotOf } from '../core/kinds';
 import { attemptsOf, isSettled } from '../core/operation';
 import { isTerminal } from '../core/saga-value';
@@ -26,7 +27,7 @@ export function attentionWords({ plan, saga }: StoredSaga): readonly string[] {
   return [
     ...(isLate ? ['An effect came after its end and is not undone yet.'] : []),
     ...(saga.pastPivot && saga.turning !== null ? [`It was to turn back when there was no way back any more. ${wish(saga.turning)}`] : []),
-    ...(pivot?.state === 'failed' && pivot.lateFence > 0
+    ...(pivot !== undefined && isLatePivot(plan, pivot)
       ? [`Its pivot ${nameOf(pivot.step)} took effect, and that was said when the saga had turned back: nothing undoes it.`]
       : []),
     ...overdue.map((action) => `Step ${nameOf(action.step)} has not completed in ${attemptsOf(action)} attempts, and is tried on.`),

@@ -1,4 +1,4 @@
-export { lintPlan } from './lint-plan';
+export { lintPlan, type PlanFinding } from './lint-plan';
 export { toMermaid } from './mermaid';
 export type { PlanSource, PlanSourceOptions } from './plan-source';
 export { undoTable, undoTableText } from './undo-table';

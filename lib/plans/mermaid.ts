@@ -1,9 +1,9 @@
+import type { FormedStep } from '../core/child-form';
 import type { HandlerCatalog } from '../core/handler-declaration';
 import { graphOf } from '../core/lint-view';
-import { OWN_PREFIX } from '../core/own-actions';
 import type { PlainStep } from '../core/step-spec';
 import { readPlan, type PlanSource, type PlanSourceOptions } from './plan-source';
-import { undoOf } from './undo-of';
+import { actionOf, undoOf } from './undo-of';
 
 /**
  * A plan as a Mermaid flowchart, for a README or a page: its steps, what they wait for, and their undos. A pivot is a hexagon, a retriable step
@@ -30,10 +30,9 @@ export function toMermaid(source: PlanSource, options: PlanSourceOptions = {}): 
   return `${lines.join('\n')}\n`;
 }
 
-function shaped(step: PlainStep, catalog: HandlerCatalog): string {
+function shaped(step: FormedStep, catalog: HandlerCatalog): string {
   const undo = undoOf(step, catalog);
-  const action = step.action.startsWith(OWN_PREFIX) ? step.action.slice(OWN_PREFIX.length) : step.action;
-  const label = text([step.name, action, ...(undo === null ? [] : [`undo: ${undo}`])].join('\n'));
+  const label = text([step.name, actionOf(step), ...(undo === null ? [] : [`undo: ${undo}`])].join('\n'));
   if (step.kind === 'pivot') return `{{${label}}}`;
   return step.kind === 'retriable' ? `([${label}])` : `[${label}]`;
 }

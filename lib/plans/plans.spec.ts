@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { SagaPlanError } from '../errors';
 import { defineSaga } from '../builder/define-saga';
+import { ref } from '../core/reference';
 import { Compensate, SagaDefinition, SagaStep } from '../decorators';
 import { lintPlan, toMermaid, undoTable, undoTableText } from '.';
 
@@ -72,6 +73,48 @@ describe('a plan as a Mermaid flowchart', () => {
   });
 });
 
+describe('a step that runs others', () => {
+  const hotels = {
+    name: 'hotels',
+    steps: [
+      { name: 'ask', action: 'hotels.ask', compensation: null },
+      { name: 'reserve', action: 'hotels.book' },
+      { name: 'pay', action: 'payment.charge', compensation: 'payment.refund' },
+    ],
+  } as const;
+  const plan = {
+    name: 'tour',
+    steps: [
+      { name: 'stay', saga: hotels },
+      { name: 'calm', sleepMs: 1_000 },
+      { name: 'seats', map: { over: [1, 2], action: 'flights.book' } },
+      { name: 'mail', action: 'mail.send', compensation: null },
+    ],
+  } as const;
+
+  it('names the steps that it runs, and what undoes them', () => {
+    const picture = toMermaid(plan, { handlers: [Handlers] });
+    expect(picture).toContain('s1["stay<br/>saga hotels: ask, reserve, pay<br/>undo: payment.refund, hotels.cancel in hotels"]');
+    expect(picture).toContain('s2["calm<br/>sleep"]');
+    expect(picture).toContain('s3["seats<br/>flights.book for each item<br/>undo: flights.cancel in tour.seats"]');
+  });
+
+  it('has a row in the table of undos, and a pause has none, for it cannot fail', () => {
+    expect(undoTableText(plan, { handlers: [Handlers] })).toBe(`| if this fails | these undos run |
+|---|---|
+| stay | nothing to undo |
+| seats | payment.refund, hotels.cancel in hotels |
+| mail | flights.cancel in tour.seats, then payment.refund, hotels.cancel in hotels |
+`);
+  });
+
+  it('says so when there is nothing in it to undo', () => {
+    const [, ...rest] = plan.steps;
+    const harmless = { name: 'stay', saga: { name: 'look', steps: [hotels.steps[0]] } };
+    expect(toMermaid({ name: 'tour', steps: [harmless, ...rest] })).toContain('undo: nothing in look');
+  });
+});
+
 describe('the table of undos', () => {
   it('says for each step what is undone, in which order, when it fails', () => {
     expect(undoTableText(trip, { handlers: [Handlers] })).toBe(`| if this fails | these undos run |
@@ -103,5 +146,35 @@ describe('lintPlan', () => {
   it('asks for the undo of a method in a class, unless it says that there is none on purpose', () => {
     expect(lintPlan(OrderSaga)).toMatchObject([{ code: 'missing-undo', step: 'ship' }]);
     expect(lintPlan(OnPurpose)).toEqual([]);
+  });
+
+  it('finds what else a start would refuse: rules of pivots, and references to what there is not', () => {
+    const steps = [
+      { name: 'charge', action: 'payment.charge', kind: 'pivot', compensation: 'payment.refund' },
+      { name: 'mail', action: 'mail.send', compensation: null, input: { id: ref('chrage', 'id') } },
+      { name: 'log', action: 'mail.send', kind: 'optional', when: { path: 'outputs.nothing', equals: 1 } },
+    ] as const;
+    const spoken = lintPlan({ name: 'a', steps }).map(({ code, level, step, message }) => `${code} ${level} ${step}: ${message}`);
+    expect(spoken).toEqual([
+      expect.stringMatching(/^refused error log: .*nothing/),
+      expect.stringMatching(/^refused error charge: its compensation "payment.refund" is never run/),
+      expect.stringMatching(/^refused error mail: it comes after the pivot "charge", so it must be retriable or optional/),
+      expect.stringMatching(/^refused error mail: .*chrage.*did you mean "charge"/),
+    ]);
+  });
+
+  it('finds it in the sagas of its steps too', () => {
+    const child = { name: 'child', steps: [{ name: 'x', action: 'x', compensation: null, input: ref('y') }] };
+    expect(lintPlan({ name: 'a', steps: [{ name: 'kid', saga: child }] })).toMatchObject([
+      { code: 'refused', saga: 'a', step: null, message: expect.stringContaining('step "kid" > step "x"') },
+    ]);
+  });
+
+  it('says nothing twice', () => {
+    const cycle = [
+      { name: 'a', action: 'x', compensation: null, dependsOn: ['b'] },
+      { name: 'b', action: 'x', compensation: null, dependsOn: ['a'] },
+    ];
+    expect(lintPlan({ name: 'a', steps: cycle }).map(({ code }) => code)).toEqual(['cycle', 'cycle']);
   });
 });

@@ -1,4 +1,5 @@
 import { graphOf, type StepGraph } from '../core/lint-view';
+import { CANNOT_FAIL } from '../core/own-actions';
 import type { PlainStep } from '../core/step-spec';
 import { readPlan, type PlanSource, type PlanSourceOptions } from './plan-source';
 import { undoOf } from './undo-of';
@@ -21,7 +22,7 @@ export interface UndoneStep {
 }
 
 /**
- * For each step of a plan: if it fails, these undos run in this order.
+ * For each step of a plan that can fail, as a pause cannot: if it fails, these undos run in this order.
  *
  * @throws SagaPlanError
  */
@@ -35,7 +36,8 @@ export function undoTable(source: PlanSource, options: PlanSourceOptions = {}): 
     step.kind !== 'retriable' &&
     (pivot === undefined || step === pivot || graph.ancestorsOf(pivot.name).has(step.name));
   const undos = new Map(steps.map((step) => [step.name, step === pivot ? null : undoOf(step, catalog)]));
-  return steps.map((failing): UndoRow => {
+  const canFail = steps.filter(({ action }) => !CANNOT_FAIL.includes(action));
+  return canFail.map((failing): UndoRow => {
     if (!turnsBack(failing)) return { step: failing.name, then: 'the saga goes on', waves: [] };
     const undone = steps.map(({ name }) => name).filter((name) => undos.get(name) != null && mayHaveBegun(name, failing, graph));
     const row = (name: string): UndoneStep => {

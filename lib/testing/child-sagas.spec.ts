@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { StepError, type ChildSaga, type Saga, type StepList } from '../index';
+import { StepError, type ChildSaga, type Saga, type StartOptions, type StepList } from '../index';
 import { SagaTestKit, type TestRun } from './index';
 
 const child: ChildSaga = {
@@ -127,5 +127,59 @@ describe('a step that somebody says has failed while its child saga runs', () =>
     await kit.operator.resolveStep(run.id, 'kid', { status: 'failed', error: { message: 'it takes too long' } });
     expect((await run.end()).state).toBe('compensated');
     expect([(await kit.sagas.get(childId)).state, taken]).toEqual(['compensated', []]);
+  });
+});
+
+describe('a child saga that is stuck', () => {
+  const failing: ChildSaga = { name: 'child', steps: [...child.steps.slice(0, 1), { name: 'no', action: 'refuse' }] };
+
+  async function withStuckChild(steps: StepList, options: StartOptions = {}): Promise<{ run: TestRun; childId: string }> {
+    isBroken = true;
+    const run = await kit.start('parent', steps, {}, options);
+    const { child: begun } = kidOf(await run.until((saga) => kidOf(saga).error?.code === 'CHILD_STUCK'));
+    return { run, childId: begun?.id ?? '' };
+  }
+
+  async function helped(childId: string): Promise<void> {
+    isBroken = false;
+    await kit.sagas.compensate(childId);
+  }
+
+  it('is no error of the step any more when it was undone with its parent', async () => {
+    const { run, childId } = await withStuckChild([{ name: 'kid', saga: failing }]);
+    await kit.operator.cancel(run.id);
+    await run.until((saga) => kidOf(saga).error?.code === 'CHILD_STUCK'); // now its undo waits for it
+    await helped(childId);
+    const { state, steps } = await run.end();
+    expect([state, steps[0]?.status, steps[0]?.error]).toEqual(['compensated', 'compensated', null]);
+  });
+
+  it('is no error of a step that somebody skips', async () => {
+    const { run } = await withStuckChild([
+      { name: 'kid', saga: failing },
+      { name: 'last', action: 'act' },
+    ]);
+    await kit.operator.skipStep(run.id, 'kid');
+    const { state, steps } = await run.end();
+    expect([state, steps[0]?.status, steps[0]?.error]).toEqual(['completed', 'skipped', null]);
+  });
+
+  it('does not keep the others from being undone one at a time, if they are to go on', async () => {
+    const { run, childId } = await withStuckChild(
+      [
+        [
+          { name: 'first', action: 'act' },
+          { name: 'second', action: 'act' },
+        ],
+        { name: 'kid', saga: failing, dependsOn: [] },
+      ],
+      { onStuck: 'continue', undosAtOnce: 1 },
+    );
+    await run.until((saga) => saga.steps.every(({ name, status }) => name === 'kid' || status === 'completed'));
+    await kit.operator.cancel(run.id);
+    const waiting = await run.until((saga) => saga.steps.filter(({ status }) => status === 'compensated').length === 2);
+    expect([waiting.state, kidOf(waiting).status]).toEqual(['compensating', 'compensating']);
+    await helped(childId);
+    expect((await run.end()).state).toBe('compensated');
   });
 });

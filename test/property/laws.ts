@@ -159,7 +159,7 @@ export const laws: readonly Law[] = [
     const wasTried = previous === undefined || previous.fence > 0 || previous.state === 'completed';
     assert.ok(wasTried || previous.actionOutcome === 'failed', 'the round before was tried, or believed in a failure');
     assert.equal(newest?.round, (previous?.round ?? 1) + 1);
-    assert.equal(newest.actionOutcome, 'completed');
+    assert.equal(newest.actionOutcome, event.type === 'suspended' ? 'unknown' : 'completed');
   }),
 
   everyPace('a whole saga is always enough to decide', ({ decision }) => {
@@ -214,10 +214,12 @@ export const laws: readonly Law[] = [
     }
   }),
 
-  everyStep('what is given up is counted', ({ before, after, event }) => {
+  everyStep('what is given up is counted, or passed by', ({ before, after, event }, _effects, { plan }) => {
     const news = undos(after).filter((undo) => {
       const was = before.operations.get(operationKey(undo));
-      return isGivenUp(undo) && !(was !== undefined && isGivenUp(was));
+      return (
+        (isGivenUp(undo) && !(was !== undefined && isGivenUp(was))) || (isActive(undo) && isPassedBy(plan, undo) && !isPassedBy(plan, was))
+      );
     });
     assert.equal(after.givenUp, before.givenUp + (isTerminal(before.state) || event.type === 'terminate' ? 0 : news.length));
   }),
@@ -269,8 +271,10 @@ export const laws: readonly Law[] = [
   }),
 
   everyStep('no more undos run at once than may, unless a person has one tried again', ({ before, after, event }, _effects, { plan }) => {
-    const underWay = (saga: SagaValue): number => firstRounds(saga).filter(isActive).length;
-    const most = Math.max(limitOf(plan), underWay(before) + (event.type === 'retry-step' ? 1 : 0));
+    const underWay = (saga: SagaValue): number => firstRounds(saga).filter((undo) => isActive(undo) && !isPassedBy(plan, undo)).length;
+    // Somebody has helped the saga that it waits for, and it goes on.
+    const goesOn = event.type === 'suspended' && isPassedBy(plan, before.operations.get(operationKey(event.operation)));
+    const most = Math.max(limitOf(plan), underWay(before) + (event.type === 'retry-step' || goesOn ? 1 : 0));
     assert.ok(underWay(after) <= most, `${underWay(after)} are under way, and ${limitOf(plan)} may be`);
   }),
 
@@ -278,7 +282,7 @@ export const laws: readonly Law[] = [
     if (saga.state !== 'compensating') return;
     const firsts = firstRounds(saga);
     const isHalted = plan.onStuck !== 'continue' && undos(saga).some(isGivenUp);
-    const isFull = firsts.filter(isActive).length >= limitOf(plan);
+    const isFull = firsts.filter((undo) => isActive(undo) && !isPassedBy(plan, undo)).length >= limitOf(plan);
     for (const undo of firsts) {
       if (undo.state !== 'pending' || isHalted || isFull || stillBuiltOn(plan, saga, undo).length > 0) continue;
       assert.ok(saga.givenUp === 0 && firsts.length > limitOf(plan), `undo ${undo.step} waits for nothing`);
@@ -431,7 +435,8 @@ export const laws: readonly Law[] = [
       if (action.verifying) assert.ok(canBeAsked && action.hadUnknown);
       if (was?.verifying === true) assert.ok(action.verifying);
       if (action.verifying && was?.verifying !== true) assert.deepEqual([action.state, action.claims], ['started', 0]);
-      if (action.state === 'unknown' && was?.state !== 'unknown' && canBeAsked) assert.ok(action.verifying || event.type === 'terminate');
+      const isUnsaid = event.type === 'terminate' || (event.type === 'suspended' && was?.state === 'failed'); // a person had answered
+      if (action.state === 'unknown' && was?.state !== 'unknown' && canBeAsked) assert.ok(action.verifying || isUnsaid);
     }
   }),
 
@@ -648,7 +653,8 @@ export const laws: readonly Law[] = [
       const isWish = event.type === 'deadline' || (['cancel', 'compensate'].includes(event.type) && before.state === 'started');
       if (isWish) {
         const pivot = pivotOf(plan, before);
-        const mayTakeEffect = pivot !== undefined && !isSettled(pivot) && (somebodyWillSay(pivot) || pivot.hadUnknown);
+        const isSaid = pivot?.heard?.kind === 'completed';
+        const mayTakeEffect = pivot !== undefined && !isSettled(pivot) && (somebodyWillSay(pivot) || pivot.hadUnknown || isSaid);
         assert.equal(after.turning !== null, mayTakeEffect || before.pastPivot);
         if (!mayTakeEffect && !before.pastPivot) assert.ok(['compensating', 'failed'].includes(after.state));
       } else if (after.turning !== before.turning) assert.equal(after.turning, null, 'a wish comes from nowhere');
@@ -684,7 +690,7 @@ export const laws: readonly Law[] = [
         const looks = action.wait?.kind === 'saga';
         const isOnlyAsked = action.condition !== null && !isRunning(action); // whether it is to run, and no handler has
         const isUnderWay = isRunning(action) || action.claims > 0 || action.hadUnknown || action.verifying || looks;
-        const hasBegun = !isHarmless && !isOnlyAsked && isUnderWay;
+        const hasBegun = !isHarmless && !isOnlyAsked && (isUnderWay || action.heard?.kind === 'completed');
         const now = after.operations.get(operationKey(action));
         if (action.step !== after.finishedBy && !isSettled(action)) assert.equal(now?.state === 'skipped', !hasBegun, operationKey(action));
       }
@@ -773,12 +779,13 @@ export const costlyLaws: readonly Law[] = [
   },
 ];
 
-/** The word of somebody whose claim was over, or who was not waited for any more, about an effect that was not counted. */
+/** The word of somebody whose claim was over, or who was not waited for any more, about an effect, or a wish for one, that was not counted. */
 function isLateEffect({ before, event }: Pace): boolean {
-  if ((event.type !== 'completed' && event.type !== 'called-back') || event.operation.direction !== 'action') return false;
+  if (event.type !== 'completed' && event.type !== 'called-back' && event.type !== 'suspended') return false;
   const action = before.operations.get(operationKey(event.operation));
-  if (action === undefined) return false;
-  if (event.type === 'completed' ? event.fence >= action.fence : event.result.kind === 'failed' || action.heard !== null) return false;
+  if (action === undefined || action.direction !== 'action') return false;
+  if (event.type === 'suspended' && (event.wait.kind !== 'callback' || action.wait?.kind === 'callback')) return false;
+  if (event.type !== 'called-back' ? event.fence >= action.fence : event.result.kind === 'failed' || action.heard !== null) return false;
   const isOpenQuestion = action.verifying && !isSettled(action);
   return isOpenQuestion || action.state === 'unknown' || (action.hadUnknown && (action.state === 'failed' || action.state === 'skipped'));
 }
@@ -800,6 +807,8 @@ function tookEffect(plan: Plan, { before, event, decision, isGenuine }: Pace): n
   // What was to commit together with its outcome did not.
   if (decision.kind !== 'moved' && plan.steps[step]?.actionPolicy.transactional === true) return null;
   const action = before.operations.get(operationKey(event.operation));
+  // Whoever was asked may do it.
+  if (event.type === 'suspended') return decision.kind === 'moved' && action !== undefined && isSettled(action) ? step : null;
   // While other attempts are still to come, their word is the later one.
   if (decision.kind !== 'moved' && (action === undefined || !(isSettled(action) || action.verifying))) return null;
   // All attempts of an action have one idempotency key: a second one that comes to its end finds the effect of the first.
@@ -822,6 +831,7 @@ function takesAway({ before, after, event, decision }: Pace, plan: Plan, key: Op
   if (key !== operationKey(event.operation)) return false;
   const isTransactional = policyFor(plan, was).transactional === true;
   if (event.type === 'suspended') {
+    if (isSettled(was) || was.verifying) return isRunning(was); // it comes late: whoever is asked after it is asked anew
     const isDecided = before.turning !== null && stepOf(plan, was) === 'pivot' && ['timer', 'signal'].includes(event.wait.kind);
     return was.heard === null && was.direction === 'action' && (!goesForward(before.state) || isDecided);
   }
@@ -843,6 +853,11 @@ function somebodyWillSay(pivot: Operation): boolean {
   const isOutside = isWaiting(pivot) && (pivot.wait?.kind === 'callback' || pivot.wait?.kind === 'saga');
   const isAboutToLook = isReady(pivot) && pivot.wait?.kind === 'saga';
   return isRunning(pivot) || pivot.verifying || isOutside || isAboutToLook;
+}
+
+/** What waits for a stuck saga has no place when the others are to go on past one that is stuck. */
+function isPassedBy(plan: Plan, undo: Operation | undefined): boolean {
+  return plan.onStuck === 'continue' && undo?.direction === 'undo' && undo.wait?.kind === 'saga' && undo.wait.stuck === true;
 }
 
 function limitOf(plan: Plan): number {
@@ -867,7 +882,7 @@ function mayNeedAll({ before, after, decision, event }: Pace, plan: Plan): boole
   const own = 'operation' in event ? before.operations.get(operationKey(event.operation)) : undefined;
   const isOfUndo = 'operation' in event && event.operation.direction === 'undo';
   const settlesUndo = isOfUndo && decision.kind === 'moved' && event.type !== 'claim' && !(event.type === 'released' && own?.heard == null);
-  const isWord = event.type === 'completed' || event.type === 'called-back';
+  const isWord = event.type === 'completed' || event.type === 'called-back' || event.type === 'suspended';
   const mayBeLate = isWord && own !== undefined && own.hadUnknown && isSettled(own);
   const isSignal = event.type === 'called-back' && event.takes !== undefined;
   const isOrder = ['compensate', 'cancel', 'deadline', 'terminate', 'resume', 'skip-step', 'retry-step'].includes(event.type);

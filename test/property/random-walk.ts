@@ -170,7 +170,9 @@ class World {
         const zombie = dice.of([...this.held.values()].filter((claim) => !claim.verifying && !claim.transactional && !claim.isAsking));
         if (zombie === undefined) return;
         const { operation, fence, claimId: id } = zombie;
-        this.happens({ type: 'completed', operation, fence, claimId: id, output: { late: operation.step } }, true);
+        if (dice.is(4))
+          this.happens({ type: 'suspended', operation, fence, claimId: id, wait: { kind: 'callback' }, timeoutMs: null }, true);
+        else this.happens({ type: 'completed', operation, fence, claimId: id, output: { late: operation.step } }, true);
         return;
       }
       case 'end-stale': {
@@ -328,10 +330,12 @@ function whileAsked(running: Operation, how: (typeof ENDS)[number] | undefined, 
   return word.type === 'failed' ? { ...word, outcome: 'failed' } : word;
 }
 
-function waitOf({ direction }: Operation, dice: Dice): Wait {
+/** An action waits for the same at each attempt, as its handler is the same. */
+function waitOf({ direction, wait }: Operation, dice: Dice): Wait {
   const callback = { kind: 'callback' } as const;
   const saga = { kind: 'saga', sagaId: 'child' } as const;
-  if (direction === 'undo') return dice.of([callback, saga]) ?? callback;
+  if (direction === 'undo') return dice.of<Wait>([callback, saga, { ...saga, stuck: true }, { ...saga, stuck: true }]) ?? callback;
+  if (wait !== null) return wait.kind === 'signal' ? { kind: 'signal', name: wait.name } : wait;
   return dice.of<Wait>([callback, callback, saga, { kind: 'timer' }, { kind: 'signal', name: 's' }]) ?? callback;
 }
 

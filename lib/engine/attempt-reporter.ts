@@ -69,6 +69,8 @@ export class AttemptReporter {
   }
 
   private announce(claim: Claim, event: Report, { saga }: Applied): void {
+    // Of an attempt that was given up it is a late word, and nothing waits.
+    if (event.type === 'suspended' && operationOf(saga, claim.operation)?.state !== 'waiting') return;
     if (event.type === 'suspended' && event.wait.kind === 'saga' && event.wait.stuck === true)
       this.observer.notify({ type: 'child.stuck', sagaId: claim.sagaId, step: aboutOf(claim).step, childId: event.wait.sagaId });
     if (event.type === 'suspended') this.observer.notify({ type: 'operation.waiting', ...aboutOf(claim), wait: event.wait.kind });

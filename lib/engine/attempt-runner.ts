@@ -130,12 +130,12 @@ export class AttemptRunner {
     return ended;
   }
 
-  /** The slot is free again. If the handler ends well after all, its effect came late and may have to be undone once more. */
+  /** The slot is free again. If the handler ends well after all, or has asked somebody else, its effect is late and may have to be undone once more. */
   private leaveBehind(claim: Claim, call: Call, handler: Promise<Ended>, slots: Slots): void {
     slots.leaveBehind(handler);
     void handler.then(async (ended) => {
       const report = this.reportOf(claim, call, ended, 0);
-      if (report.type === 'completed') await this.committer.commit(claim.sagaId, report);
+      if (report.type === 'completed' || report.type === 'suspended') await this.committer.commit(claim.sagaId, report);
     });
   }
 

@@ -215,6 +215,29 @@ describe('SagaEngine', () => {
     expect(undone).toEqual([[undefined, 'unknown']]);
   });
 
+  it('undoes once more what a handler asks for that suspends after it was given up', async () => {
+    let answer: () => void = () => undefined;
+    let undoneTwice: () => void = () => undefined;
+    const twice = new Promise<void>((resolve) => (undoneTwice = resolve));
+    const undone: unknown[] = [];
+    const { engine, signals } = await engineWith({
+      options: { ...fast, graceMs: 0, sweepMs: 10 },
+      handlers: {
+        a: async (_input, ctx) => {
+          await new Promise<void>((resolve) => (answer = resolve));
+          return ctx.suspend();
+        },
+        'undo.a': (_output, ctx) => void (undone.push(ctx.outcome) === 2 && undoneTwice()),
+      },
+    });
+    const { id } = await engine.start('s', [{ name: 'a', action: 'a', compensation: 'undo.a', timeoutMs: 20 }], {}, {});
+    await engine.queries.waitFor(id, 5_000);
+    answer();
+    await twice;
+    expect(undone).toEqual(['unknown', 'unknown']);
+    expect(signals.some(({ type }) => type === 'operation.waiting')).toBe(false);
+  });
+
   it('closes after what runs has ended, however often and from wherever it is asked to stop', async () => {
     let settle: () => void = () => undefined;
     const { engine, store, signals } = await engineWith({ handlers: { a: () => new Promise<void>((resolve) => (settle = resolve)) } });

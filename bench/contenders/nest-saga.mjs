@@ -59,7 +59,7 @@ function appModule({ databaseUrl, amqpUrl, queues, store, options }) {
       SagaModule.forRoot({
         store: typeOrmStore({ autoMigrate: true, ...store }),
         transport: rabbitMqTransport({ uri: amqpUrl, ...queues }),
-        workers: { steps: 50, compensations: 50 },
+        workers: { steps: 500, compensations: 500 },
         ...options,
       }),
     ],

@@ -227,7 +227,9 @@ describe('SagaEngine', () => {
           await new Promise<void>((resolve) => (answer = resolve));
           return ctx.suspend();
         },
-        'undo.a': (_output, ctx) => void (undone.push(ctx.outcome) === 2 && undoneTwice()),
+        'undo.a': (_output, ctx) => {
+          if (undone.push(ctx.outcome) === 2) undoneTwice();
+        },
       },
     });
     const { id } = await engine.start('s', [{ name: 'a', action: 'a', compensation: 'undo.a', timeoutMs: 20 }], {}, {});

@@ -33,13 +33,14 @@ import { SagaOrders } from './saga-orders';
 import { SagaQueries } from './saga-queries';
 import { Signals } from './signals';
 import type { StartOptions } from './start-options';
+import type { StartSeat } from './start-seat';
 import { Starter, type StartedSaga } from './starter';
 import { Sweeper } from './sweeper';
 import { systemScheduler } from './system-scheduler';
 import { TransactionalRunner } from './transactional-runner';
 import { Waiters } from './waiters';
 import { Watchers, type SagaWatchEvent } from './watchers';
-import { Workers, type StartSeat } from './workers';
+import { Workers } from './workers';
 
 export interface EngineParts {
   readonly store: SagaStore;

@@ -15,7 +15,7 @@ import type { HandlerBook } from './handler-book';
 import { PlanCritic } from './plan-critic';
 import { PlanDigests } from './plan-digests';
 import { checkStartOptions, type StartOptions } from './start-options';
-import type { StartSeat } from './workers';
+import type { StartSeat } from './start-seat';
 
 export interface StartedSaga {
   /** A ULID. */

@@ -2,7 +2,7 @@ import type { Direction } from '../core/operation';
 import type { Identity } from '../ports/identity';
 import type { Delivery, WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { ChainOffer, Claim, SagaStore } from '../ports/saga-store';
+import type { SagaStore } from '../ports/saga-store';
 import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
 import { outsideOfCallers } from './handler-scope';
@@ -12,20 +12,12 @@ import { ChainSeat } from './chain-seat';
 import { Claimer, type ClaimTerms } from './claimer';
 import { SLOT_WAIT_MS, type SuspectTimes } from '../options/engine-options';
 import { SlotPair } from './slot-pair';
+import type { StartSeat } from './start-seat';
 import { ORDINARY, SuspectGate, type AttemptEnd } from './suspect-gate';
 import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
 const MOST_TURNED_AWAY = 1_000;
-
-/** A slot that is kept for the first operation of a saga that is about to start. */
-export interface StartSeat {
-  readonly offer: ChainOffer;
-  /** It was claimed with the start: runs it, and gives the slot back. */
-  readonly begin: (claim: Claim) => void;
-  /** It was not. */
-  readonly leave: () => void;
-}
 
 /**
  * The short walk of a message: wake-up → slot → claim → acknowledge → user code → report. The acknowledgement follows the claim, not

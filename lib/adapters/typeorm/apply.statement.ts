@@ -1,24 +1,12 @@
-import type { Json, JsonObject } from '../../core/json';
-import type { StoredReference } from '../../core/reference';
-import { nextColumns } from './chain-link';
 import { HISTORY_COLUMNS, HISTORY_RECORD, HISTORY_VALUES } from './history-record';
 import { MOVE_RECORD, type EncodedMove } from './move';
+import { nextColumns, type NextRow } from './next-claim.columns';
 import { NEW_OPERATIONS, OPERATION_CHANGES, OPERATION_RECORD } from './operation-record';
-import type { OperationRow } from './rows';
 import { inMs, jsonArray, type Statement } from './sql';
 
-/** A move that was applied. The rest says what its chained claim needs, and is null when there is none, or it needs nothing. */
-export interface AppliedRow {
+/** A move that was applied, and what its chained claim needs. */
+export interface AppliedRow extends NextRow {
   readonly id: string;
-  readonly step_id: string | null;
-  readonly input: Json;
-  readonly refs: readonly StoredReference[] | null;
-  /** Before this move. */
-  readonly laid: JsonObject | null;
-  readonly outputs: Readonly<Record<string, Json>> | null;
-  readonly action_output: Json;
-  /** Before this move. */
-  readonly neighbours: readonly OperationRow[] | null;
 }
 
 /**

@@ -73,8 +73,12 @@ describe('a batch', () => {
     const { batches, commit, end } = slowly();
     const batcher = new CommitBatcher<string, string>(commit, undefined, (member) => (member === 'large' ? 3 * 1024 * 1024 : 1));
     const all = [...Array.from({ length: 600 }, (_, n) => `m${n}`), 'large', 'large'].map((member) => batcher.run(member));
-    for (await turn(); batches.flat().length < all.length; await turn()) end();
-    for (const _ of batches) end();
+    await turn();
+    while (batches.flat().length < all.length) {
+      end();
+      await turn();
+    }
+    for (let left = batches.length; left > 0; left--) end();
     await Promise.all(all);
     expect(Math.max(...batches.map(({ length }) => length))).toBe(256);
     expect(batches.filter((batch) => batch.includes('large'))).toHaveLength(2);

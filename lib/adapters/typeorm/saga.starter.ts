@@ -11,7 +11,7 @@ import { Lane } from './lane';
 import type { PlanShelf } from './plan.shelf';
 import { retrying } from './retrying';
 import type { Sql } from './sql';
-import { firstClaim } from './chain-link';
+import { firstClaim } from './next-claim';
 import { claimedStatement, toClaim, type ClaimRow } from './claim.statement';
 import {
   encodedStart,

@@ -1,0 +1,98 @@
+import type { Json, JsonObject } from '../../core/json';
+import { operationKey, type Operation, type OperationKey } from '../../core/operation';
+import type { Plan } from '../../core/plan';
+import type { SagaValue } from '../../core/saga-value';
+import type { Ahead, ChainOffer, Claim, NewStep, StartRequest } from '../../ports/saga-store';
+import { waitingFor, type Link } from './chain-link';
+import type { NextRow } from './next-claim.columns';
+import { toOperation } from './rows';
+
+export interface LinkedMove {
+  readonly plan: Plan;
+  /** After the chained claim. */
+  readonly after: SagaValue;
+  readonly link: Link;
+  /** What the move has laid over the context. */
+  readonly patch: JsonObject | null;
+  /** What its event has returned: rows that were read do not have it yet. */
+  readonly output: Output | null;
+}
+
+interface Output {
+  readonly step: number;
+  readonly value: Json;
+}
+
+/** The chained claim, from what its statement has answered and from the claim before. */
+export function nextClaim(claimId: string, before: Claim, { plan, after, link, patch, output }: LinkedMove, row: NextRow): Claim {
+  const { operation, reads } = link;
+  const { ahead } = before;
+  const data = reads === null && ahead !== undefined ? remembered(operation, ahead, output) : read(operation, row, output);
+  const laidOver = reads === null ? before.laidOver : row.laid;
+  return {
+    sagaId: after.id,
+    claimId,
+    operation,
+    elapsedMs: 0,
+    context: before.context,
+    metadata: before.metadata,
+    createdAt: before.createdAt,
+    laidOver: patch === null ? laidOver : { ...laidOver, ...patch },
+    basis: { plan, saga: partFor(plan, after, operation, row) },
+    ...data,
+    actionOutput: operation.actionOutcome === 'completed' ? data.actionOutput : undefined,
+  };
+}
+
+type StepData = Pick<Claim, 'stepId' | 'input' | 'references' | 'outputs' | 'actionOutput' | 'ahead'>;
+
+/** The claim of a saga that has just been started here. */
+export function firstClaim(request: StartRequest, { claimId }: ChainOffer, saga: SagaValue, operation: Operation, createdAt: Date): Claim {
+  const { sagaId, plan, context, metadata, steps } = request;
+  return {
+    ...{ sagaId, claimId, operation, elapsedMs: 0, context, metadata, createdAt },
+    laidOver: request.laidOver ?? null,
+    basis: { plan, saga },
+    ...remembered(operation, { steps, outputs: new Map() }, null),
+    actionOutput: undefined,
+  };
+}
+
+function remembered(operation: Operation, { steps, outputs }: Ahead, output: Output | null): StepData {
+  const all = withOutput(outputs, output);
+  const step = steps[operation.step] as NewStep;
+  return { ...step, outputs: all, actionOutput: all.get(operation.step) ?? null, ahead: { steps, outputs: all } };
+}
+
+function read(operation: Operation, row: NextRow, output: Output | null): StepData {
+  const outputs = new Map(Object.entries(row.outputs ?? {}).map(([place, value]) => [Number(place), value]));
+  return {
+    stepId: row.step_id ?? '',
+    input: row.input,
+    references: row.refs ?? [],
+    outputs: withOutput(outputs, output),
+    actionOutput: output?.step === operation.step ? output.value : row.action_output,
+  };
+}
+
+function withOutput(outputs: ReadonlyMap<number, Json>, output: Output | null): ReadonlyMap<number, Json> {
+  return output === null ? outputs : new Map(outputs).set(output.step, output.value);
+}
+
+/** Of a part of the saga only what the end of this operation is decided from: along a chain it would grow with every link. */
+function partFor(plan: Plan, saga: SagaValue, operation: Operation, row: NextRow): SagaValue {
+  const operations = new Map<OperationKey, Operation>();
+  for (const neighbour of (row.neighbours ?? []).map(toOperation)) operations.set(operationKey(neighbour), neighbour);
+  const places = new Set([operation.step, ...waitingFor(plan, operation)]);
+  for (const [key, one] of saga.operations) {
+    const isNeeded = saga.whole || (one.direction === operation.direction && places.has(one.step));
+    if (isNeeded) operations.set(key, withoutOutput(one));
+  }
+  return { ...saga, operations };
+}
+
+function withoutOutput(operation: Operation): Operation {
+  if (operation.output === undefined) return operation;
+  const { output: _stored, ...rest } = operation;
+  return rest;
+}

@@ -125,6 +125,7 @@ export class Workers {
       leave: () => seat.leave(),
       begin: (claim) => {
         this.claimer.announce(claim);
+        seat.moveOn(claim.operation.direction);
         // Its handlers are nobody's guests: they must not see the request, or the transaction, that the caller's async context holds.
         void this.apart(() => this.chains.run({ claim, sentAt }, seat, true))
           .catch((error: unknown) => this.observer.notify({ type: 'engine.trouble', where: 'worker', error: toError(error) }))

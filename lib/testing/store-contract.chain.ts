@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { Json } from '../core/json';
+import { linkedUndo } from '../core/linked-undo';
 import type { OperationRef } from '../core/operation';
 import type { Plan } from '../core/plan';
 import type { ApplyResult, ChainOffer, Claim, NewStep } from '../ports/saga-store';
@@ -187,6 +188,30 @@ export const chainCases: readonly StoreCase[] = [
     same([refOf(back), back.actionOutput, back.operation.actionOutcome], [undo(0), { id: 'made by a' }, 'completed']);
     assert.equal((await scenario.complete(back)).kind, 'applied');
     assert.equal((await scenario.find(first.sagaId)).saga.state, 'compensated');
+  }),
+
+  promise('a saga that goes on where another was claims its first undo, with the output that was there', async ({ store }) => {
+    const scenario = new Scenario(store);
+    const doneId = await scenario.start(TWO_STEPS);
+    for (const place of [0, 1]) await scenario.perform(doneId, action(place), { id: `made by ${place}` });
+    const done = await scenario.find(doneId);
+    const outputs = done.steps.map(({ output }) => output);
+    const parent = { sagaId: randomUUID(), step: 0, undoes: doneId };
+    const sagaId = randomUUID();
+    const begun = linkedUndo(done.plan, done.saga, outputs, sagaId, parent, { kind: 'asked', reason: null, actor: null });
+    assert.ok(begun !== null);
+    const result = await store.start({ ...startRequest(TWO_STEPS, { sagaId, chain: offer() }), ...begun });
+    assert.ok(result.kind === 'started' && result.chained !== undefined);
+    const second = result.chained.next;
+    same([refOf(second), second.actionOutput], [undo(1), { id: 'made by 1' }]);
+    const first = nextOf(await completeChained(scenario, second));
+    assert.ok(first !== undefined);
+    same([refOf(first), first.actionOutput], [undo(0), { id: 'made by 0' }]);
+    await scenario.complete(first);
+    same(
+      (await scenario.find(sagaId)).steps.map(({ output }) => output),
+      outputs,
+    );
   }),
 
   promise('what its worker does not accept is dispatched', async ({ store }) => {

@@ -23,11 +23,14 @@ export const QUEUES = {
   heartbeatSeconds: 2,
 };
 
+/** Workers that go on by themselves and workers that send each step through the broker share every saga. */
+const DISPATCH = ['chain', 'chain', 'broker'];
+
 export class ChaosCluster {
   workers = [];
 
   constructor(services, size) {
-    this.workers = Array.from({ length: size }, () => new ChaosWorker(services));
+    this.workers = Array.from({ length: size }, (_, place) => new ChaosWorker(services, DISPATCH[place % DISPATCH.length]));
   }
 
   async open() {
@@ -52,7 +55,8 @@ class ChaosWorker {
   #isClosing = false;
   #urls;
 
-  constructor({ env, effects, belongings }) {
+  constructor({ env, effects, belongings }, dispatch) {
+    this.times = { ...CHAOS_TIMES, dispatch };
     this.belongings = belongings;
     this.effects = effects;
     /** What becomes of messages; faults replace it for a while. */
@@ -78,7 +82,7 @@ class ChaosWorker {
     void child.exited.then((how) => this.#ended(child, how));
     while (!child.isGone && !this.#isClosing) {
       try {
-        await child.call('boot', { ...this.#urls, schema: SCHEMA, queues: QUEUES, times: CHAOS_TIMES });
+        await child.call('boot', { ...this.#urls, schema: SCHEMA, queues: QUEUES, times: this.times });
         this.isBooted = true;
         return;
       } catch {

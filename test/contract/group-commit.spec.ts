@@ -40,17 +40,17 @@ function statementsOf(store: SagaStore): Statement[] {
   return statements;
 }
 
-describe('what comes while a commit is under way', () => {
-  it('shares the next one: starts, claims and reports of many sagas take two statements each', async () => {
+describe('what comes in one turn', () => {
+  it('shares a commit: starts, claims and reports of many sagas take one statement each', async () => {
     await within(async ({ store, scenario }) => {
       await scenario.start(TWO_STEPS); // its plan is stored
       const statements = statementsOf(store);
       const ids = await all(async () => scenario.start(TWO_STEPS));
-      expect(statements.splice(0)).toHaveLength(2);
+      expect(statements.splice(0)).toHaveLength(1);
       const claims = await all(async (place) => scenario.claim(ids[place] as string, action(0)));
-      expect(statements.splice(0)).toHaveLength(2);
+      expect(statements.splice(0)).toHaveLength(1);
       const results = await all(async (place) => scenario.complete(claims[place] as Claim));
-      expect(statements.splice(0)).toHaveLength(2);
+      expect(statements.splice(0)).toHaveLength(1);
       expect(new Set(results.map(({ kind }) => kind))).toEqual(new Set(['applied']));
     });
   });

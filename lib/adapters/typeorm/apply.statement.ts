@@ -18,11 +18,18 @@ export interface AppliedRow extends NextRow {
 export function applyStatement(schema: string, moves: readonly EncodedMove[]): Statement {
   const s = `"${schema}"`;
   const changed = moves.flatMap((move) => move.changed);
+  // Said like this, one row is reached by its key however small the table was when the statement was prepared.
+  const lockedIds = moves.length === 1 ? '= (SELECT id FROM locked)' : '= ANY (ARRAY(SELECT id FROM locked))';
+  // What no member needs is left out: a plan costs what it could do, not what it does.
+  const hasAdditions = moves.some(({ additions }) => additions.length > 0);
+  const hasPatches = moves.some(({ patches }) => patches);
+  const reads = moves.some((move) => move.reads);
+  const variant = `${hasAdditions ? '_add' : ''}${hasPatches ? '_lay' : ''}${reads ? '_next' : ''}`;
   return {
     // The plan of many depends on how many they are.
-    ...(moves.length === 1 && { name: 'nest_saga_apply' }),
+    ...(moves.length === 1 && { name: `nest_saga_apply${variant}` }),
     text: `WITH m AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset($1::jsonb) AS m${MOVE_RECORD}
+        SELECT * FROM json_to_recordset($1::json) AS m${MOVE_RECORD}
       ), locked AS MATERIALIZED (
         SELECT held.id FROM (SELECT * FROM m ORDER BY id) m CROSS JOIN LATERAL (
           SELECT s.id FROM ${s}.sagas s
@@ -37,38 +44,47 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
                finished_by = m.finished_by, updated_at = clock_timestamp(),
                wake_at = CASE WHEN m.ends AND s.completed_at IS NULL THEN NULL ELSE least(s.wake_at, ${inMs('m.wake_ms')}) END,
                completed_at = CASE WHEN m.ends THEN coalesce(s.completed_at, clock_timestamp()) END
-          FROM m WHERE s.id = ANY (ARRAY(SELECT id FROM locked)) AND s.id = m.id
+          FROM m WHERE s.id ${lockedIds} AND s.id = m.id
         RETURNING s.id, m.changed, m.grace_ms, m.timed_out, m.patch, m.next_direction, m.next_step, m.next_round, m.next_neighbours
       ), changed AS (
         UPDATE ${s}.operations o
            SET ${OPERATION_CHANGES}
-          FROM saga, jsonb_to_recordset($2::jsonb) AS c${OPERATION_RECORD}
-         WHERE o.saga_id = ANY ($5::text[]) AND o.direction = ANY ($6::text[]) AND o.step = ANY ($7::int[])
+          FROM saga, json_to_recordset($2::json) AS c${OPERATION_RECORD}
+         WHERE o.saga_id = ANY ($4::text[]) AND o.direction = ANY ($5::text[]) AND o.step = ANY ($6::int[])
            AND saga.id = c.saga_id AND o.saga_id = c.saga_id AND o.direction = c.direction AND o.step = c.step AND o.round = c.round
            AND o.fence = c.fence_before
            AND (saga.grace_ms IS NULL OR o.state <> 'running' OR o.fence = c.fence
                 OR (o.timed_out = saga.timed_out AND ${inMs('saga.grace_ms', 'o.lease_until')} <= clock_timestamp()))
         RETURNING 1
-      ), added AS (
-        INSERT INTO ${s}.operations ${NEW_OPERATIONS.columns}
-        SELECT saga.id, ${NEW_OPERATIONS.values} FROM saga JOIN jsonb_to_recordset($3::jsonb) AS a${OPERATION_RECORD} ON a.saga_id = saga.id
-      ), record AS (
+      )${hasAdditions ? addedOperations(s) : ''}, record AS (
         INSERT INTO ${s}.history (saga_id, ${HISTORY_COLUMNS})
-        SELECT saga.id, ${HISTORY_VALUES} FROM saga JOIN jsonb_to_recordset($4::jsonb) AS h${HISTORY_RECORD} ON h.saga_id = saga.id
-      ), overlay AS (
-        INSERT INTO ${s}.inputs AS laid (saga_id, step, input, refs)
-        SELECT saga.id, -2, saga.patch, '[]' FROM saga WHERE saga.patch IS NOT NULL
-        ON CONFLICT (saga_id, step) DO UPDATE SET input = laid.input || excluded.input
-      )
-      SELECT saga.id, ${s}.expect_rows((SELECT count(*) FROM changed), (SELECT sum(changed) FROM saga)) AS complete, ${nextColumns(s)}`,
+        SELECT saga.id, ${HISTORY_VALUES} FROM saga JOIN json_to_recordset($3::json) AS h${HISTORY_RECORD} ON h.saga_id = saga.id
+      )${hasPatches ? laidOver(s) : ''}
+      SELECT saga.id, ${s}.expect_rows((SELECT count(*) FROM changed), (SELECT sum(changed) FROM saga)) AS complete ${reads ? `, ${nextColumns(s)}` : 'FROM saga'}`,
     values: [
       jsonArray(moves.map(({ saga }) => saga)),
       jsonArray(moves.flatMap(({ changes }) => changes)),
-      jsonArray(moves.flatMap(({ additions }) => additions)),
       jsonArray(moves.flatMap(({ entries }) => entries)),
       moves.map(({ sagaId }) => sagaId),
       [...new Set(changed.map(({ direction }) => direction))],
       [...new Set(changed.map(({ step }) => step))],
+      ...(hasAdditions ? [jsonArray(moves.flatMap(({ additions }) => additions))] : []),
     ],
   };
+}
+
+function addedOperations(s: string): string {
+  return `, added AS (
+        INSERT INTO ${s}.operations ${NEW_OPERATIONS.columns}
+        SELECT saga.id, ${NEW_OPERATIONS.values} FROM saga JOIN json_to_recordset($7::json) AS a${OPERATION_RECORD} ON a.saga_id = saga.id
+      )`;
+}
+
+/** What `setContext()` adds to the context that later handlers see; what was given at start stays as it is. */
+function laidOver(s: string): string {
+  return `, overlay AS (
+        INSERT INTO ${s}.inputs AS laid (saga_id, step, input, refs)
+        SELECT saga.id, -2, saga.patch, '[]' FROM saga WHERE saga.patch IS NOT NULL
+        ON CONFLICT (saga_id, step) DO UPDATE SET input = laid.input || excluded.input
+      )`;
 }

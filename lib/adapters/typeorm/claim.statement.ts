@@ -60,7 +60,7 @@ export function claimBatchStatement(schema: string, requests: readonly ClaimRequ
   const terms = { planFormat: 'm.plan_format', canVerify: 'm.can_verify', maxLosses: 'm.max_losses', conditions: 'm.conditions' };
   return {
     text: `WITH m AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset($1::jsonb) AS m(saga_id text, direction text, step int, round int, claim_id text, worker text, lease_ms float8,
+        SELECT * FROM json_to_recordset($1::json) AS m(saga_id text, direction text, step int, round int, claim_id text, worker text, lease_ms float8,
           plan_format int, can_verify boolean, max_losses int, alone boolean, conditions text[])
       ), seen AS MATERIALIZED (
         SELECT s.id, s.rev

@@ -23,12 +23,17 @@ export interface EncodedMove {
   readonly changes: readonly string[];
   readonly additions: readonly string[];
   readonly entries: readonly string[];
+  /** It lays something over the context. */
+  readonly patches: boolean;
+  /** Its chained claim needs what this process does not know. */
+  readonly reads: boolean;
   readonly bytes: number;
 }
 
 export function encoded(move: Move): EncodedMove {
   const { before, after, effects } = move;
   const { changed, added } = differences(before, after);
+  const patch = contextPatch(effects);
   const saga = JSON.stringify({
     id: before.id,
     rev: before.rev,
@@ -48,7 +53,7 @@ export function encoded(move: Move): EncodedMove {
     changed: changed.length,
     grace_ms: move.leaseGraceMs === null ? null : delayMs(move.leaseGraceMs),
     timed_out: timedOutBefore(move),
-    patch: contextPatch(effects),
+    patch,
     ...linkRecord(move.link),
   });
   const ofSaga = (record: object): string => JSON.stringify({ ...record, saga_id: before.id });
@@ -56,7 +61,8 @@ export function encoded(move: Move): EncodedMove {
   const additions = newRecords(added, move).map(ofSaga);
   const entries = historyRecords(effects, after.rev).map(ofSaga);
   const bytes = [saga, ...changes, ...additions, ...entries].reduce((sum, text) => sum + text.length, 0);
-  return { sagaId: before.id, saga, changed, changes, additions, entries, bytes };
+  const reads = move.link !== undefined && move.link.reads !== null;
+  return { sagaId: before.id, saga, changed, changes, additions, entries, patches: patch !== null, reads, bytes };
 }
 
 /** The fields of a move as a statement reads them. */

@@ -46,15 +46,19 @@ export function nextClaim(claimId: string, before: Claim, { plan, after, link, p
 
 type StepData = Pick<Claim, 'stepId' | 'input' | 'references' | 'outputs' | 'actionOutput' | 'ahead'>;
 
-/** The claim of a saga that has just been started here. */
+/** The claim of a saga that has just been started here; one that goes on where another was has outputs already. */
 export function firstClaim(request: StartRequest, { claimId }: ChainOffer, saga: SagaValue, operation: Operation, createdAt: Date): Claim {
   const { sagaId, plan, context, metadata, steps } = request;
+  const outputs = new Map<number, Json>();
+  for (const { direction, step, output } of request.saga.operations.values())
+    if (direction === 'action' && output !== undefined) outputs.set(step, output);
+  const data = remembered(operation, { steps, outputs }, null);
   return {
     ...{ sagaId, claimId, operation, elapsedMs: 0, context, metadata, createdAt },
     laidOver: request.laidOver ?? null,
-    basis: { plan, saga },
-    ...remembered(operation, { steps, outputs: new Map() }, null),
-    actionOutput: undefined,
+    basis: { plan, saga: withoutOutputs(saga) },
+    ...data,
+    actionOutput: operation.actionOutcome === 'completed' ? data.actionOutput : undefined,
   };
 }
 
@@ -89,6 +93,10 @@ function partFor(plan: Plan, saga: SagaValue, operation: Operation, row: NextRow
     if (isNeeded) operations.set(key, withoutOutput(one));
   }
   return { ...saga, operations };
+}
+
+function withoutOutputs(saga: SagaValue): SagaValue {
+  return { ...saga, operations: new Map([...saga.operations].map(([key, operation]) => [key, withoutOutput(operation)])) };
 }
 
 function withoutOutput(operation: Operation): Operation {

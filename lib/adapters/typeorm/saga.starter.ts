@@ -19,6 +19,7 @@ import {
   plannedStart,
   startStatement,
   type EncodedStart,
+  type KeyedStartRow,
   type PlannedStart,
   type StartRow,
 } from './start.statement';
@@ -149,12 +150,12 @@ export class SagaStarter {
   private async judge(planned: PlannedStart, row: StartRow, key: Key, again: boolean): Promise<StartResult | null | 'ask again'> {
     if (row.paused) return null;
     if (row.started) return this.started(planned, row);
-    const { saga_id: sagaId, fingerprint, state, purged } = row;
+    const { saga_id: sagaId, fingerprint, state, purged } = row as KeyedStartRow;
     if (sagaId === null) return 'ask again';
     if (again && sagaId === planned.request.sagaId) return this.started(planned, row);
     if (fingerprint !== key.fingerprint) return { kind: 'conflict', sagaId };
     if (state === null) throw new SagaInvariantError(`saga ${sagaId} of business key "${key.key}" has lost its rows`);
-    return { kind: 'existing', sagaId, state, purged };
+    return { kind: 'existing', sagaId, state, purged: purged === true };
   }
 
   private async started(planned: PlannedStart, row: StartRow): Promise<StartResult> {

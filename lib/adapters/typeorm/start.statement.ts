@@ -29,6 +29,7 @@ export interface EncodedStart {
   readonly inputs: readonly string[];
   readonly operations: readonly string[];
   readonly entries: readonly string[];
+  readonly isKeyed: boolean;
   readonly bytes: number;
 }
 
@@ -58,7 +59,7 @@ export function encodedStart({ request, saga, effects, link }: PlannedStart): En
   const operations = newRecords([...saga.operations.values()], recording).map(ofSaga);
   const entries = historyRecords(effects, saga.rev).map(ofSaga);
   const bytes = [text, ...inputs, ...operations, ...entries].reduce((sum, one) => sum + one.length, 0);
-  return { sagaId, saga: text, inputs, operations, entries, bytes };
+  return { sagaId, saga: text, inputs, operations, entries, isKeyed: businessKey !== null, bytes };
 }
 
 export interface StartRow {
@@ -71,11 +72,14 @@ export interface StartRow {
   readonly started: boolean;
   /** When, in milliseconds since 1970. A text, since in a caller's transaction it passes through the caller's parsers. */
   readonly created_at: string | null;
-  /** Who had the key before, as this statement's snapshot shows it. */
+}
+
+/** Who had the key before, as the statement's snapshot shows it; null when nobody had. */
+export interface KeyedStartRow extends StartRow {
   readonly saga_id: string | null;
   readonly fingerprint: string | null;
   readonly state: SagaState | null;
-  readonly purged: boolean;
+  readonly purged: boolean | null;
 }
 
 /**
@@ -85,56 +89,66 @@ export interface StartRow {
  */
 export function startStatement(schema: string, starts: readonly EncodedStart[]): Statement {
   const s = `"${schema}"`;
+  const isKeyed = starts.some((start) => start.isKeyed);
   return {
-    ...(starts.length === 1 && { name: 'nest_saga_start' }),
+    ...(starts.length === 1 && { name: isKeyed ? 'nest_saga_start_keyed' : 'nest_saga_start' }),
     text: `WITH m AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset($1::jsonb) AS m(id text, name text, state text, rev bigint, plan_hash text, plan_format smallint, open_actions int,
+        SELECT * FROM json_to_recordset($1::json) AS m(id text, name text, state text, rev bigint, plan_hash text, plan_format smallint, open_actions int,
           open_undos int, cause jsonb, parent jsonb, ends boolean, deadline_ms float8, wake_ms float8, key text, fingerprint text, paused_by text)
       ), lock AS MATERIALIZED (
-        SELECT m.id, p.paused,
-               CASE WHEN p.paused THEN false WHEN m.key IS NULL THEN true
-                    ELSE pg_try_advisory_xact_lock(${keyLock('$5::text', 'm.name', 'm.key')}) END AS got
+        SELECT m.id, p.paused, NOT p.paused AND ${isKeyed ? `(m.key IS NULL OR pg_try_advisory_xact_lock(${keyLock('$5::text', 'm.name', 'm.key')}))` : 'true'} AS got
           FROM m CROSS JOIN LATERAL (SELECT m.paused_by IS NOT NULL
             AND EXISTS (SELECT FROM ${s}.pauses p WHERE p.key = m.paused_by AND p.resumed_at IS NULL)
             AND NOT EXISTS (SELECT FROM ${s}.sagas before WHERE before.id = m.id) AS paused OFFSET 0) p
-      ), keyed AS (
-        INSERT INTO ${s}.business_keys (saga_name, key, saga_id, fingerprint)
-        SELECT m.name, m.key, m.id, m.fingerprint FROM m JOIN lock ON lock.id = m.id WHERE m.key IS NOT NULL AND lock.got
-        ON CONFLICT (saga_name, key) DO NOTHING
-        RETURNING saga_id
-      ), saga AS (
+      )${isKeyed ? takenKeys(s) : ''}, saga AS (
         INSERT INTO ${s}.sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, cause, parent, deadline_at, wake_at, completed_at)
         SELECT m.id, m.name, m.state, m.rev, m.plan_hash, m.plan_format, m.open_actions, m.open_undos, m.cause, m.parent,
                ${inMs('m.deadline_ms')}, least(${inMs('m.deadline_ms')}, ${inMs('m.wake_ms')}), CASE WHEN m.ends THEN clock_timestamp() END
           FROM m JOIN lock ON lock.id = m.id
-         WHERE lock.got AND (m.key IS NULL OR m.id IN (SELECT saga_id FROM keyed))
+         WHERE lock.got ${isKeyed ? 'AND (m.key IS NULL OR m.id IN (SELECT saga_id FROM keyed))' : ''}
         ON CONFLICT (id) DO NOTHING
         RETURNING id, created_at
       ), given AS (
         INSERT INTO ${s}.inputs (saga_id, step, step_id, input, refs)
         SELECT saga.id, i.step, i.step_id, coalesce(i.input, 'null'), i.refs
-          FROM saga JOIN jsonb_to_recordset($2::jsonb) AS i(saga_id text, step int, step_id text, input jsonb, refs jsonb) ON i.saga_id = saga.id
+          FROM saga JOIN json_to_recordset($2::json) AS i(saga_id text, step int, step_id text, input jsonb, refs jsonb) ON i.saga_id = saga.id
       ), operation AS (
         INSERT INTO ${s}.operations ${NEW_OPERATIONS.columns}
-        SELECT saga.id, ${NEW_OPERATIONS.values} FROM saga JOIN jsonb_to_recordset($3::jsonb) AS a${OPERATION_RECORD} ON a.saga_id = saga.id
+        SELECT saga.id, ${NEW_OPERATIONS.values} FROM saga JOIN json_to_recordset($3::json) AS a${OPERATION_RECORD} ON a.saga_id = saga.id
       ), record AS (
         INSERT INTO ${s}.history (saga_id, ${HISTORY_COLUMNS})
-        SELECT saga.id, ${HISTORY_VALUES} FROM saga JOIN jsonb_to_recordset($4::jsonb) AS h${HISTORY_RECORD} ON h.saga_id = saga.id
+        SELECT saga.id, ${HISTORY_VALUES} FROM saga JOIN json_to_recordset($4::json) AS h${HISTORY_RECORD} ON h.saga_id = saga.id
       )
-      SELECT m.id, lock.got, lock.paused, begun.created_at IS NOT NULL AS started, ${epochMs('begun.created_at')}::text AS created_at,
-             b.saga_id, b.fingerprint, coalesce(known.state, b.final_state) AS state, known.id IS NULL AS purged
+      SELECT m.id, lock.got, lock.paused, begun.created_at IS NOT NULL AS started, ${epochMs('begun.created_at')}::text AS created_at
+             ${isKeyed ? ', owner.*' : ''}
         FROM m JOIN lock ON lock.id = m.id
         LEFT JOIN saga begun ON begun.id = m.id
-        LEFT JOIN LATERAL (SELECT * FROM ${s}.business_keys b WHERE b.saga_name = m.name AND b.key = m.key OFFSET 0) b ON true
-        LEFT JOIN LATERAL (SELECT k.id, k.state FROM ${s}.sagas k WHERE k.id = b.saga_id OFFSET 0) known ON true`,
+        ${isKeyed ? ownersOfKeys(s) : ''}`,
     values: [
       jsonArray(starts.map(({ saga }) => saga)),
       jsonArray(starts.flatMap(({ inputs }) => inputs)),
       jsonArray(starts.flatMap(({ operations }) => operations)),
       jsonArray(starts.flatMap(({ entries }) => entries)),
-      schema,
+      ...(isKeyed ? [schema] : []),
     ],
   };
+}
+
+function takenKeys(s: string): string {
+  return `, keyed AS (
+        INSERT INTO ${s}.business_keys (saga_name, key, saga_id, fingerprint)
+        SELECT m.name, m.key, m.id, m.fingerprint FROM m JOIN lock ON lock.id = m.id WHERE m.key IS NOT NULL AND lock.got
+        ON CONFLICT (saga_name, key) DO NOTHING
+        RETURNING saga_id
+      )`;
+}
+
+/** Who had the key before, as the snapshot of the statement shows it. */
+function ownersOfKeys(s: string): string {
+  return `LEFT JOIN LATERAL (
+          SELECT b.saga_id, b.fingerprint, coalesce(known.state, b.final_state) AS state, known.id IS NULL AS purged
+            FROM (SELECT * FROM ${s}.business_keys b WHERE b.saga_name = m.name AND b.key = m.key OFFSET 0) b
+            LEFT JOIN LATERAL (SELECT k.id, k.state FROM ${s}.sagas k WHERE k.id = b.saga_id OFFSET 0) known ON true) owner ON true`;
 }
 
 /** The lock on a business key, waited for. */

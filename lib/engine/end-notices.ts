@@ -6,8 +6,8 @@ import { systemScheduler } from './system-scheduler';
 
 /** A lane that nobody waits in is followed for a while: the next caller of `execute()` needs it again. */
 const LINGER_MS = 30_000;
-/** Ends in one notice. */
-const MOST_IN_ONE = 500;
+/** Ends in one notice, which has at most 4,096 characters. */
+const MOST_IN_ONE = 100;
 
 interface Lane {
   readonly sagaIds: Set<string>;

@@ -16,7 +16,7 @@ export interface NoticeBoard {
 
 /** Who hears what is told. Neither may throw. */
 export interface NoticeEar {
-  /** Written by anybody who can reach the broker: a reason to look, never a fact. At most 256 characters. */
+  /** Written by anybody who can reach the broker: a reason to look, never a fact. At most 4,096 characters. */
   onNotice(topic: string, text: string): void;
   /** From now on what is told under this topic arrives; what was told before may have been missed. Again after each reconnection. */
   onFollowed(topic: string): void;

@@ -67,6 +67,15 @@ function withTwo(name: string, body: (one: Listener, other: Listener) => Promise
 }
 
 export const notices: readonly Case[] = [
+  withTwo('tells a notice of 4,096 characters whole', async (one, other) => {
+    await Promise.all([one.peer.join(), other.peer.join()]);
+    await other.follows('ended.a');
+    await one.tellUntil('ended.a', 'ready', other);
+    const text = 'x'.repeat(4_096);
+    one.board.tell('ended.a', text);
+    await other.hears('ended.a', text);
+  }),
+
   withTwo('tells a notice to everybody who follows its topic, itself as well, and nothing else', async (one, other) => {
     await Promise.all([one.peer.join(), other.peer.join()]);
     await Promise.all([one.follows('ended.a', 'ended.b'), other.follows('ended.b')]);

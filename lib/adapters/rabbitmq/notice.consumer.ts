@@ -7,7 +7,7 @@ import type { TroubleReporter } from './trouble.reporter';
 import { within } from './within';
 
 const CHECK_MS = 10_000;
-const LONGEST_TEXT = 256;
+const LONGEST_TEXT = 4_096;
 
 /** The queue of one connection. It goes with its channel, and the next one has another name. */
 interface Place {

@@ -44,6 +44,8 @@ export class SagaApplier {
   }
 
   async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
+    const [only, ...others] = requests;
+    if (only !== undefined && others.length === 0) return [await this.turns.take(only.sagaId, () => this.applyOne(only, decide))];
     const results: ApplyResult[] = [];
     const ofSaga = new Map<string, number[]>();
     requests.forEach(({ sagaId }, place) => ofSaga.set(sagaId, [...(ofSaga.get(sagaId) ?? []), place]));

@@ -16,7 +16,7 @@ const CLOSE_TIMEOUT_MS = 30_000;
 export const CONTENDERS = {
   default: { program: 'nest-saga' },
   hop: { program: 'nest-saga', config: { options: { dispatch: 'broker' } }, needs: 'dispatch' },
-  single: { program: 'nest-saga', config: { store: { batchSize: 1 } }, needs: 'batchSize' },
+  single: { program: 'nest-saga', config: { store: { batchSize: 1 }, options: { dispatch: 'broker' } }, needs: 'batchSize' },
   hops: { program: 'raw-hops', unit: 'three hops' },
   commits: { program: 'raw-commits', unit: 'one commit' },
   dbos: { program: 'dbos' },

@@ -39,11 +39,14 @@ export class CommitBatcher<Member, Result> {
     });
   }
 
-  /** At the end of the turn: the answers of one batch make many ask again, one after the other, and all of them share the next. */
+  /**
+   * At the end of the turn, before anything else is heard: the answers of one batch make many ask again, one after the other, and all of them
+   * share the next.
+   */
   private plan(): void {
     if (this.isPlanned || this.queue.length === 0 || this.underWay >= AT_ONCE) return;
     this.isPlanned = true;
-    setImmediate(() => {
+    process.nextTick(() => {
       this.isPlanned = false;
       this.begin();
     });

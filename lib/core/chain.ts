@@ -22,6 +22,8 @@ export interface Chained {
   readonly key: string;
 }
 
+const MOST_ASKED = 10;
+
 /**
  * What a decision sets free may be claimed in the same breath by whoever made it, so that no message has to say so. Only what nobody has
  * tried before: whether a suspect may run is for its own claim to say.
@@ -33,7 +35,8 @@ export function chain(
 ): Chained | null {
   const isFree = (effect: SagaEffect): effect is DispatchEffect =>
     effect.type === 'dispatch' && effect.inMs === 0 && operationOf(moved.saga, effect.operation)?.claims === 0;
-  for (const free of moved.effects.filter(isFree)) {
+  // A saga may set a thousand free at once: where the first few are for others, most likely the rest is.
+  for (const free of moved.effects.filter(isFree).slice(0, MOST_ASKED)) {
     const { operation, key } = free;
     const decision = transition(plan, moved.saga, { type: 'claim', operation, claimId, due: true, conditions });
     if (decision.kind !== 'moved' || !accepts(operation, key)) continue;

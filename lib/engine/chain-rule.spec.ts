@@ -31,3 +31,11 @@ it('a chain ends where everything is held up for a suspect', () => {
   held.hold();
   expect(mayGoOn(0, 0, held, false)).toBe(false);
 });
+
+it('a chain ends where too many handlers never settled', () => {
+  const hanging = slots(2);
+  hanging.leaveBehind(new Promise(() => undefined));
+  expect(mayGoOn(0, 0, hanging, false)).toBe(true);
+  hanging.leaveBehind(new Promise(() => undefined));
+  expect(mayGoOn(0, 0, hanging, false)).toBe(false);
+});

@@ -10,6 +10,6 @@ const FAIR_MS = 50;
  * slot must get it, and work must reach the other processes.
  */
 export function mayGoOn(links: number, heldMs: number, slots: Slots, isWaitedFor: boolean): boolean {
-  if (links >= MOST_LINKS || slots.isHeld) return false;
+  if (links >= MOST_LINKS || slots.isHeld || slots.exhausted) return false;
   return heldMs < FAIR_MS || !(isWaitedFor || slots.isWaitedFor);
 }

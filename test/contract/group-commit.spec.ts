@@ -2,11 +2,13 @@
 
 import { describe, expect, it } from '@jest/globals';
 import { applyStatement } from '../../lib/adapters/typeorm/apply.statement';
-import { claimBatchStatement } from '../../lib/adapters/typeorm/claim.statement';
+import { linkOf } from '../../lib/adapters/typeorm/chain-link';
+import { claimStatement } from '../../lib/adapters/typeorm/claim.statement';
 import type { EnginePool } from '../../lib/adapters/typeorm/engine.pool';
 import { encoded } from '../../lib/adapters/typeorm/move';
 import type { Statement } from '../../lib/adapters/typeorm/sql';
 import { encodedStart, plannedStart, startStatement } from '../../lib/adapters/typeorm/start.statement';
+import { chain } from '../../lib/core/chain';
 import { PLAN_FORMAT } from '../../lib/core/plan';
 import { transition } from '../../lib/core/transition';
 import type { Claim, SagaStore } from '../../lib/ports/saga-store';
@@ -166,23 +168,21 @@ describe('a statement for many', () => {
       await app.query(
         `INSERT INTO "${schema}".inputs (saga_id, step, input, refs) SELECT 's' || n, k, '{}', '[]' FROM generate_series(1, 10000) n, generate_series(-1, 1) k`,
       );
+      const offer = { claimId: 'c', worker: 'w', leaseMs: 1_000, conditions: [], accepts: () => true };
       const moves = claims.map((claim) => {
         const { plan: of, saga } = claim.basis;
         const decision = transition(of, saga, completed(claim, {}));
         if (decision.kind !== 'moved') throw new Error('a completion moves its saga');
-        return encoded({
-          plan: of,
-          before: saga,
-          after: decision.saga,
-          effects: decision.effects,
-          resendMs: RESEND_MS,
-          leaseGraceMs: null,
-        });
+        const chained = chain(of, decision, offer);
+        if (chained === null) throw new Error('a completion sets the next step free');
+        const { saga: after, effects } = chained;
+        const link = linkOf(of, chained, offer, false);
+        return encoded({ plan: of, before: saga, after, effects, resendMs: RESEND_MS, leaseGraceMs: null, link });
       });
       const rest = { worker: 'w', leaseMs: 1_000, planFormat: PLAN_FORMAT };
       const statements = [
         applyStatement(schema, moves),
-        claimBatchStatement(
+        claimStatement(
           schema,
           ids.map((sagaId) => ({ sagaId, operation: action(1), claimId: 'c', ...rest })),
         ),

@@ -444,7 +444,7 @@ describe('when a saga changes between the snapshot of a statement and its lock',
       const scenario = new Scenario(store);
       const sagaId = await scenario.start(TWO_STEPS);
       const request = { sagaId, operation: action(0), claimId: 'late', worker: 'w', leaseMs: 1_000, planFormat: 1 };
-      const { text, values } = slowly(claimStatement(schema, request));
+      const { text, values } = slowly(claimStatement(schema, [request]));
       expect(text).toContain('pg_sleep');
       const late = app.query(text, [...values]);
       await untilWaiting(app, schema, 'PgSleep');
@@ -518,6 +518,20 @@ describe('a sweep', () => {
   });
 });
 
+/** The first answer to this statement never comes. Answers how many have not. */
+function losingTheAnswerTo(store: SagaStore, name: string): () => number {
+  const pool = (store as unknown as { pool: EnginePool }).pool;
+  const query = pool.query.bind(pool);
+  let lost = 0;
+  pool.query = async (statement) => {
+    const rows = await query(statement);
+    if (lost > 0 || statement.name !== name) return rows as never;
+    lost++;
+    throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  };
+  return () => lost;
+}
+
 describe('when the connection breaks', () => {
   it('a report is tried again, and is applied once', async () => {
     await within(async ({ app, schema, store }) => {
@@ -548,19 +562,9 @@ describe('when the connection breaks', () => {
       const scenario = new Scenario(store);
       const sagaId = await scenario.start(plan([step('a')]));
       const claim = await scenario.claim(sagaId, action(0));
-      const pool = (store as unknown as { pool: EnginePool }).pool;
-      const query = pool.query.bind(pool);
-      let lost = false;
-      pool.query = async (statement) => {
-        const rows = await query(statement);
-        if (!lost && statement.name?.startsWith('nest_saga_apply') === true) {
-          lost = true;
-          throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
-        }
-        return rows as never;
-      };
+      const lost = losingTheAnswerTo(store, 'nest_saga_apply');
       expect((await scenario.complete(claim)).kind).toBe('applied');
-      expect(lost).toBe(true);
+      expect(lost()).toBe(1);
       expect((await store.history(sagaId)).map(({ kind }) => kind)).toEqual(['start', 'claim', 'completed']);
       expect((await scenario.complete(claim)).kind).toBe('ignored');
     });
@@ -569,15 +573,7 @@ describe('when the connection breaks', () => {
   it.each(['nest_saga_start', 'nest_saga_apply'])('a %s whose answer got lost still says what was claimed with it', async (name) => {
     await within(async ({ store }) => {
       const scenario = new Scenario(store);
-      const pool = (store as unknown as { pool: EnginePool }).pool;
-      const query = pool.query.bind(pool);
-      let lost = 0;
-      pool.query = async (statement) => {
-        const rows = await query(statement);
-        if (lost > 0 || statement.name !== name) return rows as never;
-        lost++;
-        throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
-      };
+      const lost = losingTheAnswerTo(store, name);
       const offer = { worker: 'w', leaseMs: LEASE_MS, conditions: [], accepts: () => true };
       const started = await store.start(startRequest(TWO_STEPS, { chain: { ...offer, claimId: 'c-1' } }));
       const first = started.kind === 'started' ? started.chained?.next : undefined;
@@ -590,7 +586,7 @@ describe('when the connection breaks', () => {
       expect([second.claimId, second.operation.fence, second.input]).toEqual(['c-2', 1, { of: 1 }]);
       expect((await scenario.complete(second)).kind).toBe('applied');
       expect((await store.history(sagaId)).map(({ kind }) => kind)).toEqual(['start', 'claim', 'completed', 'claim', 'completed']);
-      expect(lost).toBe(1);
+      expect(lost()).toBe(1);
     });
   });
 
@@ -601,23 +597,13 @@ describe('when the connection breaks', () => {
   ])('a %s whose answer got lost is answered all the same', async (_what, name, init) => {
     await within(async ({ store }) => {
       const scenario = new Scenario(store);
-      const pool = (store as unknown as { pool: EnginePool }).pool;
-      const query = pool.query.bind(pool);
-      let lost = 0;
-      pool.query = async (statement) => {
-        const rows = await query(statement);
-        if (lost === 0 && statement.name === name) {
-          lost++;
-          throw Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
-        }
-        return rows as never;
-      };
+      const lost = losingTheAnswerTo(store, name);
       const request = startRequest(TWO_STEPS, init);
       expect(await store.start(request)).toEqual({ kind: 'started', committed: null });
       const claim = await scenario.claim(request.sagaId, action(0));
       expect([claim.operation.claims, claim.operation.fence]).toEqual([1, 1]);
       expect((await scenario.complete(claim)).kind).toBe('applied');
-      expect(lost).toBe(1);
+      expect(lost()).toBe(1);
     });
   });
 });

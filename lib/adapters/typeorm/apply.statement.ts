@@ -2,7 +2,7 @@ import { HISTORY_COLUMNS, HISTORY_RECORD, HISTORY_VALUES } from './history-recor
 import { MOVE_RECORD, type EncodedMove } from './move';
 import { nextColumns, type NextRow } from './next-claim.columns';
 import { NEW_OPERATIONS, OPERATION_CHANGES, OPERATION_RECORD } from './operation-record';
-import { inMs, jsonArray, type Statement } from './sql';
+import { among, inMs, jsonArray, type Statement } from './sql';
 
 /** A move that was applied, and what its chained claim needs. */
 export interface AppliedRow extends NextRow {
@@ -18,8 +18,6 @@ export interface AppliedRow extends NextRow {
 export function applyStatement(schema: string, moves: readonly EncodedMove[]): Statement {
   const s = `"${schema}"`;
   const changed = moves.flatMap((move) => move.changed);
-  // Said like this, one row is reached by its key however small the table was when the statement was prepared.
-  const lockedIds = moves.length === 1 ? '= (SELECT id FROM locked)' : '= ANY (ARRAY(SELECT id FROM locked))';
   // What no member needs is left out: a plan costs what it could do, not what it does.
   const hasAdditions = moves.some(({ additions }) => additions.length > 0);
   const hasPatches = moves.some(({ patches }) => patches);
@@ -44,7 +42,7 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
                finished_by = m.finished_by, updated_at = clock_timestamp(),
                wake_at = CASE WHEN m.ends AND s.completed_at IS NULL THEN NULL ELSE least(s.wake_at, ${inMs('m.wake_ms')}) END,
                completed_at = CASE WHEN m.ends THEN coalesce(s.completed_at, clock_timestamp()) END
-          FROM m WHERE s.id ${lockedIds} AND s.id = m.id
+          FROM m WHERE s.id ${among('locked', moves)} AND s.id = m.id
         RETURNING s.id, m.changed, m.grace_ms, m.timed_out, m.patch, m.next_direction, m.next_step, m.next_round, m.next_neighbours
       ), changed AS (
         UPDATE ${s}.operations o

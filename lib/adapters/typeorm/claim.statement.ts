@@ -4,61 +4,18 @@ import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
 import type { Claim, ClaimRequest } from '../../ports/saga-store';
 import { goesTheWayOf, neighboursOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
-import { delayMs, epochMs, inMs, type Statement } from './sql';
+import { among, delayMs, epochMs, inMs, type Statement } from './sql';
 
 /**
- * Takes one operation. The whole rule of `transition` is the WHERE of `seen`, judged by what this statement's snapshot shows; a
- * saga that has changed since is left alone by the `rev` of `locked` (a row lock reads the newest row, while operations are still
- * read from the older snapshot). What follows reads the RETURNING of the saga's update, never the lock.
+ * Takes operations, each of another saga. The whole rule of `transition` is the WHERE of `seen`, judged by what this statement's snapshot
+ * shows; a saga that has changed since is left alone by the `rev` of `locked` (a row lock reads the newest row, while operations are still
+ * read from the older snapshot). What follows reads the RETURNING of the saga's update, never the lock. What cannot be claimed, or is held
+ * by somebody else, is not among the answers, and delays nobody. Rows are reached by their whole keys, and locked in the order of their ids.
  */
-export function claimStatement(schema: string, request: ClaimRequest): Statement {
+export function claimStatement(schema: string, requests: readonly ClaimRequest[]): Statement {
   const s = `"${schema}"`;
-  const { operation } = request;
   return {
-    name: 'nest_saga_claim',
-    text: `WITH seen AS MATERIALIZED (
-        SELECT s.id, s.rev
-          FROM ${s}.sagas s JOIN ${s}.operations o ON o.saga_id = s.id
-         WHERE s.id = $1 AND o.saga_id = $1 AND o.direction = $2 AND o.step = $3 AND o.round = $4
-           AND ${mayBeClaimed(s, { planFormat: '$8', canVerify: '$9', maxLosses: '$10', conditions: '$12::text[]' })}
-      ), locked AS MATERIALIZED (
-        SELECT s.id FROM ${s}.sagas s JOIN seen ON seen.id = s.id
-         WHERE s.rev = seen.rev FOR NO KEY UPDATE OF s SKIP LOCKED
-      ), saga AS (
-        UPDATE ${s}.sagas s
-           SET rev = s.rev + 1, updated_at = clock_timestamp(), wake_at = least(s.wake_at, ${inMs('$7::float8')})
-          FROM locked WHERE s.id = locked.id
-        RETURNING s.*
-      ), op AS (
-        UPDATE ${s}.operations o
-           SET ${taken({ claimId: '$5', worker: '$6', alone: '$11', leaseMs: '$7::float8' })}
-          FROM saga
-         WHERE o.saga_id = $1 AND o.saga_id = saga.id AND o.direction = $2 AND o.step = $3 AND o.round = $4
-        RETURNING o.*
-      ), record AS (
-        ${recordOfClaims(s)}
-      )
-      ${claimed(s)}`,
-    values: [
-      ...identity(request.sagaId, operation),
-      request.claimId,
-      request.worker,
-      delayMs(request.leaseMs),
-      request.planFormat,
-      ...suspectValues(request),
-      request.conditions ?? null,
-    ],
-  };
-}
-
-/**
- * Takes many operations, each of another saga. What cannot be claimed, or is held by somebody else, is not among the answers, and delays
- * nobody. Rows are reached by their whole keys, and locked in the order of their ids.
- */
-export function claimBatchStatement(schema: string, requests: readonly ClaimRequest[]): Statement {
-  const s = `"${schema}"`;
-  const terms = { planFormat: 'm.plan_format', canVerify: 'm.can_verify', maxLosses: 'm.max_losses', conditions: 'm.conditions' };
-  return {
+    ...(requests.length === 1 && { name: 'nest_saga_claim' }),
     text: `WITH m AS MATERIALIZED (
         SELECT * FROM json_to_recordset($1::json) AS m(saga_id text, direction text, step int, round int, claim_id text, worker text, lease_ms float8,
           plan_format int, can_verify boolean, max_losses int, alone boolean, conditions text[])
@@ -67,24 +24,30 @@ export function claimBatchStatement(schema: string, requests: readonly ClaimRequ
           FROM m CROSS JOIN LATERAL (SELECT * FROM ${s}.sagas s WHERE s.id = m.saga_id OFFSET 0) s
          CROSS JOIN LATERAL (SELECT * FROM ${s}.operations o
            WHERE o.saga_id = m.saga_id AND o.direction = m.direction AND o.step = m.step AND o.round = m.round OFFSET 0) o
-         WHERE ${mayBeClaimed(s, terms)}
+         WHERE ${mayBeClaimed(s)}
       ), locked AS MATERIALIZED (
-        SELECT held.id FROM (SELECT id, rev FROM seen ORDER BY id) seen CROSS JOIN LATERAL (
+        SELECT held.id FROM (SELECT * FROM seen ORDER BY id) seen CROSS JOIN LATERAL (
           SELECT s.id FROM ${s}.sagas s WHERE s.id = seen.id AND s.rev = seen.rev FOR NO KEY UPDATE SKIP LOCKED) held
       ), saga AS (
         UPDATE ${s}.sagas s
            SET rev = s.rev + 1, updated_at = clock_timestamp(), wake_at = least(s.wake_at, ${inMs('m.lease_ms')})
-          FROM m WHERE s.id = ANY (ARRAY(SELECT id FROM locked)) AND s.id = m.saga_id
+          FROM m WHERE s.id ${among('locked', requests)} AND s.id = m.saga_id
         RETURNING s.*, m.direction, m.step, m.round, m.claim_id, m.worker, m.alone, m.lease_ms
       ), op AS (
         UPDATE ${s}.operations o
-           SET ${taken({ claimId: 'saga.claim_id', worker: 'saga.worker', alone: 'saga.alone', leaseMs: 'saga.lease_ms' })}
+           SET state = 'running', fence = o.fence + 1, claim_id = saga.claim_id, worker = saga.worker, claims = o.claims + 1,
+               ord = CASE WHEN o.direction = 'action' AND o.ord = 0 THEN saga.rev ELSE o.ord END,
+               timed_out = false, heard = CASE WHEN o.heard ->> 'kind' = 'failed' AND NOT o.verifying THEN NULL ELSE o.heard END,
+               alone = saga.alone AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
+               lease_until = ${inMs('saga.lease_ms')}, due_at = NULL, send_at = NULL, resends = 0
           FROM saga
          WHERE o.saga_id = ANY ($2::text[]) AND o.direction = ANY ($3::text[]) AND o.step = ANY ($4::int[])
            AND o.saga_id = saga.id AND o.direction = saga.direction AND o.step = saga.step AND o.round = saga.round
         RETURNING o.*
       ), record AS (
-        ${recordOfClaims(s)}
+        INSERT INTO ${s}.history (saga_id, rev, kind, state, step, direction, round, fence, attempt, error)
+        SELECT saga.id, saga.rev, 'claim', saga.state, op.step, op.direction, op.round, op.fence, op.claims - op.losses, op.error
+          FROM saga JOIN op ON op.saga_id = saga.id
       )
       ${claimed(s)}`,
     values: [
@@ -98,54 +61,25 @@ export function claimBatchStatement(schema: string, requests: readonly ClaimRequ
 
 function memberOf(request: ClaimRequest): object {
   const { sagaId, operation, claimId, worker, leaseMs, planFormat, conditions } = request;
-  const [canVerify, maxLosses, alone] = suspectValues(request);
+  const { canVerify = true, maxLosses = MOST_LOSSES, alone = false } = request;
   return {
     ...{ saga_id: sagaId, direction: operation.direction, step: operation.step, round: operation.round, claim_id: claimId, worker },
-    ...{ lease_ms: delayMs(leaseMs), plan_format: planFormat, can_verify: canVerify, max_losses: maxLosses, alone },
+    ...{ lease_ms: delayMs(leaseMs), plan_format: planFormat, can_verify: canVerify, max_losses: Math.min(maxLosses, MOST_LOSSES), alone },
     conditions: conditions ?? null,
   };
 }
 
-interface Terms {
-  readonly planFormat: string;
-  readonly canVerify: string;
-  readonly maxLosses: string;
-  readonly conditions: string;
-}
-
-/** The rule of `transition` for a claim, in the words of SQL. */
-function mayBeClaimed(s: string, { planFormat, canVerify, maxLosses, conditions }: Terms): string {
-  return `s.plan_format <= ${planFormat}
+/** The rule of `transition` for the claim `m`, in the words of SQL. */
+function mayBeClaimed(s: string): string {
+  return `s.plan_format <= m.plan_format
            AND ${goesTheWayOf('s', 'o')}
            AND (o.state = 'started' OR (o.state = 'retrying' AND o.due_at <= clock_timestamp()))
            AND NOT s.paused AND (${NO_ACTION} OR NOT ${isPaused(s, 'o')})
            AND (${NO_ACTION} OR ${DEADLINE_DEALT_WITH} OR NOT ${PAST_DEADLINE})
-           AND (NOT o.verifying OR ${canVerify})
-           AND (o.condition IS NULL OR ${conditions} IS NULL OR o.condition = ANY (${conditions}))
-           AND o.losses <= ${maxLosses}
+           AND (NOT o.verifying OR m.can_verify)
+           AND (o.condition IS NULL OR m.conditions IS NULL OR o.condition = ANY (m.conditions))
+           AND o.losses <= m.max_losses
            AND o.claims - o.losses < o.attempt_limit AND o.blamed < o.loss_limit`;
-}
-
-interface Taker {
-  readonly claimId: string;
-  readonly worker: string;
-  readonly alone: string;
-  readonly leaseMs: string;
-}
-
-/** What a claim makes of an operation `o`. */
-function taken({ claimId, worker, alone, leaseMs }: Taker): string {
-  return `state = 'running', fence = o.fence + 1, claim_id = ${claimId}, worker = ${worker}, claims = o.claims + 1,
-               ord = CASE WHEN o.direction = 'action' AND o.ord = 0 THEN saga.rev ELSE o.ord END,
-               timed_out = false, heard = CASE WHEN o.heard ->> 'kind' = 'failed' AND NOT o.verifying THEN NULL ELSE o.heard END,
-               alone = ${alone} AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
-               lease_until = ${inMs(leaseMs)}, due_at = NULL, send_at = NULL, resends = 0`;
-}
-
-function recordOfClaims(s: string): string {
-  return `INSERT INTO ${s}.history (saga_id, rev, kind, state, step, direction, round, fence, attempt, error)
-        SELECT saga.id, saga.rev, 'claim', saga.state, op.step, op.direction, op.round, op.fence, op.claims - op.losses, op.error
-          FROM saga JOIN op ON op.saga_id = saga.id`;
 }
 
 /** The same answer for a claim that may have been taken already: the connection broke before PostgreSQL's answer came. */
@@ -190,10 +124,6 @@ const PAST_DEADLINE = `coalesce(s.deadline_at <= clock_timestamp(), false)`;
 /** The rule of the same name in the core. */
 const DEADLINE_DEALT_WITH = `(s.past_pivot OR s.turning IS NOT NULL)`;
 const MOST_LOSSES = 2_147_483_647;
-
-function suspectValues({ canVerify = true, maxLosses = MOST_LOSSES, alone = false }: ClaimRequest): readonly unknown[] {
-  return [canVerify, Math.min(maxLosses, MOST_LOSSES), alone];
-}
 
 /** Somebody paused this action everywhere. */
 export function isPaused(s: string, operation: string): string {

@@ -1,15 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { transition } from '../../core/transition';
 import type { ClaimRequest, ClaimResult } from '../../ports/saga-store';
-import {
-  claimBatchStatement,
-  claimedStatement,
-  claimStatement,
-  refusedStatement,
-  toClaim,
-  type ClaimRow,
-  type RefusedRow,
-} from './claim.statement';
+import { claimedStatement, claimStatement, refusedStatement, toClaim, type ClaimRow, type RefusedRow } from './claim.statement';
 import { bisecting, CommitBatcher, type Answer } from './commit.batcher';
 import { isTransient, sqlStateOf } from './database.error';
 import type { EnginePool } from './engine.pool';
@@ -62,9 +54,7 @@ export class SagaClaimer {
   }
 
   private async takeAll(requests: readonly ClaimRequest[]): Promise<readonly (ClaimRow | undefined)[]> {
-    const [only, ...others] = requests;
-    if (only !== undefined && others.length === 0) return [await this.take(this.sql, only, false)];
-    const rows = await this.sql.query<ClaimRow>(claimBatchStatement(this.schema, requests));
+    const rows = await this.sql.query<ClaimRow>(claimStatement(this.schema, requests));
     const bySaga = new Map(rows.map((row) => [row.id, row]));
     return requests.map(({ sagaId }) => bySaga.get(sagaId));
   }
@@ -91,7 +81,7 @@ export class SagaClaimer {
       const [mine] = await sql.query<ClaimRow>(claimedStatement(this.schema, request));
       if (mine !== undefined) return mine;
     }
-    const [row] = await sql.query<ClaimRow>(claimStatement(this.schema, request));
+    const [row] = await sql.query<ClaimRow>(claimStatement(this.schema, [request]));
     return row;
   }
 

@@ -48,3 +48,11 @@ export function inMs(ms: string, now = 'clock_timestamp()'): string {
 export function jsonArray(records: readonly string[]): string {
   return `[${records.join(',')}]`;
 }
+
+/**
+ * The condition that an id is in a CTE which was made for these members. Said for one like this, its row is reached by its key however small
+ * the table was when the statement was prepared.
+ */
+export function among(cte: string, members: readonly unknown[]): string {
+  return members.length === 1 ? `= (SELECT id FROM ${cte})` : `= ANY (ARRAY(SELECT id FROM ${cte}))`;
+}

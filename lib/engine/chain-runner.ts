@@ -7,12 +7,6 @@ import { mayGoOn } from './chain-rule';
 import type { ChainSeat } from './chain-seat';
 import type { Claimer } from './claimer';
 
-export interface ChainOptions {
-  /** How many handlers of each direction run at once. */
-  readonly workers: Readonly<Record<Direction, number>>;
-  readonly dispatch: 'chain' | 'broker';
-}
-
 /** Runs an attempt, and then whatever its worker may go on with. */
 export class ChainRunner {
   private readonly running = new Map<string, number>();
@@ -21,7 +15,7 @@ export class ChainRunner {
   constructor(
     private readonly runner: AttemptRunner,
     private readonly claimer: Claimer,
-    private readonly options: ChainOptions,
+    private readonly dispatch: 'chain' | 'broker',
     /** Whether work of this direction waits in this process, besides what waits for a slot. */
     private readonly isWaitedFor: (direction: Direction) => boolean,
     private readonly scheduler: Pick<Scheduler, 'now'>,
@@ -33,7 +27,7 @@ export class ChainRunner {
   }
 
   get mayBegin(): boolean {
-    return this.options.dispatch === 'chain' && !this.draining;
+    return this.dispatch === 'chain' && !this.draining;
   }
 
   /** A handler of this saga runs here, or its report is on its way. */
@@ -71,7 +65,6 @@ export class ChainRunner {
 
   /** What a worker in this seat says of itself. */
   offer(seat: ChainSeat): ChainOffer {
-    const { workers } = this.options;
-    return this.claimer.offer(({ direction }) => !this.draining && workers[direction] > 0 && seat.accepts(direction));
+    return this.claimer.offer(({ direction }) => !this.draining && seat.accepts(direction));
   }
 }

@@ -7,7 +7,7 @@ import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
 import { outsideOfCallers } from './handler-scope';
 import type { AttemptRunner } from './attempt-runner';
-import { ChainRunner, type ChainOptions } from './chain-runner';
+import { ChainRunner } from './chain-runner';
 import { ChainSeat } from './chain-seat';
 import { Claimer, type ClaimTerms } from './claimer';
 import { SLOT_WAIT_MS, type SuspectTimes } from '../options/engine-options';
@@ -38,7 +38,9 @@ export class Workers {
     runner: AttemptRunner,
     private readonly observer: SagaObserver,
     identity: Identity,
-    private readonly options: ChainOptions & {
+    private readonly options: {
+      readonly workers: Readonly<Record<Direction, number>>;
+      readonly dispatch: 'chain' | 'broker';
       readonly leaseMs: number;
       readonly slotWaitMs?: number;
       readonly suspects?: SuspectTimes;
@@ -48,7 +50,7 @@ export class Workers {
     this.claimer = new Claimer(store, invoker, observer, identity, options.leaseMs);
     this.slots = new SlotPair(options.workers, scheduler);
     const isWaitedFor = (direction: Direction): boolean => this.turnedAway[direction].length > 0;
-    this.chains = new ChainRunner(runner, this.claimer, options, isWaitedFor, scheduler);
+    this.chains = new ChainRunner(runner, this.claimer, options.dispatch, isWaitedFor, scheduler);
     const attempt = async (wakeUp: WakeUp, terms: ClaimTerms): Promise<AttemptEnd> => this.attempt(wakeUp, terms, () => undefined);
     this.suspects = new SuspectGate(this.slots, attempt, () => this.welcomeAllBack(), options.suspects, scheduler);
   }

@@ -217,3 +217,38 @@ describe('a reference with a default', () => {
     expect(seenBy(app)).toEqual([]);
   });
 });
+
+@Injectable()
+class Spoiler {
+  readonly seen: unknown[] = [];
+
+  @SagaStep('spoil') spoil(input: { readonly list: number[] }, { saga }: StepContext) {
+    this.seen.push(structuredClone([input, saga.context, saga.metadata]));
+    input.list.push(9);
+    (saga.context as { tags: string[] }).tags.push('spoilt');
+    (saga.metadata as { by?: string }).by = 'spoilt';
+    return { list: input.list };
+  }
+}
+
+describe('Steps that run one after the other in one process', () => {
+  it('are each given values of their own: what one changes the next does not see', async () => {
+    const app = await bootSagaApp({ providers: [Spoiler] });
+    const list = ref('a', 'list');
+    const steps = [
+      { name: 'a', action: 'spoil', input: { list: [1] } },
+      { name: 'b', action: 'spoil', input: { list } },
+      { name: 'c', action: 'spoil', input: { list } },
+    ];
+    const { id } = await app.sagas.start('s', steps, { tags: ['given'] }, { metadata: { by: 'me' } });
+    const { context, metadata } = await app.sagas.waitFor(id);
+    expect(app.signals.filter(({ type }) => type === 'wake-up.sent')).toEqual([]); // they were chained
+    const others = [{ tags: ['given'] }, { by: 'me' }];
+    expect(app.context.get(Spoiler).seen).toEqual([
+      [{ list: [1] }, ...others],
+      [{ list: [1, 9] }, ...others],
+      [{ list: [1, 9] }, ...others],
+    ]);
+    expect([context, metadata]).toEqual(others);
+  });
+});

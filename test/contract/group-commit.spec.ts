@@ -152,50 +152,98 @@ describe('one that somebody else holds', () => {
 
 describe('a statement for many', () => {
   it('reaches its rows by their keys on tables without statistics', async () => {
-    await within(async ({ app, schema, scenario }) => {
-      for (const table of ['sagas', 'operations', 'inputs', 'business_keys'])
-        await app.query(`ALTER TABLE "${schema}".${table} SET (autovacuum_enabled = false)`);
-      const ids = await all(async () => scenario.start(TWO_STEPS));
-      const claims = await all(async (place) => scenario.claim(ids[place] as string, action(0)));
-      await app.query(
-        `INSERT INTO "${schema}".operations (saga_id, direction, step, round, key, state, waits, ord, fence, claims, losses, blamed, attempt_limit, loss_limit, had_unknown, timed_out)
-         SELECT 's' || n, 'action', k, 1, 'x', 'pending', 0, 0, 0, 0, 0, 0, 1, 1, false, false FROM generate_series(1, 10000) n, generate_series(0, 2) k`,
-      );
-      await app.query(
-        `INSERT INTO "${schema}".sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, wake_at)
-         SELECT 's' || n, 'x', 'started', 1, 'x', 1, 3, 0, now() + interval '1 hour' FROM generate_series(1, 10000) n`,
-      );
-      await app.query(
-        `INSERT INTO "${schema}".inputs (saga_id, step, input, refs) SELECT 's' || n, k, '{}', '[]' FROM generate_series(1, 10000) n, generate_series(-1, 1) k`,
-      );
-      const offer = { claimId: 'c', worker: 'w', leaseMs: 1_000, conditions: [], accepts: () => true };
-      const moves = claims.map((claim) => {
-        const { plan: of, saga } = claim.basis;
-        const decision = transition(of, saga, completed(claim, {}));
-        if (decision.kind !== 'moved') throw new Error('a completion moves its saga');
-        const chained = chain(of, decision, offer);
-        if (chained === null) throw new Error('a completion sets the next step free');
-        const { saga: after, effects } = chained;
-        const link = linkOf(of, chained, offer, false);
-        return encoded({ plan: of, before: saga, after, effects, resendMs: RESEND_MS, leaseGraceMs: null, link });
+    await within(async (fixture) => {
+      const { app } = fixture;
+      await keepWithoutStatistics(fixture);
+      const statements = await statementsForMany(fixture);
+      await growBy(10_000, fixture);
+      for (const { text, values } of statements) expect(planOf(await app.query(`EXPLAIN ${text}`, [...values]))).not.toMatch(WHOLE_TABLE);
+    });
+  });
+
+  it('keeps a plan that goes by keys, though the tables were tiny when it was made', async () => {
+    await within(async (fixture) => {
+      const { app, store, schema } = fixture;
+      const pool = (store as unknown as { pool: EnginePool }).pool;
+      await keepWithoutStatistics(fixture);
+      const statements = await statementsForMany(fixture);
+      await app.query(`ANALYZE ${TABLES.map((table) => `"${schema}".${table}`).join(', ')}`);
+      await pool.transaction(async (sql) => {
+        for (const statement of statements) {
+          await sql.query({ text: 'SAVEPOINT before_each', values: [] });
+          // After five times the plan is kept.
+          for (let times = 0; times < 8; times++) {
+            await sql.query(statement);
+            await sql.query({ text: 'ROLLBACK TO SAVEPOINT before_each', values: [] });
+          }
+        }
+        await growBy(10_000, fixture);
+        for (const { name, values } of statements) {
+          const explained = planOf(await sql.query({ text: `EXPLAIN VERBOSE EXECUTE ${name}(${values.map(literal).join(', ')})`, values: [] }));
+          expect(explained).toContain('$1'); // it is the kept one
+          expect(explained).not.toMatch(WHOLE_TABLE);
+        }
       });
-      const rest = { worker: 'w', leaseMs: 1_000, planFormat: PLAN_FORMAT };
-      const statements = [
-        applyStatement(schema, moves),
-        claimStatement(
-          schema,
-          ids.map((sagaId) => ({ sagaId, operation: action(1), claimId: 'c', ...rest })),
-        ),
-        startStatement(
-          schema,
-          MANY.map((place) => encodedStart(plannedStart(startRequest(TWO_STEPS, { businessKey: { key: `k${place}`, fingerprint: 'f' } })))),
-        ),
-      ];
-      for (const { text, values } of statements) {
-        const rows: { 'QUERY PLAN': string }[] = await app.query(`EXPLAIN ${text}`, [...values]);
-        const explained = rows.map((row) => row['QUERY PLAN']).join('\n');
-        expect(explained).not.toMatch(/Seq Scan on (operations|sagas|inputs|business_keys)/);
-      }
     });
   });
 });
+
+const TABLES = ['sagas', 'operations', 'inputs', 'business_keys'];
+const WHOLE_TABLE = new RegExp(`Seq Scan on (\\S+\\.)?(${TABLES.join('|')})`);
+
+async function keepWithoutStatistics({ app, schema }: PostgresFixture): Promise<void> {
+  for (const table of TABLES) await app.query(`ALTER TABLE "${schema}".${table} SET (autovacuum_enabled = false)`);
+}
+
+/** A start, a claim and a chained report of many, none of them sent. */
+async function statementsForMany({ schema, scenario }: PostgresFixture & { readonly scenario: Scenario }): Promise<readonly Statement[]> {
+  const ids = await all(async () => scenario.start(TWO_STEPS));
+  const claims = await all(async (place) => scenario.claim(ids[place] as string, action(0)));
+  const offer = { claimId: 'c', worker: 'w', leaseMs: 1_000, conditions: [], accepts: () => true };
+  const moves = claims.map((claim) => {
+    const { plan: of, saga } = claim.basis;
+    const decision = transition(of, saga, completed(claim, {}));
+    if (decision.kind !== 'moved') throw new Error('a completion moves its saga');
+    const chained = chain(of, decision, offer);
+    if (chained === null) throw new Error('a completion sets the next step free');
+    const { saga: after, effects } = chained;
+    const link = linkOf(of, chained, offer, false);
+    return encoded({ plan: of, before: saga, after, effects, resendMs: RESEND_MS, leaseGraceMs: null, link });
+  });
+  const rest = { worker: 'w', leaseMs: 1_000, planFormat: PLAN_FORMAT };
+  const keyed = MANY.map((place) => startRequest(TWO_STEPS, { businessKey: { key: `k${place}`, fingerprint: 'f' } }));
+  return [
+    applyStatement(schema, moves),
+    claimStatement(
+      schema,
+      ids.map((sagaId) => ({ sagaId, operation: action(1), claimId: 'c', ...rest })),
+    ),
+    startStatement(
+      schema,
+      keyed.map((request) => encodedStart(plannedStart(request))),
+    ),
+  ];
+}
+
+async function growBy(sagas: number, { app, schema }: PostgresFixture): Promise<void> {
+  await app.query(
+    `INSERT INTO "${schema}".operations (saga_id, direction, step, round, key, state, waits, ord, fence, claims, losses, blamed, attempt_limit, loss_limit, had_unknown, timed_out)
+     SELECT 's' || n, 'action', k, 1, 'x', 'pending', 0, 0, 0, 0, 0, 0, 1, 1, false, false FROM generate_series(1, ${sagas}) n, generate_series(0, 2) k`,
+  );
+  await app.query(
+    `INSERT INTO "${schema}".sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, wake_at)
+     SELECT 's' || n, 'x', 'started', 1, 'x', 1, 3, 0, now() + interval '1 hour' FROM generate_series(1, ${sagas}) n`,
+  );
+  await app.query(
+    `INSERT INTO "${schema}".inputs (saga_id, step, input, refs) SELECT 's' || n, k, '{}', '[]' FROM generate_series(1, ${sagas}) n, generate_series(-1, 1) k`,
+  );
+}
+
+function planOf(rows: readonly { readonly 'QUERY PLAN': string }[]): string {
+  return rows.map((row) => row['QUERY PLAN']).join('\n');
+}
+
+function literal(value: unknown): string {
+  const text = Array.isArray(value) ? `{${value.join(',')}}` : String(value);
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -17,11 +17,11 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => pgbouncer.stop());
 
-async function boot(settings = ''): Promise<SagaApp> {
+async function boot(settings = '', behind = pgbouncer): Promise<SagaApp> {
   namespace = freshName();
   const inDatabase = (server: string): string => Object.assign(new URL(server), { pathname: `/${namespace}` }).href;
   await withClient(process.env['DATABASE_URL'] ?? '', (admin) => admin.query(`CREATE DATABASE ${namespace}`));
-  [direct, url] = [inDatabase(process.env['DATABASE_URL'] ?? ''), inDatabase(pgbouncer.url)];
+  [direct, url] = [inDatabase(process.env['DATABASE_URL'] ?? ''), inDatabase(behind.url)];
   await makeEffects(direct);
   if (settings !== '') await withClient(direct, (admin) => admin.query(`ALTER DATABASE ${namespace} ${settings}`));
   const store = typeOrmStore({ schema: namespace, autoMigrate: true, namedStatements: false });
@@ -81,5 +81,17 @@ describe('Through pgbouncer in transaction mode', () => {
 
   it('an isolation that the engine cannot change from there is refused at boot, with what to do', async () => {
     await expect(boot('SET default_transaction_isolation = serializable')).rejects.toThrow(/READ COMMITTED.*serializable.*ALTER ROLE/s);
+  });
+
+  it('one that refuses startup options is connected to without them', async () => {
+    const strict = await OwnService.pgbouncer(process.env['DATABASE_URL'] ?? '', 'extra_float_digits');
+    try {
+      const app = await boot('', strict);
+      const { id } = await app.sagas.start('s', GOOD);
+      expect((await app.sagas.waitFor(id)).state).toBe('completed');
+    } finally {
+      await closeApps();
+      await strict.stop();
+    }
   });
 });

@@ -13,18 +13,18 @@ const REMEDY = 'install the package `pgbouncer` (no root needed to run it)';
 const START_TIMEOUT_MS = 15_000;
 
 /**
- * @param {{ url: string, poolSize?: number, belongings?: Belongings }} options `url`: of the PostgreSQL behind it; `poolSize`:
- *   how many connections to that
+ * @param {{ url: string, poolSize?: number, ignored?: string, belongings?: Belongings }} options `url`: of the PostgreSQL behind it;
+ *   `poolSize`: how many connections to that; `ignored`: startup parameters that it does not mind
  * @returns `url`: of the same database by way of it; `restart()`, which drops every connection; `stop()`
  */
-export async function startPgbouncer({ url, poolSize = 5, belongings = new Belongings() }) {
+export async function startPgbouncer({ url, poolSize = 5, ignored = 'extra_float_digits,options', belongings = new Belongings() }) {
   try {
     const program = await findOrInstall();
     const port = await freePort();
     const user = postgresUser();
     // Not below TMPDIR: as root it runs as somebody else, who has to be able to enter the folder.
     const folder = belongings.makeFolder('/tmp', 'nest-saga-pgbouncer-', 0o755);
-    const config = writeConfig({ folder, url: new URL(url), port, poolSize, user });
+    const config = writeConfig({ folder, url: new URL(url), port, poolSize, ignored, user });
     const log = join(folder, 'log');
     const start = async () => {
       const output = openSync(log, 'a', 0o600);
@@ -53,7 +53,7 @@ export async function startPgbouncer({ url, poolSize = 5, belongings = new Belon
   }
 }
 
-function writeConfig({ folder, url, port, poolSize, user }) {
+function writeConfig({ folder, url, port, poolSize, ignored, user }) {
   const users = join(folder, 'users');
   const config = join(folder, 'pgbouncer.ini');
   const quoted = (text) => `"${decodeURIComponent(text).replaceAll('"', '""')}"`;
@@ -72,7 +72,7 @@ pool_mode = transaction
 default_pool_size = ${poolSize}
 max_client_conn = 200
 server_login_retry = 1
-ignore_startup_parameters = extra_float_digits,options
+ignore_startup_parameters = ${ignored}
 `,
     { mode: 0o600 },
   );

@@ -2,7 +2,7 @@ import { HISTORY_COLUMNS, HISTORY_RECORD, HISTORY_VALUES } from './history-recor
 import { MOVE_RECORD, type EncodedMove } from './move';
 import { nextColumns, type NextRow } from './next-claim.columns';
 import { NEW_OPERATIONS, OPERATION_CHANGES, OPERATION_RECORD } from './operation-record';
-import { among, inMs, jsonArray, type Statement } from './sql';
+import { among, inMs, jsonArray, namedFor, type Statement } from './sql';
 
 /** A move that was applied, and what its chained claim needs. */
 export interface AppliedRow extends NextRow {
@@ -24,8 +24,7 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
   const reads = moves.some((move) => move.reads);
   const variant = `${hasAdditions ? '_add' : ''}${hasPatches ? '_lay' : ''}${reads ? '_next' : ''}`;
   return {
-    // The plan of many depends on how many they are.
-    ...(moves.length === 1 && { name: `nest_saga_apply${variant}` }),
+    ...namedFor(`nest_saga_apply${variant}`, moves),
     text: `WITH m AS MATERIALIZED (
         SELECT * FROM json_to_recordset($1::json) AS m${MOVE_RECORD}
       ), locked AS MATERIALIZED (

@@ -4,7 +4,7 @@ import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
 import type { Claim, ClaimRequest } from '../../ports/saga-store';
 import { goesTheWayOf, neighboursOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
-import { among, delayMs, epochMs, inMs, type Statement } from './sql';
+import { among, delayMs, epochMs, inMs, namedFor, type Statement } from './sql';
 
 /**
  * Takes operations, each of another saga. The whole rule of `transition` is the WHERE of `seen`, judged by what this statement's snapshot
@@ -15,7 +15,7 @@ import { among, delayMs, epochMs, inMs, type Statement } from './sql';
 export function claimStatement(schema: string, requests: readonly ClaimRequest[]): Statement {
   const s = `"${schema}"`;
   return {
-    ...(requests.length === 1 && { name: 'nest_saga_claim' }),
+    ...namedFor('nest_saga_claim', requests),
     text: `WITH m AS MATERIALIZED (
         SELECT * FROM json_to_recordset($1::json) AS m(saga_id text, direction text, step int, round int, claim_id text, worker text, lease_ms float8,
           plan_format int, can_verify boolean, max_losses int, alone boolean, conditions text[])

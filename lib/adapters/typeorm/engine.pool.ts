@@ -1,7 +1,7 @@
 import type { DataSource, DataSourceOptions } from 'typeorm';
 import { SagaClosedError, SagaConfigurationError } from '../../errors';
 import { cancelStatement } from './cancel-statement';
-import { isWornOut, redacted } from './database.error';
+import { isWornOut, redacted, sqlStateOf } from './database.error';
 import { engineOptions } from './engine-options';
 import { OWN_TYPES, type Sql, type Statement } from './sql';
 import { loadTypeOrm, poolOf, type PgClient, type PgPool, type PgQuery, type PgResult } from './vendor';
@@ -26,25 +26,26 @@ export interface EnginePoolInit {
  */
 export class EnginePool implements Sql {
   private dataSource: DataSource | null = null;
+  private naming: Naming = 'none';
 
   constructor(private readonly init: EnginePoolInit) {}
 
   /** Connects. Nothing is connected before. */
   async open(): Promise<void> {
     if (this.dataSource !== null) return;
-    // The statements rely on seeing what was committed while they waited; a database may have another default.
-    let isolation = '';
-    for (const startup of ['', '-c default_transaction_isolation=read\\ committed']) {
-      const dataSource = await this.connect(startup);
-      isolation = (await run<{ readonly isolation: string }>(dataSource, isolationQuery, false))[0]?.isolation ?? '';
-      if (isolation === 'read committed') {
-        this.dataSource = dataSource;
-        return;
-      }
-      await dataSource.destroy();
+    const dataSource = await this.connect(STARTUP).catch((error: unknown) => {
+      if (sqlStateOf(error) !== REFUSED_STARTUP) throw error;
+      return this.connect('');
+    });
+    const [settings] = await run<Settings>(dataSource, settingsQuery, 'none');
+    if (settings?.isolation === 'read committed') {
+      this.dataSource = dataSource;
+      if (this.init.namedStatements) this.naming = settings.seqscan === 'off' ? 'all' : 'single';
+      return;
     }
+    await dataSource.destroy();
     throw new SagaConfigurationError([
-      `typeOrmStore(): the engine needs READ COMMITTED, its connections are ${isolation}, and what it asks for when it connects is ` +
+      `typeOrmStore(): the engine needs READ COMMITTED, its connections are ${settings?.isolation ?? 'unknown'}, and what it asks for when it connects is ` +
         "ignored, probably by pgbouncer: ALTER ROLE … SET default_transaction_isolation = 'read committed'",
     ]);
   }
@@ -56,7 +57,7 @@ export class EnginePool implements Sql {
   }
 
   async query<Row>(statement: Statement): Promise<readonly Row[]> {
-    return run<Row>(this.opened(), statement, this.init.namedStatements, this.init.answerMs);
+    return run<Row>(this.opened(), statement, this.naming, this.init.answerMs);
   }
 
   /** One transaction on one connection. Resolves only when PostgreSQL answered COMMIT to the COMMIT. */
@@ -69,7 +70,7 @@ export class EnginePool implements Sql {
     client.on('error', ignore);
     let broken: Error | undefined;
     try {
-      const result = await within(client, work, this.init.namedStatements, answerMs);
+      const result = await within(client, work, this.naming, answerMs);
       return result;
     } catch (error) {
       broken = isWornOut(error) ? redacted(error) : await rollback(client, answerMs);
@@ -107,12 +108,31 @@ export class EnginePool implements Sql {
 /** What a broken connection says besides; the statement that meets it reports it. */
 const ignore = (): void => undefined;
 
-const isolationQuery: Statement = { text: `SELECT current_setting('default_transaction_isolation') AS isolation`, values: [] };
+/**
+ * What the engine's connections are opened with. The statements rely on seeing what was committed while they waited; a database may have
+ * another default. And a plan that is kept must go by keys even if the tables were tiny when it was made: they will not stay so.
+ */
+const STARTUP = '-c default_transaction_isolation=read\\ committed -c enable_seqscan=off';
+/** How a pooler says that it knows no such parameter (protocol_violation). */
+const REFUSED_STARTUP = '08P01';
 
-async function run<Row>(dataSource: DataSource, statement: Statement, named: boolean, answerMs = ANSWER_MS): Promise<readonly Row[]> {
+interface Settings {
+  readonly isolation: string;
+  readonly seqscan: string;
+}
+
+const settingsQuery: Statement = {
+  text: `SELECT current_setting('default_transaction_isolation') AS isolation, current_setting('enable_seqscan') AS seqscan`,
+  values: [],
+};
+
+/** Which statements are prepared once a connection: where plans may read whole tables, only those about a single row. */
+type Naming = 'none' | 'single' | 'all';
+
+async function run<Row>(dataSource: DataSource, statement: Statement, naming: Naming, answerMs = ANSWER_MS): Promise<readonly Row[]> {
   try {
     const client = await requirePool(dataSource).connect();
-    const { rows } = await answeredInTime(client, toQuery(statement, named), answerMs);
+    const { rows } = await answeredInTime(client, toQuery(statement, naming), answerMs);
     return rows as readonly Row[];
   } catch (error) {
     throw redacted(error);
@@ -152,9 +172,10 @@ async function answerOf(client: PgClient, query: PgQuery | string, answerMs: num
   }
 }
 
-function toQuery(statement: Statement, named: boolean): Parameters<PgPool['query']>[0] {
-  const { name, text, values } = statement;
-  return named && name !== undefined ? { name, text, values, types: OWN_TYPES } : { text, values, types: OWN_TYPES };
+function toQuery(statement: Statement, naming: Naming): Parameters<PgPool['query']>[0] {
+  const { name, isSet = false, text, values } = statement;
+  const isNamed = naming === 'all' || (naming === 'single' && !isSet);
+  return isNamed && name !== undefined ? { name, text, values, types: OWN_TYPES } : { text, values, types: OWN_TYPES };
 }
 
 function requirePool(dataSource: DataSource): PgPool {
@@ -163,7 +184,7 @@ function requirePool(dataSource: DataSource): PgPool {
   return pool;
 }
 
-async function within<T>(client: PgClient, work: (sql: Sql) => Promise<T>, named: boolean, answerMs: number): Promise<T> {
+async function within<T>(client: PgClient, work: (sql: Sql) => Promise<T>, naming: Naming, answerMs: number): Promise<T> {
   const ask = (query: PgQuery | string): Promise<PgResult> => answerOf(client, query, answerMs);
   await ask('BEGIN ISOLATION LEVEL READ COMMITTED');
   // Unlike startup parameters, these work through pgbouncer.
@@ -173,7 +194,7 @@ async function within<T>(client: PgClient, work: (sql: Sql) => Promise<T>, named
   const sql: Sql = {
     query: async <Row>(statement: Statement) => {
       try {
-        return (await ask(toQuery(statement, named))).rows as readonly Row[];
+        return (await ask(toQuery(statement, naming))).rows as readonly Row[];
       } catch (error) {
         throw redacted(error);
       }

@@ -5,7 +5,7 @@ import type { SagaGlance, SagaQuery, StoredSaga, StoredStep } from '../../ports/
 import type { StoredReference } from '../../core/reference';
 import { wholeOperations } from './read.statement';
 import { sagaColumns, toSaga, type OperationRow, type SagaRow } from './rows';
-import { epochMs, type Statement } from './sql';
+import { epochMs, namedFor, type Statement } from './sql';
 
 export interface StoredSagaRow extends SagaRow {
   readonly operations: readonly OperationRow[];
@@ -24,7 +24,7 @@ export interface StoredSagaRow extends SagaRow {
 
 export function findStatement(schema: string, sagaIds: readonly string[]): Statement {
   return {
-    ...(sagaIds.length === 1 && { name: 'nest_saga_find' }),
+    ...namedFor('nest_saga_find', sagaIds),
     text: `SELECT ${storedColumns(schema)} FROM "${schema}".sagas s WHERE s.id = ANY ($1::text[])`,
     values: [sagaIds],
   };

@@ -1,6 +1,8 @@
 /** One statement with its bound values. Named ones are prepared once a connection. */
 export interface Statement {
   readonly name?: string;
+  /** It reaches many rows: named only where its plan, kept from when the tables were small, still goes by their keys. */
+  readonly isSet?: boolean;
   readonly text: string;
   readonly values: readonly unknown[];
 }
@@ -55,4 +57,9 @@ export function jsonArray(records: readonly string[]): string {
  */
 export function among(cte: string, members: readonly unknown[]): string {
   return members.length === 1 ? `= (SELECT id FROM ${cte})` : `= ANY (ARRAY(SELECT id FROM ${cte}))`;
+}
+
+/** The name of a statement for one member, and of the one for many: what differs in their texts differs in their names. */
+export function namedFor(name: string, members: readonly unknown[]): Required<Pick<Statement, 'name' | 'isSet'>> {
+  return members.length === 1 ? { name, isSet: false } : { name: `${name}_set`, isSet: true };
 }

@@ -5,7 +5,7 @@ import type { StartRequest } from '../../ports/saga-store';
 import { linkOf, type Link } from './chain-link';
 import { HISTORY_COLUMNS, HISTORY_RECORD, HISTORY_VALUES, historyRecords } from './history-record';
 import { earliestMs, NEW_OPERATIONS, newRecords, OPERATION_RECORD } from './operation-record';
-import { delayMs, epochMs, inMs, jsonArray, type Statement } from './sql';
+import { delayMs, epochMs, inMs, jsonArray, namedFor, type Statement } from './sql';
 
 /** What is to be stored: a start, and maybe the claim that is chained to it. */
 export interface PlannedStart {
@@ -91,7 +91,7 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
   const s = `"${schema}"`;
   const isKeyed = starts.some((start) => start.isKeyed);
   return {
-    ...(starts.length === 1 && { name: isKeyed ? 'nest_saga_start_keyed' : 'nest_saga_start' }),
+    ...namedFor(isKeyed ? 'nest_saga_start_keyed' : 'nest_saga_start', starts),
     text: `WITH m AS MATERIALIZED (
         SELECT * FROM json_to_recordset($1::json) AS m(id text, name text, state text, rev bigint, plan_hash text, plan_format smallint, open_actions int,
           open_undos int, cause jsonb, parent jsonb, ends boolean, deadline_ms float8, wake_ms float8, key text, fingerprint text, paused_by text)

@@ -23,9 +23,9 @@ export class OwnService {
     return OwnService.from(spawn('unshare', ['--mount', process.execPath, file, 'mount'], { stdio: [...stdio] }));
   }
 
-  /** In front of the PostgreSQL at `url`; `ask('restart')` restarts it. */
-  static async pgbouncer(url: string): Promise<OwnService> {
-    return OwnService.from(fork(fileOf('pgbouncer'), [url]));
+  /** In front of the PostgreSQL at `url`; `ask('restart')` restarts it. @param ignored startup parameters that it does not mind */
+  static async pgbouncer(url: string, ...ignored: string[]): Promise<OwnService> {
+    return OwnService.from(fork(fileOf('pgbouncer'), [url, ...ignored]));
   }
 
   private static async from(child: ChildProcess): Promise<OwnService> {

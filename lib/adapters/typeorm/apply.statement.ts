@@ -36,13 +36,14 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
              FOR NO KEY UPDATE OF s SKIP LOCKED) held
       ), saga AS (
         UPDATE ${s}.sagas s
-           SET rev = s.rev + m.events, state = m.state, open_actions = m.open_actions, open_undos = m.open_undos, cause = m.cause,
-               attention = m.attention, paused = m.paused, past_pivot = m.past_pivot, turning = m.turning, given_up = m.given_up,
+           SET rev = s.rev + m.events, state = m.state, open_actions = coalesce(m.open_actions, 0), open_undos = coalesce(m.open_undos, 0),
+               cause = m.cause, attention = coalesce(m.attention, false), paused = coalesce(m.paused, false),
+               past_pivot = coalesce(m.past_pivot, false), turning = m.turning, given_up = coalesce(m.given_up, 0),
                finished_by = m.finished_by, updated_at = clock_timestamp(),
                wake_at = CASE WHEN m.ends AND s.completed_at IS NULL THEN NULL ELSE least(s.wake_at, ${inMs('m.wake_ms')}) END,
                completed_at = CASE WHEN m.ends THEN coalesce(s.completed_at, clock_timestamp()) END
           FROM m WHERE s.id ${among('locked', moves)} AND s.id = m.id
-        RETURNING s.id, m.changed, m.grace_ms, m.timed_out, m.patch, m.next_direction, m.next_step, m.next_round, m.next_neighbours
+        RETURNING s.id, m.changed, m.grace_ms, coalesce(m.timed_out, false) AS timed_out, m.patch, m.next_direction, m.next_step, m.next_round, m.next_neighbours
       ), changed AS (
         UPDATE ${s}.operations o
            SET ${OPERATION_CHANGES}
@@ -50,7 +51,7 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
          WHERE o.saga_id = ANY ($4::text[]) AND o.direction = ANY ($5::text[]) AND o.step = ANY ($6::int[])
            AND saga.id = c.saga_id AND o.saga_id = c.saga_id AND o.direction = c.direction AND o.step = c.step AND o.round = c.round
            AND o.fence = c.fence_before
-           AND (saga.grace_ms IS NULL OR o.state <> 'running' OR o.fence = c.fence
+           AND (saga.grace_ms IS NULL OR o.state <> 'running' OR o.fence = coalesce(c.fence, 0)
                 OR (o.timed_out = saga.timed_out AND ${inMs('saga.grace_ms', 'o.lease_until')} <= clock_timestamp()))
         RETURNING 1
       )${hasAdditions ? addedOperations(s) : ''}, record AS (

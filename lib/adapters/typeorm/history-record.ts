@@ -15,6 +15,26 @@ export function historyRecords(effects: readonly SagaEffect[], rev: number): rea
   return [{ ...first, rev: firstRev }, ...others.map((entry, place) => ({ ...entry, rev: firstRev + 1 + place }))];
 }
 
+/** As a statement gets them; what is null is left out. */
+export function historyTexts(sagaId: string, effects: readonly SagaEffect[], rev: number): readonly string[] {
+  return historyRecords(effects, rev).map(({ kind, state, step, direction, round, fence, attempt, actor, reason, error, ...at }) =>
+    JSON.stringify({
+      saga_id: sagaId,
+      rev: at.rev,
+      kind,
+      state,
+      step: step ?? undefined,
+      direction: direction ?? undefined,
+      round: round ?? undefined,
+      fence: fence ?? undefined,
+      attempt: attempt ?? undefined,
+      actor: actor ?? undefined,
+      reason: reason ?? undefined,
+      error: error ?? undefined,
+    }),
+  );
+}
+
 export interface HistoryRecord extends HistoryEntry {
   readonly rev: number;
 }

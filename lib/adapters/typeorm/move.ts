@@ -3,12 +3,12 @@ import type { JsonObject } from '../../core/json';
 import type { Operation } from '../../core/operation';
 import { isTerminal, type SagaValue } from '../../core/saga-value';
 import type { Link } from './chain-link';
-import { historyEntriesOf, historyRecords } from './history-record';
+import { historyEntriesOf, historyTexts } from './history-record';
 import { changedRecords, earliestMs, newRecords, type Recording } from './operation-record';
 import { delayMs } from './sql';
 
 /** A decision on its way into the database. */
-export interface Move extends Recording {
+export interface Move extends Omit<Recording, 'sagaId'> {
   readonly before: SagaValue;
   readonly after: SagaValue;
   /** Taking a lease away: how long it must have been over. Heartbeats extend leases without raising `rev`. */
@@ -34,38 +34,38 @@ export function encoded(move: Move): EncodedMove {
   const { before, after, effects } = move;
   const { changed, added } = differences(before, after);
   const patch = contextPatch(effects);
+  const recording = { ...move, sagaId: before.id };
   const saga = JSON.stringify({
     id: before.id,
     rev: before.rev,
     events: after.rev - before.rev,
     state: after.state,
-    open_actions: after.openActions,
-    open_undos: after.openUndos,
-    cause: after.cause,
-    attention: after.attention,
-    paused: after.paused,
-    past_pivot: after.pastPivot,
-    turning: after.turning,
-    given_up: after.givenUp,
-    finished_by: after.finishedBy,
-    ends: isTerminal(after.state),
-    wake_ms: wakesInMs(move),
+    open_actions: after.openActions || undefined,
+    open_undos: after.openUndos || undefined,
+    cause: after.cause ?? undefined,
+    attention: after.attention || undefined,
+    paused: after.paused || undefined,
+    past_pivot: after.pastPivot || undefined,
+    turning: after.turning ?? undefined,
+    given_up: after.givenUp || undefined,
+    finished_by: after.finishedBy ?? undefined,
+    ends: isTerminal(after.state) || undefined,
+    wake_ms: wakesInMs(move) ?? undefined,
     changed: changed.length,
-    grace_ms: move.leaseGraceMs === null ? null : delayMs(move.leaseGraceMs),
-    timed_out: timedOutBefore(move),
-    patch,
+    grace_ms: move.leaseGraceMs === null ? undefined : delayMs(move.leaseGraceMs),
+    timed_out: timedOutBefore(move) || undefined,
+    patch: patch ?? undefined,
     ...linkRecord(move.link),
   });
-  const ofSaga = (record: object): string => JSON.stringify({ ...record, saga_id: before.id });
-  const changes = changedRecords(changed, before.operations, move).map(ofSaga);
-  const additions = newRecords(added, move).map(ofSaga);
-  const entries = historyRecords(effects, after.rev).map(ofSaga);
+  const changes = changedRecords(changed, before.operations, recording).map((record) => JSON.stringify(record));
+  const additions = newRecords(added, recording).map((record) => JSON.stringify(record));
+  const entries = historyTexts(before.id, effects, after.rev);
   const bytes = [saga, ...changes, ...additions, ...entries].reduce((sum, text) => sum + text.length, 0);
   const reads = move.link !== undefined && move.link.reads !== null;
   return { sagaId: before.id, saga, changed, changes, additions, entries, patches: patch !== null, reads, bytes };
 }
 
-/** The fields of a move as a statement reads them. */
+/** The fields of a move as a statement reads them; what is null, 0 or false is left out. */
 export const MOVE_RECORD = `(id text, rev bigint, events int, state text, open_actions int, open_undos int, cause jsonb, attention boolean,
   paused boolean, past_pivot boolean, turning jsonb, given_up int, finished_by int, ends boolean, wake_ms float8, changed int, grace_ms float8,
   timed_out boolean, patch jsonb, next_paused_by text, next_minds_deadline boolean, next_direction text, next_step int, next_round int,
@@ -75,13 +75,13 @@ function linkRecord(link: Link | undefined): object {
   if (link === undefined) return {};
   const { operation, reads } = link;
   return {
-    next_paused_by: link.pausedBy,
-    next_minds_deadline: link.mindsDeadline,
+    next_paused_by: link.pausedBy ?? undefined,
+    next_minds_deadline: link.mindsDeadline || undefined,
     ...(reads !== null && {
       next_direction: operation.direction,
       next_step: operation.step,
       next_round: operation.round,
-      next_neighbours: reads.neighbours,
+      next_neighbours: reads.neighbours ?? undefined,
     }),
   };
 }

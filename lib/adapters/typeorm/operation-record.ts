@@ -6,8 +6,11 @@ import { dependentsByStep, dependentsOf, type Plan } from '../../core/plan';
 import type { Link } from './chain-link';
 import { delayMs, inMs } from './sql';
 
-/** An operation as a statement gets it: one element of a JSON array, whose fields are the columns below. */
-export type OperationRecord = Readonly<Record<string, unknown>>;
+/**
+ * An operation as a statement gets it: one element of a JSON array, whose fields are the columns below. PostgreSQL reads each field that is
+ * there, so what is mostly null, 0 or false is there only when it is not.
+ */
+type OperationRecord = Readonly<Record<string, unknown>>;
 
 /** The type of those elements. */
 export const OPERATION_RECORD = `(
@@ -16,8 +19,8 @@ export const OPERATION_RECORD = `(
   dependents int[], error jsonb, output jsonb, has_output boolean, due_ms float8, send_ms float8, lease_ms float8, worker text, saga_id text)`;
 
 /** What a record `c` makes of an operation `o`. */
-export const OPERATION_CHANGES = `state = c.state, waits = c.waits, ord = c.ord, fence = c.fence, claim_id = c.claim_id, claims = c.claims, losses = c.losses,
-               blamed = c.blamed, attempt_limit = c.attempt_limit, loss_limit = c.loss_limit, alone = c.alone, verifying = c.verifying, wait = c.wait, heard = c.heard, condition = c.condition, had_unknown = c.had_unknown, timed_out = c.timed_out, late_fence = c.late_fence, error = c.error,
+export const OPERATION_CHANGES = `state = c.state, waits = coalesce(c.waits, 0), ord = coalesce(c.ord, 0), fence = coalesce(c.fence, 0), claim_id = c.claim_id, claims = coalesce(c.claims, 0), losses = coalesce(c.losses, 0),
+               blamed = coalesce(c.blamed, 0), attempt_limit = c.attempt_limit, loss_limit = c.loss_limit, alone = coalesce(c.alone, false), verifying = coalesce(c.verifying, false), wait = c.wait, heard = c.heard, condition = c.condition, had_unknown = coalesce(c.had_unknown, false), timed_out = coalesce(c.timed_out, false), late_fence = coalesce(c.late_fence, 0), error = c.error,
                output = CASE WHEN c.has_output THEN coalesce(c.output, 'null') ELSE o.output END,
                due_at = ${inMs('c.due_ms')}, send_at = ${inMs('c.send_ms')}, resends = 0,
                first_at = CASE WHEN c.lease_ms IS NULL THEN o.first_at ELSE clock_timestamp() END,
@@ -30,13 +33,14 @@ export const NEW_OPERATIONS = {
   columns: `(saga_id, direction, step, round, key, state, waits, ord, fence, claim_id, claims, losses, blamed, attempt_limit, loss_limit,
            had_unknown, timed_out, alone, verifying, wait, heard, condition, late_fence, action_outcome, dependents, due_at, send_at, output, error,
            first_at, lease_until, worker)`,
-  values: `a.direction, a.step, a.round, a.key, a.state, a.waits, a.ord, a.fence, a.claim_id, a.claims, a.losses, a.blamed,
-               a.attempt_limit, a.loss_limit, a.had_unknown, a.timed_out, a.alone, a.verifying, a.wait, a.heard, a.condition, a.late_fence, a.action_outcome, a.dependents,
+  values: `a.direction, a.step, a.round, a.key, a.state, coalesce(a.waits, 0), coalesce(a.ord, 0), coalesce(a.fence, 0), a.claim_id, coalesce(a.claims, 0), coalesce(a.losses, 0), coalesce(a.blamed, 0),
+               a.attempt_limit, a.loss_limit, coalesce(a.had_unknown, false), coalesce(a.timed_out, false), coalesce(a.alone, false), coalesce(a.verifying, false), a.wait, a.heard, a.condition, coalesce(a.late_fence, 0), a.action_outcome, a.dependents,
                ${inMs('a.due_ms')}, ${inMs('a.send_ms')}, CASE WHEN a.has_output THEN coalesce(a.output, 'null') END, a.error,
                CASE WHEN a.lease_ms IS NOT NULL THEN clock_timestamp() END, ${inMs('a.lease_ms')}, a.worker`,
 };
 
 export interface Recording {
+  readonly sagaId: string;
   readonly plan: Plan;
   readonly effects: readonly SagaEffect[];
   readonly resendMs: number;
@@ -53,7 +57,7 @@ export function newRecords(added: readonly Operation[], recording: Recording): r
     return {
       ...record,
       key: keyOf(recording.plan, operation),
-      action_outcome: operation.actionOutcome,
+      action_outcome: operation.actionOutcome ?? undefined,
       dependents: operation.direction === 'action' ? (dependents.get(operation.step) ?? []) : operation.releases,
     };
   });
@@ -63,38 +67,39 @@ export function newRecords(added: readonly Operation[], recording: Recording): r
 export function changedRecords(
   changed: readonly Operation[],
   before: ReadonlyMap<OperationKey, Operation>,
-  { plan, effects, resendMs, link }: Recording,
+  { sagaId, plan, effects, resendMs, link }: Recording,
 ): readonly OperationRecord[] {
   const delays = delaysOf(effects, resendMs);
   return changed.map((operation) => {
     const due = delays.get(operationKey(operation));
     const limits = limitsOf(plan, operation, policyOf(plan, operation));
     return {
+      saga_id: sagaId,
       direction: operation.direction,
       step: operation.step,
       round: operation.round,
       state: operation.state,
-      waits: operation.waits,
-      ord: operation.order,
-      fence: operation.fence,
+      waits: operation.waits || undefined,
+      ord: operation.order || undefined,
+      fence: operation.fence || undefined,
       fence_before: before.get(operationKey(operation))?.fence,
       claim_id: operation.claimId ?? undefined,
-      claims: operation.claims,
-      losses: operation.losses,
-      blamed: operation.blamed,
+      claims: operation.claims || undefined,
+      losses: operation.losses || undefined,
+      blamed: operation.blamed || undefined,
       attempt_limit: limits.attempts,
       loss_limit: limits.losses,
-      had_unknown: operation.hadUnknown,
-      timed_out: operation.timedOut,
-      alone: operation.alone,
-      verifying: operation.verifying,
-      late_fence: operation.lateFence,
+      had_unknown: operation.hadUnknown || undefined,
+      timed_out: operation.timedOut || undefined,
+      alone: operation.alone || undefined,
+      verifying: operation.verifying || undefined,
+      late_fence: operation.lateFence || undefined,
       wait: operation.wait ?? undefined,
       heard: operation.heard ?? undefined,
       condition: operation.condition ?? undefined,
       error: operation.error ?? undefined,
       output: operation.output ?? undefined,
-      has_output: operation.output !== undefined,
+      has_output: operation.output !== undefined || undefined,
       due_ms: due?.dueMs ?? undefined,
       send_ms: due?.sendMs ?? undefined,
       ...(operation === link?.operation && { lease_ms: delayMs(link.leaseMs), worker: link.worker }),
@@ -103,7 +108,7 @@ export function changedRecords(
 }
 
 /** Milliseconds until the first thing that these effects ask for is due; null when they ask for nothing. */
-export function earliestMs({ effects, resendMs, link }: Omit<Recording, 'plan'>): number | null {
+export function earliestMs({ effects, resendMs, link }: Omit<Recording, 'plan' | 'sagaId'>): number | null {
   const delays = [...delaysOf(effects, resendMs).values()].map(({ sendMs }) => sendMs).filter((sendMs) => sendMs !== null);
   if (link !== undefined) delays.push(delayMs(link.leaseMs));
   return delays.length === 0 ? null : Math.min(...delays);

@@ -67,9 +67,30 @@ export function toOperation(row: OperationRow): Operation {
     condition,
     releases,
   ] = row;
+  // One literal: made for each operation of each claim and read.
   return {
-    ...{ step, direction, round, state, waits, order, fence, claimId, claims, losses, blamed },
-    ...{ hadUnknown, timedOut, actionOutcome, error, lateFence, alone, verifying, wait, heard, condition, releases: releases ?? [] },
+    step,
+    direction,
+    round,
+    state,
+    waits,
+    order,
+    fence,
+    claimId,
+    claims,
+    losses,
+    blamed,
+    hadUnknown,
+    timedOut,
+    actionOutcome,
+    error,
+    lateFence,
+    alone,
+    verifying,
+    wait,
+    heard,
+    condition,
+    releases: releases ?? [],
   };
 }
 

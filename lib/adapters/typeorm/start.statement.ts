@@ -3,7 +3,7 @@ import type { SagaEffect } from '../../core/effect';
 import { isTerminal, type SagaState, type SagaValue } from '../../core/saga-value';
 import type { StartRequest } from '../../ports/saga-store';
 import { linkOf, type Link } from './chain-link';
-import { HISTORY_COLUMNS, HISTORY_RECORD, HISTORY_VALUES, historyRecords } from './history-record';
+import { HISTORY_COLUMNS, HISTORY_RECORD, HISTORY_VALUES, historyTexts } from './history-record';
 import { earliestMs, NEW_OPERATIONS, newRecords, OPERATION_RECORD } from './operation-record';
 import { delayMs, epochMs, inMs, jsonArray, namedFor, type Statement } from './sql';
 
@@ -35,7 +35,7 @@ export interface EncodedStart {
 
 export function encodedStart({ request, saga, effects, link }: PlannedStart): EncodedStart {
   const { sagaId, plan, resendMs, deadlineMs, businessKey } = request;
-  const recording = { plan, effects, resendMs, link };
+  const recording = { sagaId, plan, effects, resendMs, link };
   const text = JSON.stringify({
     id: sagaId,
     name: plan.name,
@@ -43,21 +43,20 @@ export function encodedStart({ request, saga, effects, link }: PlannedStart): En
     rev: saga.rev,
     plan_hash: request.planHash,
     plan_format: plan.format,
-    open_actions: saga.openActions,
-    open_undos: saga.openUndos,
-    cause: saga.cause,
-    parent: saga.parent,
-    ends: isTerminal(saga.state),
-    deadline_ms: deadlineMs === null ? null : delayMs(deadlineMs),
-    wake_ms: earliestMs(recording),
-    key: businessKey?.key ?? null,
-    fingerprint: businessKey?.fingerprint ?? null,
-    paused_by: link?.pausedBy ?? null,
+    open_actions: saga.openActions || undefined,
+    open_undos: saga.openUndos || undefined,
+    cause: saga.cause ?? undefined,
+    parent: saga.parent ?? undefined,
+    ends: isTerminal(saga.state) || undefined,
+    deadline_ms: deadlineMs === null ? undefined : delayMs(deadlineMs),
+    wake_ms: earliestMs(recording) ?? undefined,
+    key: businessKey?.key,
+    fingerprint: businessKey?.fingerprint,
+    paused_by: link?.pausedBy ?? undefined,
   });
-  const ofSaga = (record: object): string => JSON.stringify({ ...record, saga_id: sagaId });
-  const inputs = inputRecords(request).map(ofSaga);
-  const operations = newRecords([...saga.operations.values()], recording).map(ofSaga);
-  const entries = historyRecords(effects, saga.rev).map(ofSaga);
+  const inputs = inputRecords(request).map((record) => JSON.stringify(record));
+  const operations = newRecords([...saga.operations.values()], recording).map((record) => JSON.stringify(record));
+  const entries = historyTexts(sagaId, effects, saga.rev);
   const bytes = [text, ...inputs, ...operations, ...entries].reduce((sum, one) => sum + one.length, 0);
   return { sagaId, saga: text, inputs, operations, entries, isKeyed: businessKey !== null, bytes };
 }
@@ -102,7 +101,7 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
             AND NOT EXISTS (SELECT FROM ${s}.sagas before WHERE before.id = m.id) AS paused OFFSET 0) p
       )${isKeyed ? takenKeys(s) : ''}, saga AS (
         INSERT INTO ${s}.sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, cause, parent, deadline_at, wake_at, completed_at)
-        SELECT m.id, m.name, m.state, m.rev, m.plan_hash, m.plan_format, m.open_actions, m.open_undos, m.cause, m.parent,
+        SELECT m.id, m.name, m.state, m.rev, m.plan_hash, m.plan_format, coalesce(m.open_actions, 0), coalesce(m.open_undos, 0), m.cause, m.parent,
                ${inMs('m.deadline_ms')}, least(${inMs('m.deadline_ms')}, ${inMs('m.wake_ms')}), CASE WHEN m.ends THEN clock_timestamp() END
           FROM m JOIN lock ON lock.id = m.id
          WHERE lock.got ${isKeyed ? 'AND (m.key IS NULL OR m.id IN (SELECT saga_id FROM keyed))' : ''}
@@ -110,7 +109,7 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
         RETURNING id, created_at
       ), given AS (
         INSERT INTO ${s}.inputs (saga_id, step, step_id, input, refs)
-        SELECT saga.id, i.step, i.step_id, coalesce(i.input, 'null'), i.refs
+        SELECT saga.id, i.step, i.step_id, coalesce(i.input, 'null'), coalesce(i.refs, '[]')
           FROM saga JOIN json_to_recordset($2::json) AS i(saga_id text, step int, step_id text, input jsonb, refs jsonb) ON i.saga_id = saga.id
       ), operation AS (
         INSERT INTO ${s}.operations ${NEW_OPERATIONS.columns}
@@ -164,11 +163,13 @@ function keyLock(schema: string, name: string, key: string): string {
 }
 
 /** What the saga itself was given, and the inputs of its steps. */
-function inputRecords(request: StartRequest): readonly object[] {
-  const given = { context: request.context, metadata: request.metadata, businessKey: request.businessKey?.key ?? null };
+function inputRecords({ sagaId, context, metadata, businessKey, laidOver, steps }: StartRequest): readonly object[] {
+  const given = { context, metadata, businessKey: businessKey?.key ?? null };
   return [
-    { step: -1, step_id: null, input: given, refs: [] },
-    ...(request.laidOver == null ? [] : [{ step: -2, step_id: null, input: request.laidOver, refs: [] }]),
-    ...request.steps.map(({ stepId, input, references }, step) => ({ step, step_id: stepId, input, refs: references })),
+    { saga_id: sagaId, step: -1, input: given },
+    ...(laidOver == null ? [] : [{ saga_id: sagaId, step: -2, input: laidOver }]),
+    ...steps.map(({ stepId, input, references }, step) => {
+      return { saga_id: sagaId, step, step_id: stepId, input, ...(references.length > 0 && { refs: references }) };
+    }),
   ];
 }

@@ -8,7 +8,7 @@ import { transition } from '../core/transition';
 import type { Basis, ChainOffer, Claim } from '../ports/saga-store';
 import { promise, type StoreCase, type StoreFixture } from './store-contract.fixture';
 import { same } from './store-contract.same';
-import { action, comparable, plan, Scenario, startRequest, step } from './store-contract.scenario';
+import { action, comparable, plan, RESEND_MS, Scenario, startRequest, step } from './store-contract.scenario';
 
 export const walkCases: readonly StoreCase[] = [
   ...Array.from({ length: 8 }, (_, n) =>
@@ -68,10 +68,9 @@ async function walk({ store }: StoreFixture, random: Random): Promise<void> {
     let model: SagaValue = first?.basis.saga ?? request.saga;
     const claims: Claim[] = first === undefined ? [] : [first];
     for (let events = 0; events < 60 && !(isTerminal(model.state) && random.chance(0.7)); events++) {
-      const next = random.chance(0.5)
-        ? await claimAny(scenario, request.plan, model, random)
-        : await reportAny(scenario, request.plan, model, claims, random);
-      if (next.claim !== null) claims.push(next.claim);
+      const go = random.oneOf([claimAny, claimAny, reportAny, reportAny, claimSome, reportSome]);
+      const next = await go(scenario, request.plan, model, claims, random);
+      claims.push(...next.claims);
       model = next.saga;
       same(comparable((await scenario.find(request.sagaId)).saga), comparable(model));
     }
@@ -85,10 +84,67 @@ async function walk({ store }: StoreFixture, random: Random): Promise<void> {
 
 interface Next {
   readonly saga: SagaValue;
-  readonly claim: Claim | null;
+  readonly claims: readonly Claim[];
 }
 
-async function claimAny(scenario: Scenario, of: Plan, model: SagaValue, random: Random): Promise<Next> {
+/** Whatever waits, at the same time. */
+async function claimSome(scenario: Scenario, of: Plan, model: SagaValue, _claims: readonly Claim[], random: Random): Promise<Next> {
+  const refs = [...model.operations.values()].filter(({ state }) => state === 'started' || random.chance(0.1)).map(refOf);
+  const asked = refs.map((ref) => ({ ref, claimId: `s${random.next()}` }));
+  const results = await Promise.all(asked.map(async ({ ref, claimId }) => scenario.tryClaim(model.id, ref, { claimId, leaseMs: 0 })));
+  const claims = results.flatMap((result) => (result.kind === 'claimed' ? [result.claim] : []));
+  // Which of them came first is the store's affair; what they have come to is not.
+  const revs = await claimRevs(scenario, of, model.id);
+  const inOrder = [...claims].sort((one, other) => (revs.get(claimKey(one.operation)) ?? 0) - (revs.get(claimKey(other.operation)) ?? 0));
+  let saga = model;
+  for (const { operation, claimId } of inOrder) {
+    const decision = transition(of, saga, { type: 'claim', operation: refOf(operation), claimId, due: true });
+    assert.ok(decision.kind === 'moved', `${operationKey(operation)} was claimed, and must not be`);
+    saga = decision.saga;
+  }
+  for (const [place, { ref, claimId }] of asked.entries()) {
+    const decision = transition(of, saga, { type: 'claim', operation: ref, claimId, due: true });
+    if (results[place]?.kind !== 'claimed') assert.equal(decision.kind, 'ignored', `${operationKey(ref)} was not claimed, and could be`);
+  }
+  return { saga, claims };
+}
+
+/** When each claim was, as the history tells. */
+async function claimRevs({ store }: Scenario, of: Plan, sagaId: string): Promise<ReadonlyMap<string, number>> {
+  const places = new Map(of.steps.map(({ name }, place) => [name, place]));
+  const entries = (await store.history(sagaId)).filter(({ kind }) => kind === 'claim');
+  return new Map(
+    entries.map(({ rev, step: name, direction, round, fence }) => [`${direction}:${places.get(name ?? '')}:${round}/${fence}`, rev]),
+  );
+}
+
+function claimKey(operation: Operation): string {
+  return `${operationKey(operation)}/${operation.fence}`;
+}
+
+/** Several reports in one call: as if one had come after the other. */
+async function reportSome(scenario: Scenario, of: Plan, model: SagaValue, claims: readonly Claim[], random: Random): Promise<Next> {
+  const events = Array.from({ length: 2 + Math.floor(random.next() * 4) }, () => {
+    return randomEvent(model, claims.length === 0 ? null : random.oneOf(claims.slice(-6)), random);
+  });
+  let saga = model;
+  const expected = events.map((event) => {
+    const decision = transition(of, saga, event);
+    if (decision.kind !== 'moved')
+      return { kind: 'ignored', reason: decision.kind === 'ignored' ? decision.reason : '', state: saga.state };
+    saga = decision.saga;
+    return { kind: 'applied', rev: saga.rev, effects: decision.effects };
+  });
+  const requests = events.map((event) => ({ sagaId: model.id, event, resendMs: RESEND_MS, graceMs: 0 }));
+  const results = await scenario.store.apply(requests, transition);
+  same(
+    results.map((result) => (result.kind === 'applied' ? { kind: 'applied', rev: result.saga.rev, effects: result.effects } : result)),
+    expected,
+  );
+  return { saga, claims: [] };
+}
+
+async function claimAny(scenario: Scenario, of: Plan, model: SagaValue, _claims: readonly Claim[], random: Random): Promise<Next> {
   const waiting = [...model.operations.values()].filter(({ state }) => state === 'started');
   const operation = random.chance(0.8) && waiting.length > 0 ? random.oneOf(waiting) : random.oneOf([...model.operations.values()]);
   const ref = refOf(operation);
@@ -98,11 +154,11 @@ async function claimAny(scenario: Scenario, of: Plan, model: SagaValue, random: 
   const result = await scenario.tryClaim(model.id, ref, { claimId, leaseMs: 0 });
   if (decision.kind !== 'moved') {
     same(result, { kind: 'refused', reason: decision.kind === 'ignored' ? decision.reason : '' });
-    return { saga: model, claim: null };
+    return { saga: model, claims: [] };
   }
   assert.ok(result.kind === 'claimed');
   same(result.claim.operation, decision.saga.operations.get(operationKey(ref)));
-  return { saga: decision.saga, claim: result.claim };
+  return { saga: decision.saga, claims: [result.claim] };
 }
 
 async function reportAny(scenario: Scenario, of: Plan, model: SagaValue, claims: readonly Claim[], random: Random): Promise<Next> {
@@ -115,7 +171,7 @@ async function reportAny(scenario: Scenario, of: Plan, model: SagaValue, claims:
   const result = await scenario.apply(model.id, event, { graceMs: 0, ...basis, ...(offer !== null && { chain: offer }) });
   if (decision.kind !== 'moved') {
     same(result, { kind: 'ignored', reason: decision.kind === 'ignored' ? decision.reason : '', state: model.state });
-    return { saga: model, claim: null };
+    return { saga: model, claims: [] };
   }
   assert.ok(result.kind === 'applied', JSON.stringify(result));
   const chained = offer === null ? null : chain(of, decision, offer);
@@ -124,11 +180,11 @@ async function reportAny(scenario: Scenario, of: Plan, model: SagaValue, claims:
   if (result.next === undefined || chained === null) {
     assert.equal(result.next, undefined);
     same(result.effects, decision.effects);
-    return { saga: decision.saga, claim: null };
+    return { saga: decision.saga, claims: [] };
   }
   same(result.effects, chained.effects);
   same(result.next.operation, chained.saga.operations.get(operationKey(chained.operation)));
-  return { saga: chained.saga, claim: result.next };
+  return { saga: chained.saga, claims: [result.next] };
 }
 
 /** A lease that is over at once, as above. */

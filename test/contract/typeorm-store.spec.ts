@@ -433,9 +433,13 @@ describe('under other people’s locks', () => {
 describe('when a saga changes between the snapshot of a statement and its lock', () => {
   /** The statement, with half a second between what it sees and what it locks. */
   const slowly = ({ text, values }: Statement): Statement => ({
-    text: text.replace(/JOIN seen ON|FROM \(SELECT \* FROM seen ORDER BY id\) seen/, (place) =>
-      place.replace('seen', `(SELECT seen.* FROM seen, LATERAL (SELECT pg_sleep(0.5) FROM (SELECT seen.id) x) y OFFSET 0) seen`),
-    ),
+    text: text.replace(/JOIN (seen) ON|FROM \(SELECT \* FROM (seen|wanted) ORDER BY id\)/, (place, joined?: string, read?: string) => {
+      const rows = joined ?? read ?? '';
+      return place.replace(
+        rows,
+        `(SELECT ${rows}.* FROM ${rows}, LATERAL (SELECT pg_sleep(0.5) FROM (SELECT ${rows}.id) x) y OFFSET 0) ${rows}`,
+      );
+    }),
     values,
   });
 
@@ -745,7 +749,7 @@ describe('speed', () => {
           expect((await scenario.complete(claim)).kind).toBe('applied');
           claim = next;
         }
-        expect(reads).toEqual(names.slice(1).map(() => 'nest_saga_read_part'));
+        expect(reads).toEqual(names.slice(1).map(() => 'nest_saga_read_parts'));
       });
     },
   );

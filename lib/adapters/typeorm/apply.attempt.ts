@@ -15,7 +15,7 @@ import { wasAppliedStatement } from './history.statement';
 import { contextPatch, encoded, type EncodedMove } from './move';
 import { nextClaim } from './next-claim';
 import type { PlanShelf } from './plan.shelf';
-import { readBasis, readPart } from './read.statement';
+import { readBasis, readParts } from './read.statement';
 import type { Sql } from './sql';
 
 export type Applied = Extract<ApplyResult, { kind: 'applied' }>;
@@ -124,7 +124,7 @@ export class ApplyAttempt {
 
   private async readPart(sql: Sql): Promise<Basis | undefined> {
     const { sagaId, event } = this.request;
-    return this.needsAll || !('operation' in event) ? undefined : readPart(sql, this.schema, this.plans, sagaId, event.operation);
+    return this.needsAll || !('operation' in event) ? undefined : readParts(sql, this.schema, this.plans, sagaId, [event.operation]);
   }
 
   private async write(write: MoveWriter, { plan, saga }: Basis, { applied, link }: Intent): Promise<Outcome> {

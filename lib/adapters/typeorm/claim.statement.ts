@@ -7,10 +7,13 @@ import { goesTheWayOf, neighboursOf, operationJson, sagaColumns, toOperation, to
 import { among, delayMs, epochMs, inMs, namedFor, type Statement } from './sql';
 
 /**
- * Takes operations, each of another saga. The whole rule of `transition` is the WHERE of `seen`, judged by what this statement's snapshot
- * shows; a saga that has changed since is left alone by the `rev` of `locked` (a row lock reads the newest row, while operations are still
- * read from the older snapshot). What follows reads the RETURNING of the saga's update, never the lock. What cannot be claimed, or is held
- * by somebody else, is not among the answers, and delays nobody. Rows are reached by their whole keys, and locked in the order of their ids.
+ * Takes operations; several of one saga raise its `rev` by one each. The whole rule of `transition` is the WHERE of `seen`, judged by what
+ * this statement's snapshot shows; a saga that has changed since is left alone by the `rev` of `locked` (a row lock reads the newest row,
+ * while operations are still read from the older snapshot). What follows reads the RETURNING of the saga's update, never the lock. What
+ * cannot be claimed, or is held by somebody else, is not among the answers, and delays nobody. Rows are reached by their whole keys, and
+ * locked in the order of their ids.
+ *
+ * @param requests no two of the same operation
  */
 export function claimStatement(schema: string, requests: readonly ClaimRequest[]): Statement {
   const s = `"${schema}"`;
@@ -20,39 +23,42 @@ export function claimStatement(schema: string, requests: readonly ClaimRequest[]
         SELECT * FROM json_to_recordset($1::json) AS m(saga_id text, direction text, step int, round int, claim_id text, worker text, lease_ms float8,
           plan_format int, can_verify boolean, max_losses int, alone boolean, conditions text[])
       ), seen AS MATERIALIZED (
-        SELECT s.id, s.rev
+        SELECT s.id, s.rev, o.direction, o.step, o.round, m.claim_id, m.worker, m.alone, m.lease_ms,
+               row_number() OVER (PARTITION BY s.id ORDER BY o.direction, o.step, o.round) AS nth
           FROM m CROSS JOIN LATERAL (SELECT * FROM ${s}.sagas s WHERE s.id = m.saga_id OFFSET 0) s
          CROSS JOIN LATERAL (SELECT * FROM ${s}.operations o
            WHERE o.saga_id = m.saga_id AND o.direction = m.direction AND o.step = m.step AND o.round = m.round OFFSET 0) o
          WHERE ${mayBeClaimed(s)}
+      ), wanted AS MATERIALIZED (
+        SELECT id, rev, max(nth) AS claims, min(lease_ms) AS lease_ms FROM seen GROUP BY id, rev
       ), locked AS MATERIALIZED (
-        SELECT held.id FROM (SELECT * FROM seen ORDER BY id) seen CROSS JOIN LATERAL (
-          SELECT s.id FROM ${s}.sagas s WHERE s.id = seen.id AND s.rev = seen.rev FOR NO KEY UPDATE SKIP LOCKED) held
+        SELECT held.id FROM (SELECT * FROM wanted ORDER BY id) wanted CROSS JOIN LATERAL (
+          SELECT s.id FROM ${s}.sagas s WHERE s.id = wanted.id AND s.rev = wanted.rev FOR NO KEY UPDATE SKIP LOCKED) held
       ), saga AS (
         UPDATE ${s}.sagas s
-           SET rev = s.rev + 1, updated_at = clock_timestamp(), wake_at = least(s.wake_at, ${inMs('m.lease_ms')})
-          FROM m WHERE s.id ${among('locked', requests)} AND s.id = m.saga_id
-        RETURNING s.*, m.direction, m.step, m.round, m.claim_id, m.worker, m.alone, m.lease_ms
+           SET rev = s.rev + wanted.claims, updated_at = clock_timestamp(), wake_at = least(s.wake_at, ${inMs('wanted.lease_ms')})
+          FROM wanted WHERE s.id ${among('locked', requests)} AND s.id = wanted.id
+        RETURNING s.*, s.rev - wanted.claims AS rev_before
       ), op AS (
         UPDATE ${s}.operations o
-           SET state = 'running', fence = o.fence + 1, claim_id = saga.claim_id, worker = saga.worker, claims = o.claims + 1,
-               ord = CASE WHEN o.direction = 'action' AND o.ord = 0 THEN saga.rev ELSE o.ord END,
+           SET state = 'running', fence = o.fence + 1, claim_id = seen.claim_id, worker = seen.worker, claims = o.claims + 1,
+               ord = CASE WHEN o.direction = 'action' AND o.ord = 0 THEN saga.rev_before + seen.nth ELSE o.ord END,
                timed_out = false, heard = CASE WHEN o.heard ->> 'kind' = 'failed' AND NOT o.verifying THEN NULL ELSE o.heard END,
-               alone = saga.alone AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
-               lease_until = ${inMs('saga.lease_ms')}, due_at = NULL, send_at = NULL, resends = 0
-          FROM saga
+               alone = seen.alone AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
+               lease_until = ${inMs('seen.lease_ms')}, due_at = NULL, send_at = NULL, resends = 0
+          FROM saga JOIN seen ON seen.id = saga.id
          WHERE o.saga_id = ANY ($2::text[]) AND o.direction = ANY ($3::text[]) AND o.step = ANY ($4::int[])
-           AND o.saga_id = saga.id AND o.direction = saga.direction AND o.step = saga.step AND o.round = saga.round
-        RETURNING o.*
+           AND o.saga_id = saga.id AND o.direction = seen.direction AND o.step = seen.step AND o.round = seen.round
+        RETURNING o.*, saga.rev_before + seen.nth AS rev
       ), record AS (
         INSERT INTO ${s}.history (saga_id, rev, kind, state, step, direction, round, fence, attempt, error)
-        SELECT saga.id, saga.rev, 'claim', saga.state, op.step, op.direction, op.round, op.fence, op.claims - op.losses, op.error
+        SELECT saga.id, op.rev, 'claim', saga.state, op.step, op.direction, op.round, op.fence, op.claims - op.losses, op.error
           FROM saga JOIN op ON op.saga_id = saga.id
       )
       ${claimed(s)}`,
     values: [
       JSON.stringify(requests.map(memberOf)),
-      requests.map(({ sagaId }) => sagaId),
+      [...new Set(requests.map(({ sagaId }) => sagaId))],
       [...new Set(requests.map(({ operation }) => operation.direction))],
       [...new Set(requests.map(({ operation }) => operation.step))],
     ],
@@ -138,7 +144,7 @@ function identity(sagaId: string, { direction, step, round }: OperationRef): rea
  * What a worker needs, and what its report will be decided from.
  */
 function claimed(s: string): string {
-  return `SELECT ${sagaColumns('saga')}, ${operationJson('op')} AS operation,
+  return `SELECT ${sagaColumns('saga')}, op.claim_id, ${operationJson('op')} AS operation,
         greatest(0, ${epochMs('clock_timestamp()')} - ${epochMs('op.first_at')}) AS elapsed, i.step_id, i.input, i.refs, given.input AS given, laid.input AS laid,
         (SELECT json_object_agg(a.step, a.output) FROM ${s}.operations a
           WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.round = 1 AND a.state = 'completed' AND a.output IS NOT NULL
@@ -155,6 +161,7 @@ function claimed(s: string): string {
 }
 
 export interface ClaimRow extends SagaRow {
+  readonly claim_id: string;
   readonly operation: OperationRow;
   readonly elapsed: number;
   readonly step_id: string;

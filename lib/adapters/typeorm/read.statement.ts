@@ -2,7 +2,7 @@ import { neighboursOf, operationJson, sagaColumns, toSaga, type OperationRow, ty
 import type { OperationRef } from '../../core/operation';
 import type { Basis } from '../../ports/saga-store';
 import type { PlanShelf } from './plan.shelf';
-import type { Sql, Statement } from './sql';
+import { namedFor, type Sql, type Statement } from './sql';
 
 type WholeSagaRow = SagaRow & { readonly operations: readonly OperationRow[] };
 
@@ -32,18 +32,28 @@ export async function readBasis(sql: Sql, schema: string, plans: PlanShelf, saga
 type PartOfSagaRow = SagaRow & { readonly operation: OperationRow; readonly neighbours: readonly OperationRow[] | null };
 
 /**
- * What most events of one operation can be decided from: what its claim returned, as it is now. Branches of a wide saga meet at its row
- * all the time, and each would read a thousand operations to change two.
+ * What most events of these operations can be decided from: what their claims returned, as it is now. Branches of a wide saga meet at its
+ * row all the time, and each would read a thousand operations to change two.
  */
-export async function readPart(sql: Sql, schema: string, plans: PlanShelf, sagaId: string, of: OperationRef): Promise<Basis | undefined> {
+export async function readParts(
+  sql: Sql,
+  schema: string,
+  plans: PlanShelf,
+  sagaId: string,
+  of: readonly OperationRef[],
+): Promise<Basis | undefined> {
   const s = `"${schema}"`;
-  const [row] = await sql.query<PartOfSagaRow>({
-    name: 'nest_saga_read_part',
+  const rows = await sql.query<PartOfSagaRow>({
+    ...namedFor('nest_saga_read_parts', of),
     text: `SELECT ${sagaColumns('s')}, ${operationJson('op')} AS operation, ${neighboursOf(s, 'op')} AS neighbours
-             FROM ${s}.sagas s JOIN ${s}.operations op ON op.saga_id = s.id
-            WHERE s.id = $1 AND op.saga_id = $1 AND op.direction = $2 AND op.step = $3 AND op.round = $4`,
-    values: [sagaId, of.direction, of.step, of.round],
+             FROM ${s}.sagas s CROSS JOIN (SELECT DISTINCT * FROM unnest($2::text[], $3::int[], $4::int[])) AS m(direction, step, round)
+            CROSS JOIN LATERAL (SELECT * FROM ${s}.operations o
+              WHERE o.saga_id = $1 AND o.direction = m.direction AND o.step = m.step AND o.round = m.round OFFSET 0) op
+            WHERE s.id = $1`,
+    values: [sagaId, of.map(({ direction }) => direction), of.map(({ step }) => step), of.map(({ round }) => round)],
   });
+  const [row] = rows;
   if (row === undefined) return undefined;
-  return { plan: await plans.load(sql, row.plan_hash), saga: toSaga(row, [row.operation, ...(row.neighbours ?? [])], false) };
+  const operations = rows.flatMap(({ operation, neighbours }) => [...(neighbours ?? []), operation]);
+  return { plan: await plans.load(sql, row.plan_hash), saga: toSaga(row, operations, false) };
 }

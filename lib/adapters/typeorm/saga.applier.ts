@@ -1,19 +1,26 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SagaInvariantError } from '../../errors';
 import type { ApplyRequest, ApplyResult, Decide } from '../../ports/saga-store';
-import { ApplyAttempt, type Outcome } from './apply.attempt';
+import { ApplyAttempt, type Applied, type Outcome } from './apply.attempt';
 import { applyStatement, type AppliedRow } from './apply.statement';
 import { bisecting, CommitBatcher, type Answer } from './commit.batcher';
 import { isConnectionLost, isTransient, redacted } from './database.error';
 import type { EnginePool } from './engine.pool';
 import { Lane } from './lane';
+import { FoldedAttempt } from './folded.attempt';
 import type { EncodedMove } from './move';
 import type { PlanShelf } from './plan.shelf';
 import { retrying } from './retrying';
+import { SharedTurns, type Waiting } from './shared-turns';
 import type { Turns } from './turns';
 
 const FAST_TRIES = 3;
 const MOST_TROUBLES = 5;
+
+interface Ask {
+  readonly request: ApplyRequest;
+  readonly decide: Decide;
+}
 
 /**
  * Decide, then apply as one autocommit statement: no lock is held while JavaScript runs. A saga that moved on meanwhile is read
@@ -28,14 +35,16 @@ const MOST_TROUBLES = 5;
 export class SagaApplier {
   private readonly slowLane = new Lane();
   private readonly batcher: CommitBatcher<EncodedMove, AppliedRow | undefined>;
+  private readonly turns: SharedTurns<Ask, ApplyResult>;
 
   constructor(
     private readonly pool: EnginePool,
     private readonly schema: string,
     private readonly plans: PlanShelf,
-    private readonly turns: Turns,
+    turns: Turns,
     batchSize: number,
   ) {
+    this.turns = new SharedTurns(turns, (together) => this.applyAll(together));
     this.batcher = new CommitBatcher(
       (moves) => this.commit(moves),
       batchSize,
@@ -44,27 +53,47 @@ export class SagaApplier {
   }
 
   async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
-    const [only, ...others] = requests;
-    if (only !== undefined && others.length === 0) return [await this.turns.take(only.sagaId, () => this.applyOne(only, decide))];
-    const results: ApplyResult[] = [];
-    const ofSaga = new Map<string, number[]>();
-    requests.forEach(({ sagaId }, place) => ofSaga.set(sagaId, [...(ofSaga.get(sagaId) ?? []), place]));
-    // Events of one saga in the order they came; sagas beside each other.
-    await Promise.all(
-      [...ofSaga.values()].map(async (places) => {
-        for (const place of places) {
-          const request = requests[place] as ApplyRequest;
-          results[place] = await this.turns.take(request.sagaId, () => this.applyOne(request, decide));
-        }
-      }),
-    );
-    return results;
+    return Promise.all(requests.map((request) => this.turns.take(request.sagaId, { request, decide })));
   }
 
-  private async applyOne(request: ApplyRequest, decide: Decide): Promise<ApplyResult> {
+  /** Events of one saga in the order in which they came; as many as possible as one. */
+  private async applyAll(together: readonly Waiting<Ask, ApplyResult>[]): Promise<void> {
+    for (let done = 0; done < together.length; done++) {
+      const rest = together.slice(done);
+      const results = await this.applyTogether(rest.map(({ member }) => member));
+      results.forEach((result, place) => rest[place]?.resolve(result));
+      done += results.length;
+      const next = together[done];
+      if (next !== undefined) next.resolve(await this.applyOne(next.member));
+    }
+  }
+
+  /** Answers the first of them. Where that does not work each goes by itself: who is to blame fails alone. */
+  private async applyTogether(asks: readonly Ask[]): Promise<readonly ApplyResult[]> {
+    const [first, ...others] = asks;
+    if (first === undefined || others.length === 0) return [];
+    const requests = asks.map(({ request }) => request);
+    const attempt = new FoldedAttempt(this.schema, this.plans, requests, first.decide);
+    try {
+      for (let refusals = 0; refusals < FAST_TRIES; refusals++) {
+        const outcome = await attempt.once(this.pool, (move) => this.batcher.run(move));
+        if (outcome !== 'refused') return outcome;
+      }
+      return [];
+    } catch {
+      const results: ApplyResult[] = [];
+      for (const [place, ask] of asks.entries()) results.push(await this.applyOne(ask, attempt.unanswered[place]));
+      return results;
+    }
+  }
+
+  /** @param unanswered what may have been written of it already */
+  private async applyOne({ request, decide }: Ask, unanswered?: Applied): Promise<ApplyResult> {
     try {
       if (request.event.type === 'claim') throw new SagaInvariantError('a claim goes through claim(), which sets its lease');
-      return await this.run(new ApplyAttempt(this.schema, this.plans, request, decide));
+      const attempt = new ApplyAttempt(this.schema, this.plans, request, decide);
+      if (unanswered !== undefined) attempt.isUnanswered(unanswered);
+      return await this.run(attempt);
     } catch (error) {
       return { kind: 'failed', error: redacted(error) };
     }

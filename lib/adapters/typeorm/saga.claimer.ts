@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { operationKey } from '../../core/operation';
 import { transition } from '../../core/transition';
 import type { ClaimRequest, ClaimResult } from '../../ports/saga-store';
 import { claimedStatement, claimStatement, refusedStatement, toClaim, type ClaimRow, type RefusedRow } from './claim.statement';
@@ -9,7 +10,9 @@ import { Lane } from './lane';
 import type { PlanShelf } from './plan.shelf';
 import { retrying } from './retrying';
 import { toSaga } from './rows';
+import { SharedTurns, type Waiting } from './shared-turns';
 import type { Sql } from './sql';
+import type { Turns } from './turns';
 
 /** Somebody else had the saga's row: the pauses before it is tried again, and then the slow lane. */
 const PAUSES_MS: readonly number[] = [3, 10, 30];
@@ -20,43 +23,67 @@ const PAUSES_MS: readonly number[] = [3, 10, 30];
  */
 export class SagaClaimer {
   private readonly slowLane = new Lane();
-  /** No two of one saga: they take turns. */
-  private readonly batcher: CommitBatcher<ClaimRequest, ClaimRow | undefined>;
+  private readonly turns: SharedTurns<ClaimRequest, ClaimResult>;
+  /** What is of one saga is one member: two commits at once would meet at its row. */
+  private readonly batcher: CommitBatcher<readonly ClaimRequest[], readonly (ClaimRow | undefined)[]>;
 
   constructor(
     private readonly sql: EnginePool,
     private readonly schema: string,
     private readonly plans: PlanShelf,
+    turns: Turns,
     batchSize: number,
   ) {
+    this.turns = new SharedTurns(turns, (together) => this.claimAll(together));
     this.batcher = new CommitBatcher((requests) => this.commit(requests), batchSize);
   }
 
-  async claim(request: ClaimRequest): Promise<ClaimResult> {
+  claim(request: ClaimRequest): Promise<ClaimResult> {
+    return this.turns.take(request.sagaId, request);
+  }
+
+  /** Of one saga. What is not claimed with the others is tried, or looked into, by itself. */
+  private async claimAll(together: readonly Waiting<ClaimRequest, ClaimResult>[]): Promise<void> {
+    const first = firstOfEach(together);
+    const rows = first.length < 2 ? [] : await this.batcher.run(first.map(({ member }) => member)).catch(() => null);
+    const claimedTogether = new Set<Waiting<ClaimRequest, ClaimResult>>();
+    for (const [place, waiting] of first.entries()) {
+      const row = rows?.[place];
+      if (row === undefined) continue;
+      claimedTogether.add(waiting);
+      await this.claimed(row, waiting.member).then(waiting.resolve, waiting.reject);
+    }
+    for (const waiting of together) {
+      // An answer that never came may have been a good one.
+      if (!claimedTogether.has(waiting)) await this.claimAlone(waiting.member, rows === null).then(waiting.resolve, waiting.reject);
+    }
+  }
+
+  private async claimAlone(request: ClaimRequest, again: boolean): Promise<ClaimResult> {
     for (const pauseMs of [0, ...PAUSES_MS]) {
       if (pauseMs > 0) await pause(pauseMs * (1 + Math.random()));
-      const row = await retrying((attempt) => this.takeSoon(request, attempt > 0));
+      const row = await retrying((attempt) => this.takeSoon(request, again || attempt > 0));
       if (row !== undefined) return this.claimed(row, request);
       const refused = await this.refusal(request);
       if (refused.kind === 'refused' && refused.reason !== 'busy') return refused;
     }
-    const row = await this.slowLane.run(() => retrying((attempt) => this.underLock(request, attempt > 0)));
+    const row = await this.slowLane.run(() => retrying((attempt) => this.underLock(request, again || attempt > 0)));
     return row === undefined ? this.refusal(request) : this.claimed(row, request);
   }
 
   /** After an answer that was lost it may have been taken already. */
   private async takeSoon(request: ClaimRequest, again: boolean): Promise<ClaimRow | undefined> {
-    return again ? this.take(this.sql, request, true) : this.batcher.run(request);
+    return again ? this.take(this.sql, request, true) : (await this.batcher.run([request]))[0];
   }
 
-  private commit(requests: readonly ClaimRequest[]): Promise<readonly Answer<ClaimRow | undefined>[]> {
-    return bisecting(requests, (some) => this.takeAll(some), isTransient);
+  private commit(sagas: readonly (readonly ClaimRequest[])[]): Promise<readonly Answer<readonly (ClaimRow | undefined)[]>[]> {
+    return bisecting(sagas, (some) => this.takeAll(some), isTransient);
   }
 
-  private async takeAll(requests: readonly ClaimRequest[]): Promise<readonly (ClaimRow | undefined)[]> {
-    const rows = await this.sql.query<ClaimRow>(claimStatement(this.schema, requests));
-    const bySaga = new Map(rows.map((row) => [row.id, row]));
-    return requests.map(({ sagaId }) => bySaga.get(sagaId));
+  private async takeAll(sagas: readonly (readonly ClaimRequest[])[]): Promise<readonly (readonly (ClaimRow | undefined)[])[]> {
+    const rows = await this.sql.query<ClaimRow>(claimStatement(this.schema, sagas.flat()));
+    const byClaim = new Map(rows.map((row) => [row.claim_id, row]));
+    return sagas.map((requests) => requests.map(({ claimId }) => byClaim.get(claimId)));
   }
 
   private async claimed(row: ClaimRow, request: ClaimRequest): Promise<ClaimResult> {
@@ -98,4 +125,14 @@ export class SagaClaimer {
     const decision = transition(plan, saga, { type: 'claim', operation, claimId, ...seen, ...able, maxLosses, alone });
     return { kind: 'refused', reason: decision.kind === 'ignored' ? decision.reason : 'busy' };
   }
+}
+
+/** Two that want the same operation cannot be one statement. */
+function firstOfEach<T>(together: readonly Waiting<ClaimRequest, T>[]): readonly Waiting<ClaimRequest, T>[] {
+  const first = new Map<string, Waiting<ClaimRequest, T>>();
+  for (const waiting of together) {
+    const key = operationKey(waiting.member.operation);
+    if (!first.has(key)) first.set(key, waiting);
+  }
+  return [...first.values()];
 }

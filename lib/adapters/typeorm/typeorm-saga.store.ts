@@ -116,7 +116,7 @@ export class TypeOrmSagaStore implements SagaStore {
     this.starter = new SagaStarter(this.pool, schema, this.plans, dataSource, commits, batchSize);
     this.outbox = new Outbox(this.pool, schema, dataSource, commits);
     this.signals = new Signals(this.pool, schema, dataSource, commits);
-    this.claimer = new SagaClaimer(this.pool, schema, this.plans, batchSize);
+    this.claimer = new SagaClaimer(this.pool, schema, this.plans, this.turns, batchSize);
     this.applier = new SagaApplier(this.pool, schema, this.plans, this.turns, batchSize);
     this.transactor = new SagaTransactor(dataSource, this.pool, schema, this.plans, this.turns);
   }
@@ -141,7 +141,7 @@ export class TypeOrmSagaStore implements SagaStore {
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
-    return this.turns.take(request.sagaId, () => this.claimer.claim(request));
+    return this.claimer.claim(request);
   }
 
   async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {

@@ -97,6 +97,33 @@ describe('what comes in one turn', () => {
     });
   });
 
+  it('of one business key goes first alone, and the others find its saga together', async () => {
+    await within(async ({ scenario, store }) => {
+      await scenario.start(TWO_STEPS); // its plan is stored
+      const statements = statementsOf(store);
+      const results = await all(async () => scenario.startWithKey(TWO_STEPS, 'same', 'f'));
+      expect(results.map(({ kind }) => kind)).toEqual(['started', ...MANY.slice(1).map(() => 'existing')]);
+      expect(statements.map(({ name }) => name)).toEqual(['nest_saga_start_keyed', 'nest_saga_start_keyed_set']);
+    });
+  });
+
+  it('of one business key finds out who is next when the first is refused', async () => {
+    await within(async ({ scenario, store }) => {
+      const context = { text: '\u0000' };
+      const results = await all(async (place) => {
+        const given = place === 0 ? { context } : {};
+        const request = startRequest(TWO_STEPS, { ...given, businessKey: { key: 'same', fingerprint: 'f' } });
+        return store.start(request).then(
+          ({ kind }) => kind,
+          () => 'refused',
+        );
+      });
+      expect(results[0]).toBe('refused');
+      expect(results.slice(1).sort()).toEqual([...MANY.slice(2).map(() => 'existing'), 'started']);
+      expect(await scenario.startWithKey(TWO_STEPS, 'same', 'f')).toMatchObject({ kind: 'existing' });
+    });
+  });
+
   it('of one business key starts one saga', async () => {
     await within(async ({ scenario }) => {
       const results = await all(async (place) => scenario.startWithKey(TWO_STEPS, `k${place % 3}`, 'f'));

@@ -23,7 +23,7 @@ import {
   type PlannedStart,
   type StartRow,
 } from './start.statement';
-import { Turns } from './turns';
+import { Vanguard } from './vanguard';
 
 type Key = NonNullable<StartRequest['businessKey']>;
 
@@ -33,7 +33,7 @@ const FAST_TRIES = 3;
 /** Starts sagas. A key that somebody holds at this moment is waited for in a lane of its own: no report ever queues behind it. */
 export class SagaStarter {
   private readonly keyLane = new Lane();
-  private readonly turns = new Turns();
+  private readonly vanguard = new Vanguard();
   private readonly batcher: CommitBatcher<EncodedStart, StartRow>;
 
   constructor(
@@ -72,7 +72,7 @@ export class SagaStarter {
     const { businessKey, plan } = planned.request;
     const encoded = encodedStart(planned);
     if (businessKey !== null)
-      return this.turns.take(`${plan.name}\u001f${businessKey.key}`, () => this.startKeyed(planned, encoded, businessKey));
+      return this.vanguard.take(`${plan.name}\u001f${businessKey.key}`, () => this.startKeyed(planned, encoded, businessKey));
     // Asked again after an answer got lost, the id shows that the saga is there.
     return retrying(async (attempt) => {
       const row = await this.batcher.run(encoded);
@@ -129,7 +129,7 @@ export class SagaStarter {
     return { kind: 'started', committed: transaction.committed() };
   }
 
-  /** No two of one key: they take turns. */
+  /** Of one key one goes first. Where several meet after all, the unique key decides, and the others ask again. */
   private commit(starts: readonly EncodedStart[]): Promise<readonly Answer<StartRow>[]> {
     return bisecting(starts, (some) => this.write(some), isTransient);
   }

@@ -17,20 +17,20 @@ export function historyRecords(effects: readonly SagaEffect[], rev: number): rea
 
 /** As a statement gets them; what is null is left out. */
 export function historyTexts(sagaId: string, effects: readonly SagaEffect[], rev: number): readonly string[] {
-  return historyRecords(effects, rev).map(({ kind, state, step, direction, round, fence, attempt, actor, reason, error, ...at }) =>
+  return historyRecords(effects, rev).map((record) =>
     JSON.stringify({
       saga_id: sagaId,
-      rev: at.rev,
-      kind,
-      state,
-      step: step ?? undefined,
-      direction: direction ?? undefined,
-      round: round ?? undefined,
-      fence: fence ?? undefined,
-      attempt: attempt ?? undefined,
-      actor: actor ?? undefined,
-      reason: reason ?? undefined,
-      error: error ?? undefined,
+      rev: record.rev,
+      kind: record.kind,
+      state: record.state,
+      step: record.step ?? undefined,
+      direction: record.direction ?? undefined,
+      round: record.round ?? undefined,
+      fence: record.fence ?? undefined,
+      attempt: record.attempt ?? undefined,
+      actor: record.actor ?? undefined,
+      reason: record.reason ?? undefined,
+      error: record.error ?? undefined,
     }),
   );
 }

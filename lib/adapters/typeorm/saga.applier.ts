@@ -53,6 +53,8 @@ export class SagaApplier {
   }
 
   async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
+    const [only, ...others] = requests;
+    if (only !== undefined && others.length === 0) return [await this.turns.take(only.sagaId, { request: only, decide })];
     return Promise.all(requests.map((request) => this.turns.take(request.sagaId, { request, decide })));
   }
 
@@ -60,7 +62,7 @@ export class SagaApplier {
   private async applyAll(together: readonly Waiting<Ask, ApplyResult>[]): Promise<void> {
     for (let done = 0; done < together.length; done++) {
       const rest = together.slice(done);
-      const results = await this.applyTogether(rest.map(({ member }) => member));
+      const results = rest.length === 1 ? [] : await this.applyTogether(rest.map(({ member }) => member));
       results.forEach((result, place) => rest[place]?.resolve(result));
       done += results.length;
       const next = together[done];
@@ -70,10 +72,8 @@ export class SagaApplier {
 
   /** Answers the first of them. Where that does not work each goes by itself: who is to blame fails alone. */
   private async applyTogether(asks: readonly Ask[]): Promise<readonly ApplyResult[]> {
-    const [first, ...others] = asks;
-    if (first === undefined || others.length === 0) return [];
     const requests = asks.map(({ request }) => request);
-    const attempt = new FoldedAttempt(this.schema, this.plans, requests, first.decide);
+    const attempt = new FoldedAttempt(this.schema, this.plans, requests, (asks[0] as Ask).decide);
     try {
       for (let refusals = 0; refusals < FAST_TRIES; refusals++) {
         const outcome = await attempt.once(this.pool, (move) => this.batcher.run(move));

@@ -8,11 +8,10 @@ export class Turns {
   take<T>(sagaId: string, work: () => Promise<T>): Promise<T> {
     const before = this.last.get(sagaId);
     const mine = before === undefined ? work() : before.then(work);
-    const done = mine
-      .catch(() => undefined)
-      .then(() => {
-        if (this.last.get(sagaId) === done) this.last.delete(sagaId);
-      });
+    const leave = (): void => {
+      if (this.last.get(sagaId) === done) this.last.delete(sagaId);
+    };
+    const done = mine.then(leave, leave);
     this.last.set(sagaId, done);
     return mine;
   }

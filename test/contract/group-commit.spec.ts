@@ -84,6 +84,27 @@ describe('what comes in one turn', () => {
     });
   });
 
+  it('of one saga is claimed together again when somebody else held it meanwhile', async () => {
+    await within(async ({ app, schema, scenario, store }) => {
+      const id = await scenario.start(WIDE);
+      const pool = (store as unknown as { pool: EnginePool }).pool;
+      const query = pool.query.bind(pool);
+      let held = false;
+      const names: (string | undefined)[] = [];
+      pool.query = async (statement) => {
+        names.push(statement.name);
+        if (held || statement.name !== 'nest_saga_claim_set') return query(statement);
+        held = true;
+        return app.transaction(async (manager) => {
+          await manager.query(`SELECT 1 FROM "${schema}".sagas WHERE id = $1 FOR UPDATE`, [id]);
+          return query(statement) as never;
+        });
+      };
+      await all(async (place) => scenario.claim(id, action(place)));
+      expect(names).toEqual(['nest_saga_claim', 'nest_saga_claim_set', 'nest_saga_refused', 'nest_saga_claim_set']);
+    });
+  });
+
   it('is claimed once when it is the same operation', async () => {
     await within(async ({ scenario }) => {
       const id = await scenario.start(WIDE);

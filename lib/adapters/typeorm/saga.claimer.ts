@@ -45,7 +45,7 @@ export class SagaClaimer {
   /** Of one saga. What is not claimed with the others is tried, or looked into, by itself. */
   private async claimAll(together: readonly Waiting<ClaimRequest, ClaimResult>[]): Promise<void> {
     const first = firstOfEach(together);
-    const rows = first.length < 2 ? [] : await this.batcher.run(first.map(({ member }) => member)).catch(() => null);
+    const rows = first.length < 2 ? [] : await this.takeTogether(first.map(({ member }) => member)).catch(() => null);
     const claimedTogether = new Set<Waiting<ClaimRequest, ClaimResult>>();
     for (const [place, waiting] of first.entries()) {
       const row = rows?.[place];
@@ -57,6 +57,18 @@ export class SagaClaimer {
       // An answer that never came may have been a good one.
       if (!claimedTogether.has(waiting)) await this.claimAlone(waiting.member, rows === null).then(waiting.resolve, waiting.reject);
     }
+  }
+
+  /** Undefined is what could not be claimed. While the saga is held by somebody, or moves on under another process, nothing can. */
+  private async takeTogether(requests: readonly ClaimRequest[]): Promise<readonly (ClaimRow | undefined)[]> {
+    for (const pauseMs of PAUSES_MS) {
+      const rows = await this.batcher.run(requests);
+      if (rows.some((row) => row !== undefined)) return rows;
+      const refused = await this.refusal(requests[0] as ClaimRequest);
+      if (refused.kind === 'refused' && refused.reason !== 'busy') return [];
+      await pause(pauseMs * (1 + Math.random()));
+    }
+    return [];
   }
 
   private async claimAlone(request: ClaimRequest, again: boolean): Promise<ClaimResult> {

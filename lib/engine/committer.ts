@@ -4,7 +4,7 @@ import type { Plan } from '../core/plan';
 import type { SagaValue } from '../core/saga-value';
 import { transition } from '../core/transition';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { ApplyRequest, ApplyResult, Claim, SagaStore } from '../ports/saga-store';
+import type { ApplyRequest, ApplyResult, Claim, SagaStore, StoredSaga } from '../ports/saga-store';
 import type { Dispatcher } from './dispatcher';
 import type { Heartbeats } from './heartbeats';
 import type { Onlookers } from './onlookers';
@@ -59,7 +59,7 @@ export class Committer {
     const result = await this.apply(request);
     if (result.kind !== 'applied') return result;
     announce?.(result); // first what happened, then what follows from it
-    this.perform(result.plan, result.saga, result.effects, event);
+    this.perform(result.plan, result.saga, result.effects, event, result.ended);
     return result;
   }
 
@@ -80,8 +80,8 @@ export class Committer {
     }
   }
 
-  /** What follows from something that is stored. */
-  perform(plan: Plan, saga: SagaValue, effects: readonly SagaEffect[], event?: SagaEvent): void {
+  /** What follows from something that is stored. @param ended the whole of a saga that it has ended, if that is known */
+  perform(plan: Plan, saga: SagaValue, effects: readonly SagaEffect[], event?: SagaEvent, ended?: StoredSaga): void {
     const { id: sagaId, name, parent } = saga;
     this.onlookers.happened(plan, saga, effects);
     this.dispatcher.perform(sagaId, effects);
@@ -93,7 +93,7 @@ export class Committer {
       if (effect.type === 'abort') this.heartbeats.abort(sagaId, effect.operation, 'the saga turned back');
       if (effect.type === 'attention') this.observer.notify({ type: 'saga.attention', sagaId, name, raised: effect.raised });
       if (effect.type !== 'ended') continue;
-      this.waiters.ended(sagaId);
+      this.waiters.ended(sagaId, ended);
       this.observer.notify({ type: 'saga.ended', sagaId, name, state: effect.state });
     }
   }

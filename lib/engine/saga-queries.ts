@@ -80,11 +80,12 @@ export class SagaQueries {
     if (!isSagaId(sagaId)) throw new SagaNotFoundError(sagaId);
     const until = this.scheduler.now() + timeoutMs;
     for (;;) {
-      const given = await this.waiters.wait(sagaId, Math.max(0, until - this.scheduler.now()), timeoutMs).catch(toError);
-      if (given !== undefined && !(given instanceof SagaWaitTimeoutError)) throw given;
-      const saga = await this.get(sagaId); // a notice is a rumour; and a time that is over ends with a look
+      const told = await this.waiters.wait(sagaId, Math.max(0, until - this.scheduler.now()), timeoutMs).catch(toError);
+      if (told instanceof Error && !(told instanceof SagaWaitTimeoutError)) throw told;
+      // A notice is a rumour; and a time that is over ends with a look.
+      const saga = told === undefined || told instanceof Error ? await this.get(sagaId) : await this.seen(told);
       if (isEnd(saga.state)) return saga;
-      if (given !== undefined) throw given;
+      if (told instanceof Error) throw told;
     }
   }
 

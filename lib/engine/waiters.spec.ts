@@ -59,7 +59,7 @@ async function quiet(): Promise<void> {
   await jest.advanceTimersByTimeAsync(0);
 }
 
-function outcomeOf(waiting: Promise<void>): { settled: unknown } {
+function outcomeOf(waiting: Promise<unknown>): { settled: unknown } {
   const outcome = { settled: 'waiting' as unknown };
   waiting.then(
     () => (outcome.settled = 'ended'),

@@ -2,14 +2,14 @@ import { SagaClosedError, SagaNotFoundError, SagaWaitTimeoutError } from '../err
 import { isTerminal, type SagaState } from '../core/saga-value';
 import type { MessageTransport } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { SagaStore } from '../ports/saga-store';
+import type { SagaStore, StoredSaga } from '../ports/saga-store';
 import type { Scheduler, Timer } from '../ports/scheduler';
 import { EndNotices } from './end-notices';
 import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
-/** Called once: without an error when the saga has ended. */
-type Done = (failure?: Error) => void;
+/** Called once: without an error when the saga has ended, and then with all of it if that is known. */
+type Done = (failure?: Error, ended?: StoredSaga) => void;
 
 /** Sagas that are looked at in one query. */
 const CHUNK = 1_000;
@@ -45,16 +45,17 @@ export class Waiters {
   }
 
   /**
-   * Resolves when the saga is said to be terminal or stuck. Anybody may say so: look, and wait again if it is not.
+   * Resolves when the saga is said to be terminal or stuck. Anybody may say so: look, and wait again if it is not. Where the saga is
+   * given there is nothing to look at.
    *
    * @param timeoutMs from now; `askedMs` is what the caller will be told
    * @throws SagaWaitTimeoutError, SagaClosedError, SagaNotFoundError
    */
-  async wait(sagaId: string, timeoutMs: number, askedMs = timeoutMs): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const forget = this.expect(sagaId, (failure) => {
+  async wait(sagaId: string, timeoutMs: number, askedMs = timeoutMs): Promise<StoredSaga | undefined> {
+    return new Promise((resolve, reject) => {
+      const forget = this.expect(sagaId, (failure, ended) => {
         timer.cancel();
-        if (failure === undefined) resolve();
+        if (failure === undefined) resolve(ended);
         else reject(failure);
       });
       const giveUp = (): void => {
@@ -81,9 +82,9 @@ export class Waiters {
     };
   }
 
-  /** It ended here: whoever waits elsewhere is told. */
-  ended(sagaId: string): void {
-    this.settle(sagaId);
+  /** It ended here: whoever waits elsewhere is told. @param saga all of it, if that is known */
+  ended(sagaId: string, saga?: StoredSaga): void {
+    this.settle(sagaId, undefined, saga);
     this.notices.tell(sagaId);
   }
 
@@ -93,11 +94,11 @@ export class Waiters {
     this.notices.close();
   }
 
-  private settle(sagaId: string, failure?: Error): void {
+  private settle(sagaId: string, failure?: Error, saga?: StoredSaga): void {
     const all = this.waiting.get(sagaId);
     if (all === undefined) return;
     this.forget(sagaId);
-    for (const done of all) done(failure);
+    for (const done of all) done(failure, saga);
     all.clear();
   }
 

@@ -223,6 +223,9 @@ export interface Ahead {
   readonly steps: readonly NewStep[];
   /** What the actions have returned so far, by place. */
   readonly outputs: ReadonlyMap<number, Json>;
+  /** When the last attempt of each action ended, by place. */
+  readonly executedAt: ReadonlyMap<number, Date>;
+  readonly businessKey: string | null;
 }
 
 export interface Basis {
@@ -243,13 +246,17 @@ export interface ApplyRequest {
 }
 
 export type ApplyResult =
-  /** `next`: what was claimed besides; `saga` and `effects` are those of both. */
+  /**
+   * `next`: what was claimed besides; `saga` and `effects` are those of both. `ended`: the saga as a read would find it, if that was its
+   * end and the store knows all of it. It spares whoever waits a read.
+   */
   | {
       readonly kind: 'applied';
       readonly plan: Plan;
       readonly saga: SagaValue;
       readonly effects: readonly SagaEffect[];
       readonly next?: Claim;
+      readonly ended?: StoredSaga;
     }
   | { readonly kind: 'ignored'; readonly reason: IgnoredReason | 'lease-renewed'; readonly state: SagaState }
   | { readonly kind: 'missing' }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { Json } from '../core/json';
 import { linkedUndo } from '../core/linked-undo';
+import type { SagaEvent } from '../core/event';
 import type { OperationRef } from '../core/operation';
 import type { Plan } from '../core/plan';
 import type { ApplyResult, ChainOffer, Claim, NewStep } from '../ports/saga-store';
@@ -117,6 +118,21 @@ export const chainCases: readonly StoreCase[] = [
     ]);
     assert.equal((await scenario.complete(next)).kind, 'applied');
     assert.equal((await scenario.find(sagaId)).saga.state, 'completed');
+  }),
+
+  promise('where the end of a saga says all of it, a read says the same', async ({ store }) => {
+    const scenario = new Scenario(store);
+    const businessKey = { key: 'k', fingerprint: 'f' };
+    let claim = await startChained(scenario, ABC, { steps: REFERRING, context: { customer: 7 }, businessKey });
+    for (const contextPatch of [{ first: 1 }, undefined, { last: [null, 0, false] }]) {
+      assert.ok(claim !== undefined);
+      const event = { ...completed(claim, { id: claim.operation.step }), ...(contextPatch !== undefined && { contextPatch }) } as SagaEvent;
+      const result = await scenario.apply(claim.sagaId, event, { basis: claim.basis, chain: { ...offer(), after: claim } });
+      claim = nextOf(result);
+      assert.ok(result.kind === 'applied');
+      if (result.saga.state === 'completed' && result.ended !== undefined) same(result.ended, await scenario.find(result.saga.id));
+    }
+    assert.equal(claim, undefined);
   }),
 
   promise('a start claims its first operation in one go, and says what is left to be dispatched', async ({ store }) => {

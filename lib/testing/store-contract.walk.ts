@@ -177,6 +177,7 @@ async function reportAny(scenario: Scenario, of: Plan, model: SagaValue, claims:
   const chained = offer === null ? null : chain(of, decision, offer);
   // A report from what was true is the first: nobody came in between, so there is no reason to claim nothing.
   if (basis.basis?.saga.rev === model.rev) assert.equal(result.next !== undefined, chained !== null);
+  if (result.ended !== undefined) same(result.ended, await scenario.find(model.id));
   if (result.next === undefined || chained === null) {
     assert.equal(result.next, undefined);
     same(result.effects, decision.effects);

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { Column, DataSource, Entity, PrimaryColumn, type EntityManager } from 'typeorm';
 import { SagaManagerError, sagaMigrations, typeOrmStore } from '../../lib/adapters/typeorm';
@@ -10,7 +11,7 @@ import { takeEventsStatement } from '../../lib/adapters/typeorm/outbox.statement
 import { sweepStatement } from '../../lib/adapters/typeorm/sweep.statement';
 import { SagaBusyError, SagaConfigurationError, SagaSchemaError } from '../../lib/errors';
 import type { OutboxEvent } from '../../lib/ports/outbox-event';
-import type { SagaStore } from '../../lib/ports/saga-store';
+import type { ApplyResult, ChainOffer, SagaStore } from '../../lib/ports/saga-store';
 import { transition } from '../../lib/core/transition';
 import {
   action,
@@ -641,6 +642,36 @@ function everythingIn(error: Error): string {
   );
   return `${String(error)} ${JSON.stringify(fields)} ${error.cause instanceof Error ? everythingIn(error.cause) : ''}`;
 }
+
+describe('the end of a saga that ran where it was started', () => {
+  it('is told whole, as a read would find it, and only there', async () => {
+    await within(async ({ store }) => {
+      const scenario = new Scenario(store);
+      const offer = (): ChainOffer => ({ claimId: randomUUID(), worker: 'w', leaseMs: LEASE_MS, conditions: [], accepts: () => true });
+      const endOf = async (isElsewhere: boolean): Promise<ApplyResult> => {
+        const started = await store.start(startRequest(TWO_STEPS, { chain: offer() }));
+        let claim = started.kind === 'started' ? started.chained?.next : undefined;
+        for (let result: ApplyResult | undefined; ;) {
+          if (claim === undefined) return result as ApplyResult;
+          if (isElsewhere) await scenario.apply(claim.sagaId, { type: 'pause', reason: null, actor: null });
+          if (isElsewhere) await scenario.apply(claim.sagaId, { type: 'resume', reason: null, actor: null });
+          const chain = { ...offer(), after: claim };
+          result = await scenario.apply(claim.sagaId, completed(claim, { of: claim.operation.step }), { basis: claim.basis, chain });
+          claim =
+            result.kind === 'applied' && result.saga.state === 'started'
+              ? (result.next ?? (await scenario.claim(claim.sagaId, action(1))))
+              : undefined;
+        }
+      };
+      const here = await endOf(false);
+      if (here.kind !== 'applied' || here.ended === undefined) throw new Error('the end is not told');
+      expect(here.ended).toEqual(await store.find(here.saga.id));
+      expect(here.ended.steps.map(({ output }) => output)).toEqual([{ of: 0 }, { of: 1 }]);
+      const elsewhere = await endOf(true);
+      expect(elsewhere.kind === 'applied' && [elsewhere.saga.state, elsewhere.ended]).toEqual(['completed', undefined]);
+    });
+  });
+});
 
 describe('speed', () => {
   it('claims and reports update rows in place', async () => {

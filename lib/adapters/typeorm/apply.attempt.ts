@@ -2,7 +2,6 @@ import { SagaBusyError, SagaInvariantError } from '../../errors';
 import { chain } from '../../core/chain';
 import type { Decision } from '../../core/decision';
 import type { SagaEvent } from '../../core/event';
-import type { Json } from '../../core/json';
 import type { Plan } from '../../core/plan';
 import { operationOf, type SagaValue } from '../../core/saga-value';
 import type { ApplyRequest, ApplyResult, Basis, Decide } from '../../ports/saga-store';
@@ -10,10 +9,11 @@ import { applyStatement, type AppliedRow } from './apply.statement';
 import { linkOf, type Link } from './chain-link';
 import { claimedStatement, toClaim, type ClaimRow } from './claim.statement';
 import { isConnectionLost, sqlStateOf } from './database.error';
+import { endedSaga } from './ended-saga';
 import { historyRecords } from './history-record';
 import { wasAppliedStatement } from './history.statement';
 import { contextPatch, encoded, type EncodedMove } from './move';
-import { nextClaim } from './next-claim';
+import { nextClaim, type Executed } from './next-claim';
 import type { PlanShelf } from './plan.shelf';
 import { readBasis, readParts } from './read.statement';
 import type { Sql } from './sql';
@@ -34,6 +34,8 @@ export async function writeOne(sql: Sql, schema: string, move: EncodedMove): Pro
 interface Intent {
   readonly applied: Applied;
   readonly link: Link | undefined;
+  /** It was decided from what the claim before has said, and from nothing that was read since. */
+  readonly isOwn?: boolean;
 }
 
 /** One event on its way: decided from what is known of the saga, and written if that is still true. */
@@ -102,7 +104,7 @@ export class ApplyAttempt {
   private intentOf(plan: Plan, decision: Extract<Decision, { kind: 'moved' }>, isOwn: boolean): Intent {
     const { chain: offer } = this.request;
     const chained = offer === undefined || !this.mayChain ? null : chain(plan, decision, offer);
-    if (offer === undefined || chained === null) return { applied: { plan, ...decision, kind: 'applied' }, link: undefined };
+    if (offer === undefined || chained === null) return { applied: { plan, ...decision, kind: 'applied' }, link: undefined, isOwn };
     const isKnown = isOwn && offer.after.ahead !== undefined;
     const { saga, effects } = chained;
     return { applied: { kind: 'applied', plan, saga, effects }, link: linkOf(plan, chained, offer, isKnown) };
@@ -127,14 +129,15 @@ export class ApplyAttempt {
     return this.needsAll || !('operation' in event) ? undefined : readParts(sql, this.schema, this.plans, sagaId, [event.operation]);
   }
 
-  private async write(write: MoveWriter, { plan, saga }: Basis, { applied, link }: Intent): Promise<Outcome> {
+  private async write(write: MoveWriter, { plan, saga }: Basis, intent: Intent): Promise<Outcome> {
+    const { applied, link } = intent;
     const { resendMs, graceMs, event } = this.request;
     const leaseGraceMs = event.type === 'lease-expired' ? (graceMs ?? 0) : null;
     const move = { plan, before: saga, after: applied.saga, effects: applied.effects, resendMs, leaseGraceMs, link };
     try {
       const row = await write(encoded(move));
       if (row === undefined) this.mayChain = false;
-      return row === undefined ? { kind: 'refused' } : this.answer(applied, link, row);
+      return row === undefined ? { kind: 'refused' } : this.answer(intent, row);
     } catch (error) {
       if (sqlStateOf(error) === 'SG001' && leaseGraceMs !== null) return { kind: 'ignored', reason: 'lease-renewed', state: saga.state };
       if (isConnectionLost(error)) this.unanswered = { applied, link };
@@ -142,21 +145,22 @@ export class ApplyAttempt {
     }
   }
 
-  private answer(applied: Applied, link: Link | undefined, row: AppliedRow): Applied {
+  private answer({ applied, link, isOwn = false }: Intent, row: AppliedRow): Applied {
     const { chain: offer, event } = this.request;
-    if (link === undefined || offer === undefined) return applied;
+    if (offer === undefined) return applied;
     const { plan, saga: after, effects } = applied;
-    const move = { plan, after, link, patch: contextPatch(effects), output: outputOf(event, after) };
-    return { ...applied, next: nextClaim(offer.claimId, offer.after, move, row) };
+    const move = { plan, after, patch: contextPatch(effects), executed: executedBy(event, after) };
+    if (link !== undefined) return { ...applied, next: nextClaim(offer.claimId, offer.after, { ...move, link }, row) };
+    const ended = isOwn && effects.some(({ type }) => type === 'ended') ? endedSaga(offer.after, move, row) : null;
+    return ended === null ? applied : { ...applied, ended };
   }
 }
 
-/** What an action has come to by this event, by whoever's word. */
-function outputOf(event: SagaEvent, after: SagaValue): { readonly step: number; readonly value: Json } | null {
+/** The action whose attempt this event has ended, by whoever's word. */
+function executedBy(event: SagaEvent, after: SagaValue): Executed | null {
   if (!('operation' in event) || event.operation.direction !== 'action') return null;
-  const { step } = event.operation;
-  const value = operationOf(after, event.operation)?.output;
-  return value === undefined ? null : { step, value };
+  const operation = operationOf(after, event.operation);
+  return operation === undefined || operation.state === 'running' ? null : { step: operation.step, output: operation.output };
 }
 
 export function lockSaga(schema: string): string {

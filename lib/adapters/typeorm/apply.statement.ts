@@ -2,11 +2,14 @@ import { HISTORY_COLUMNS, HISTORY_RECORD, HISTORY_VALUES } from './history-recor
 import { MOVE_RECORD, type EncodedMove } from './move';
 import { nextColumns, type NextRow } from './next-claim.columns';
 import { NEW_OPERATIONS, OPERATION_CHANGES, OPERATION_RECORD } from './operation-record';
-import { among, inMs, jsonArray, namedFor, type Statement } from './sql';
+import { among, epochMs, inMs, jsonArray, namedFor, type Statement } from './sql';
 
 /** A move that was applied, and what its chained claim needs. */
 export interface AppliedRow extends NextRow {
   readonly id: string;
+  /** When, in milliseconds since 1970. */
+  readonly at: number;
+  readonly completed_at: number | null;
 }
 
 /**
@@ -43,7 +46,7 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
                wake_at = CASE WHEN m.ends AND s.completed_at IS NULL THEN NULL ELSE least(s.wake_at, ${inMs('m.wake_ms')}) END,
                completed_at = CASE WHEN m.ends THEN coalesce(s.completed_at, clock_timestamp()) END
           FROM m WHERE s.id ${among('locked', moves)} AND s.id = m.id
-        RETURNING s.id, m.changed, m.grace_ms, coalesce(m.timed_out, false) AS timed_out, m.patch, m.next_direction, m.next_step, m.next_round, m.next_neighbours
+        RETURNING s.id, s.updated_at, s.completed_at, m.changed, m.grace_ms, coalesce(m.timed_out, false) AS timed_out, m.patch, m.next_direction, m.next_step, m.next_round, m.next_neighbours
       ), changed AS (
         UPDATE ${s}.operations o
            SET ${OPERATION_CHANGES}
@@ -58,7 +61,7 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
         INSERT INTO ${s}.history (saga_id, ${HISTORY_COLUMNS})
         SELECT saga.id, ${HISTORY_VALUES} FROM saga JOIN json_to_recordset($3::json) AS h${HISTORY_RECORD} ON h.saga_id = saga.id
       )${hasPatches ? laidOver(s) : ''}
-      SELECT saga.id, ${s}.expect_rows((SELECT count(*) FROM changed), (SELECT sum(changed) FROM saga)) AS complete ${reads ? `, ${nextColumns(s)}` : 'FROM saga'}`,
+      SELECT saga.id, ${epochMs('saga.updated_at')} AS at, ${epochMs('saga.completed_at')} AS completed_at, ${s}.expect_rows((SELECT count(*) FROM changed), (SELECT sum(changed) FROM saga)) AS complete ${reads ? `, ${nextColumns(s)}` : 'FROM saga'}`,
     values: [
       jsonArray(moves.map(({ saga }) => saga)),
       jsonArray(moves.flatMap(({ changes }) => changes)),

@@ -4,6 +4,7 @@ import type { Plan } from '../../core/plan';
 import type { SagaValue } from '../../core/saga-value';
 import type { Ahead, ChainOffer, Claim, NewStep, StartRequest } from '../../ports/saga-store';
 import { waitingFor, type Link } from './chain-link';
+import type { AppliedRow } from './apply.statement';
 import type { NextRow } from './next-claim.columns';
 import { toOperation } from './rows';
 
@@ -14,20 +15,23 @@ export interface LinkedMove {
   readonly link: Link;
   /** What the move has laid over the context. */
   readonly patch: JsonObject | null;
-  /** What its event has returned: rows that were read do not have it yet. */
-  readonly output: Output | null;
+  /** What its event has ended: rows that were read do not have it yet. */
+  readonly executed: Executed | null;
 }
 
-interface Output {
+/** An action whose attempt has ended. */
+export interface Executed {
   readonly step: number;
-  readonly value: Json;
+  /** undefined: it has returned nothing. */
+  readonly output: Json | undefined;
 }
 
 /** The chained claim, from what its statement has answered and from the claim before. */
-export function nextClaim(claimId: string, before: Claim, { plan, after, link, patch, output }: LinkedMove, row: NextRow): Claim {
+export function nextClaim(claimId: string, before: Claim, { plan, after, link, patch, executed }: LinkedMove, row: AppliedRow): Claim {
   const { operation, reads } = link;
   const { ahead } = before;
-  const data = reads === null && ahead !== undefined ? remembered(operation, ahead, output) : read(operation, row, output);
+  const data =
+    reads === null && ahead !== undefined ? remembered(operation, movedOn(ahead, executed, row)) : read(operation, row, executed);
   const laidOver = reads === null ? before.laidOver : row.laid;
   return {
     sagaId: after.id,
@@ -48,11 +52,12 @@ type StepData = Pick<Claim, 'stepId' | 'input' | 'references' | 'outputs' | 'act
 
 /** The claim of a saga that has just been started here; one that goes on where another was has outputs already. */
 export function firstClaim(request: StartRequest, { claimId }: ChainOffer, saga: SagaValue, operation: Operation, createdAt: Date): Claim {
-  const { sagaId, plan, context, metadata, steps } = request;
+  const { sagaId, plan, context, metadata, steps, businessKey } = request;
   const outputs = new Map<number, Json>();
   for (const { direction, step, output } of request.saga.operations.values())
     if (direction === 'action' && output !== undefined) outputs.set(step, output);
-  const data = remembered(operation, { steps, outputs }, null);
+  const ahead = { steps, outputs, executedAt: new Map(), businessKey: businessKey?.key ?? null };
+  const data = remembered(operation, ahead);
   return {
     ...{ sagaId, claimId, operation, elapsedMs: 0, context, metadata, createdAt },
     laidOver: request.laidOver ?? null,
@@ -62,25 +67,32 @@ export function firstClaim(request: StartRequest, { claimId }: ChainOffer, saga:
   };
 }
 
-function remembered(operation: Operation, { steps, outputs }: Ahead, output: Output | null): StepData {
-  const all = withOutput(outputs, output);
-  const step = steps[operation.step] as NewStep;
-  return { ...step, outputs: all, actionOutput: all.get(operation.step) ?? null, ahead: { steps, outputs: all } };
+function remembered(operation: Operation, ahead: Ahead): StepData {
+  const { steps, outputs } = ahead;
+  return { ...(steps[operation.step] as NewStep), outputs, actionOutput: outputs.get(operation.step) ?? null, ahead };
 }
 
-function read(operation: Operation, row: NextRow, output: Output | null): StepData {
+/** What is remembered once an attempt of an action has ended. */
+export function movedOn(ahead: Ahead, executed: Executed | null, { at }: AppliedRow): Ahead {
+  if (executed === null) return ahead;
+  const executedAt = new Map(ahead.executedAt).set(executed.step, new Date(at));
+  return { ...ahead, outputs: withOutput(ahead.outputs, executed), executedAt };
+}
+
+function read(operation: Operation, row: NextRow, executed: Executed | null): StepData {
   const outputs = new Map(Object.entries(row.outputs ?? {}).map(([place, value]) => [Number(place), value]));
+  const own = executed?.step === operation.step ? executed.output : undefined;
   return {
     stepId: row.step_id ?? '',
     input: row.input,
     references: row.refs ?? [],
-    outputs: withOutput(outputs, output),
-    actionOutput: output?.step === operation.step ? output.value : row.action_output,
+    outputs: withOutput(outputs, executed),
+    actionOutput: own ?? row.action_output,
   };
 }
 
-function withOutput(outputs: ReadonlyMap<number, Json>, output: Output | null): ReadonlyMap<number, Json> {
-  return output === null ? outputs : new Map(outputs).set(output.step, output.value);
+function withOutput(outputs: ReadonlyMap<number, Json>, executed: Executed | null): ReadonlyMap<number, Json> {
+  return executed?.output === undefined ? outputs : new Map(outputs).set(executed.step, executed.output);
 }
 
 /** Of a part of the saga only what the end of this operation is decided from: along a chain it would grow with every link. */
@@ -95,7 +107,8 @@ function partFor(plan: Plan, saga: SagaValue, operation: Operation, row: NextRow
   return { ...saga, operations };
 }
 
-function withoutOutputs(saga: SagaValue): SagaValue {
+/** As a read of the saga has it: outputs are apart. */
+export function withoutOutputs(saga: SagaValue): SagaValue {
   return { ...saga, operations: new Map([...saga.operations].map(([key, operation]) => [key, withoutOutput(operation)])) };
 }
 

@@ -13,7 +13,7 @@ export interface JsonLimits {
 const MAX_DEPTH = 64;
 const FORBIDDEN_KEYS = new Set(['__proto__', 'prototype', 'constructor']);
 
-/** Looks at an object before it is copied; what it returns, unless undefined, stands in the object's place. */
+/** Looks at an object before it is copied; what it returns, unless undefined, stands in the object's place. `keys` change afterwards. */
 export type TakeObject = (value: object, keys: readonly string[]) => Json | undefined;
 
 /**
@@ -24,17 +24,18 @@ export type TakeObject = (value: object, keys: readonly string[]) => Json | unde
  */
 export function toJson(value: unknown, what: string, limits: JsonLimits, take: TakeObject = () => undefined): Json {
   const budget = { of: limits.maxBytes, left: limits.maxBytes };
-  const copy = copyJson(value, { what, keys: [], parents: new Set(), budget, take });
+  const copy = copyJson(value, { what, keys: [], parents: [], budget, take });
   const size = utf8Length(JSON.stringify(copy));
   if (size > limits.maxBytes) throw tooLarge(what, `${size} bytes are`, limits.maxBytes);
   return copy;
 }
 
+/** Where the copying is: one for all of a value, for most inputs have many places and nothing wrong in any of them. */
 interface Place {
   readonly what: string;
   /** What leads from the top to here. */
-  readonly keys: readonly string[];
-  readonly parents: Set<object>;
+  readonly keys: string[];
+  readonly parents: object[];
   /** Every value takes at least one byte, a text at least its length: what is far too large is not copied first. */
   readonly budget: { readonly of: number; left: number };
   readonly take: TakeObject;
@@ -63,17 +64,15 @@ function copyObject(value: object, place: Place): Json {
   const taken = place.take(value, place.keys);
   if (taken !== undefined) return taken;
   if (place.keys.length >= MAX_DEPTH) return refuse(place, `nested deeper than ${MAX_DEPTH} levels`);
-  if (place.parents.has(value)) return refuse(place, 'the value contains itself');
+  if (place.parents.includes(value)) return refuse(place, 'the value contains itself');
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) return refuse(place, 'an invalid date');
     return value.toISOString();
   }
-  place.parents.add(value);
-  try {
-    return Array.isArray(value) ? copyArray(value, place) : copyInstance(value, place);
-  } finally {
-    place.parents.delete(value);
-  }
+  place.parents.push(value);
+  const copy = Array.isArray(value) ? copyArray(value, place) : copyInstance(value, place);
+  place.parents.pop();
+  return copy;
 }
 
 function copyInstance(value: object, place: Place): Json {
@@ -99,8 +98,10 @@ function ownJson(value: object, place: Place): unknown {
 function copyArray(value: readonly unknown[], place: Place): Json {
   const copy: Json[] = [];
   for (let i = 0; i < value.length; i++) {
-    if (!(i in value)) return refuse(child(place, String(i)), 'a hole in an array; use null');
-    copy.push(copyJson(value[i], child(place, String(i))));
+    place.keys.push(String(i));
+    if (!(i in value)) return refuse(place, 'a hole in an array; use null');
+    copy.push(copyJson(value[i], place));
+    place.keys.pop();
   }
   return copy;
 }
@@ -108,11 +109,12 @@ function copyArray(value: readonly unknown[], place: Place): Json {
 function copyRecord(value: Record<string, unknown>, place: Place): Json {
   const copy: Record<string, Json> = {};
   for (const key of Object.keys(value)) {
-    const at = child(place, key);
-    if (FORBIDDEN_KEYS.has(key)) return refuse(at, 'this key is refused because it can change what an object is');
-    checkText(key, at);
+    place.keys.push(key);
+    if (FORBIDDEN_KEYS.has(key)) return refuse(place, 'this key is refused because it can change what an object is');
+    checkText(key, place);
     const item = value[key];
-    if (item !== undefined) copy[key] = copyJson(item, at);
+    if (item !== undefined) copy[key] = copyJson(item, place);
+    place.keys.pop();
   }
   return copy;
 }
@@ -138,10 +140,6 @@ function checkNumber(value: number, place: Place): number {
     return refuse(place, 'an integer beyond 2^53-1 loses digits; pass it as a string');
   }
   return Object.is(value, -0) ? 0 : value;
-}
-
-function child(place: Place, key: string): Place {
-  return { ...place, keys: [...place.keys, key] };
 }
 
 function refuse(place: Place, reason: string): never {

@@ -56,7 +56,7 @@ export class AttemptRunner {
   }
 
   /** Resolves when the attempt is over and its slot may be used again, with what its worker goes on with. */
-  async run({ claim, sentAt }: NextClaim, slots: Slots, offer?: ChainOffer): Promise<NextClaim | null> {
+  run({ claim, sentAt }: NextClaim, slots: Slots, offer?: ChainOffer): Promise<NextClaim | null> {
     if (this.draining) return this.reporter.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
     this.committer.begun(claim);
     const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: sentAt + this.times.leaseMs };
@@ -67,8 +67,9 @@ export class AttemptRunner {
     if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call), offer);
     const { condition } = claim.operation;
     if (condition === null) return this.perform(attempt, call, slots, elapsed, offer);
-    const admitted = await this.gate.pass(attempt, condition, call, slots, elapsed);
-    return admitted === null ? null : this.perform({ ...attempt, claim: admitted }, call, slots, elapsed, offer);
+    return this.gate
+      .pass(attempt, condition, call, slots, elapsed)
+      .then((admitted) => (admitted === null ? null : this.perform({ ...attempt, claim: admitted }, call, slots, elapsed, offer)));
   }
 
   private async perform(

@@ -50,8 +50,8 @@ export class Waiters {
    * @param timeoutMs from now; `askedMs` is what the caller will be told
    * @throws SagaWaitTimeoutError, SagaClosedError, SagaNotFoundError
    */
-  async wait(sagaId: string, timeoutMs: number, askedMs = timeoutMs): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
+  wait(sagaId: string, timeoutMs: number, askedMs = timeoutMs): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
       const forget = this.expect(sagaId, (failure) => {
         timer.cancel();
         if (failure === undefined) resolve();

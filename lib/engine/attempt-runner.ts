@@ -6,6 +6,7 @@ import type { Unresolved } from '../core/reference';
 import type { ChainOffer, Claim } from '../ports/saga-store';
 import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
+import { AbortOnDemand } from './abort-on-demand';
 import type { CallbackTokens } from './callback-tokens';
 import { callOf, type Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type AttemptTimes, type NextClaim, type Report } from './attempt-reporter';
@@ -59,10 +60,10 @@ export class AttemptRunner {
   run({ claim, sentAt }: NextClaim, slots: Slots, offer?: ChainOffer): Promise<NextClaim | null> {
     if (this.draining) return this.reporter.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
     this.committer.begun(claim);
-    const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: sentAt + this.times.leaseMs };
+    const attempt: RunningAttempt = { claim, abort: new AbortOnDemand(), trustedUntil: sentAt + this.times.leaseMs };
     const unneeded = skippedByData(claim);
     if (unneeded !== null) return this.reporter.report(claim, unneeded, offer);
-    const call = callOf(claim, attempt.abort.signal, this.limits, this.tokens, this.store, this.setsOf(claim));
+    const call = callOf(claim, attempt.abort, this.limits, this.tokens, this.store, this.setsOf(claim));
     const elapsed = stopwatch(claim, this.scheduler);
     if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call), offer);
     const { condition } = claim.operation;

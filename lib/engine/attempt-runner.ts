@@ -1,6 +1,7 @@
 import { SagaInputError } from '../errors';
 import { keyOf, policyOf } from '../core/draft';
 import { handlerKindOf } from '../core/handler-declaration';
+import { HandlerTable } from '../core/handler-table';
 import type { JsonLimits } from '../core/json';
 import type { Unresolved } from '../core/reference';
 import type { ChainOffer, Claim } from '../ports/saga-store';
@@ -30,6 +31,7 @@ type Ended = { readonly kind: 'returned'; readonly value: unknown } | { readonly
 
 /** Runs user code for one claim and reports how it ended. No lock is held meanwhile, only a lease. */
 export class AttemptRunner {
+  private readonly sets: HandlerTable<readonly string[] | undefined>;
   private draining = false;
 
   constructor(
@@ -47,7 +49,9 @@ export class AttemptRunner {
     /** Asks the sweeper to look when a lease and its grace will have ended. */
     private readonly sweepIn: (ms: number) => void,
     private readonly scheduler: Scheduler = systemScheduler,
-  ) {}
+  ) {
+    this.sets = new HandlerTable(invoker.declarations.map(({ direction, key, policy }) => [direction, key, policy.sets]));
+  }
 
   /** From now on a handler that throws was probably interrupted by the shutdown around it. */
   drain(): void {
@@ -105,7 +109,7 @@ export class AttemptRunner {
   private setsOf({ operation, basis }: Claim): readonly string[] | undefined {
     if (operation.direction === 'undo') return undefined;
     const key = keyOf(basis.plan, operation);
-    return this.invoker.declarations.find((declaration) => declaration.direction === 'action' && declaration.key === key)?.policy.sets;
+    return this.sets.find('action', key);
   }
 
   private async invoke(claim: Claim, call: Call): Promise<Ended> {

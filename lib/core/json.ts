@@ -22,12 +22,16 @@ export type TakeObject = (value: object, keys: readonly string[]) => Json | unde
  *
  * @throws SagaInputError
  */
-export function toJson(value: unknown, what: string, limits: JsonLimits, take: TakeObject = () => undefined): Json {
+export function toJson(value: unknown, what: string, limits: JsonLimits, take: TakeObject = takeNothing): Json {
   const budget = { of: limits.maxBytes, left: limits.maxBytes };
   const copy = copyJson(value, { what, keys: [], parents: [], budget, take });
   const size = utf8Length(JSON.stringify(copy));
   if (size > limits.maxBytes) throw tooLarge(what, `${size} bytes are`, limits.maxBytes);
   return copy;
+}
+
+function takeNothing(): undefined {
+  return undefined;
 }
 
 /** Where the copying is: one for all of a value, for most inputs have many places and nothing wrong in any of them. */

@@ -100,6 +100,8 @@ interface About {
 }
 
 function aboutOf(claim: Claim): About {
-  const step = claim.basis.plan.steps[claim.operation.step]?.name ?? '';
-  return { sagaId: claim.sagaId, step, operation: reportOn(claim).operation, key: keyOf(claim.basis.plan, claim.operation) };
+  const { plan } = claim.basis;
+  const { step, direction, round } = claim.operation;
+  const key = keyOf(plan, claim.operation);
+  return { sagaId: claim.sagaId, step: plan.steps[step]?.name ?? '', operation: { step, direction, round }, key };
 }

@@ -4,7 +4,7 @@ import type { SagaEffect } from './effect';
 import { isOverdue, kindOf } from './kinds';
 import type { Operation } from './operation';
 import type { Plan } from './plan';
-import { isTerminal, type SagaValue } from './saga-value';
+import { isTerminal, operationOf, type SagaValue } from './saga-value';
 
 /** The same draft, and a person should know of it. */
 export function raised(made: Draft): Draft {
@@ -25,9 +25,10 @@ export function withAttention(plan: Plan, before: SagaValue, decision: Decision)
   if (decision.kind !== 'moved') return decision;
   const { saga, effects } = decision;
   let [begun, over] = [false, false];
-  for (const [key, now] of saga.operations) {
-    const then = before.operations.get(key);
-    if (kindOf(plan, now) !== 'retriable' || then === now) continue;
+  for (const now of saga.operations.values()) {
+    if (kindOf(plan, now) !== 'retriable') continue;
+    const then = operationOf(before, now);
+    if (then === now) continue;
     const [isNow, was] = [isOverdue(plan, now), then !== undefined && isOverdue(plan, then)];
     if (isNow && !was) begun = true;
     if (was && !isNow) over = true;

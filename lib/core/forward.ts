@@ -6,7 +6,7 @@ import type { SagaEffect } from './effect';
 import { isPassed, kindOf } from './kinds';
 import { newOperation, operationKey, type Operation } from './operation';
 import { dependentsOf, type Plan } from './plan';
-import { withOperations, type SagaParent, type SagaState, type SagaValue, type StepFailed } from './saga-value';
+import { copyOf, withOperations, type SagaParent, type SagaState, type SagaValue, type StepFailed } from './saga-value';
 import { beginUndo } from './undoing';
 
 /** The rules of the way forward: what starts when an action settles, and when the saga is complete. */
@@ -56,7 +56,7 @@ function completedIfDone(saga: SagaValue, action: Operation, effects: readonly S
 
 /** A step that a person skipped before its turn has settled when its turn comes, and those that wait for it move up. */
 function startDependents(plan: Plan, saga: SagaValue, action: Operation): Draft {
-  const operations = new Map(saga.operations);
+  const operations = copyOf(saga.operations);
   let { openActions, pastPivot } = saga;
   const effects: SagaEffect[] = [];
   const settled = [action.step];

@@ -24,7 +24,7 @@ export type TakeObject = (value: object, keys: readonly string[]) => Json | unde
  */
 export function toJson(value: unknown, what: string, limits: JsonLimits, take: TakeObject = takeNothing): Json {
   const budget = { of: limits.maxBytes, left: limits.maxBytes };
-  const copy = copyJson(value, { what, keys: [], parents: [], budget, take });
+  const copy = copyJson(value, { what, keys: [], budget, take }, null);
   const size = utf8Length(JSON.stringify(copy));
   if (size > limits.maxBytes) throw tooLarge(what, `${size} bytes are`, limits.maxBytes);
   return copy;
@@ -39,13 +39,18 @@ interface Place {
   readonly what: string;
   /** What leads from the top to here. */
   readonly keys: string[];
-  readonly parents: object[];
   /** Every value takes at least one byte, a text at least its length: what is far too large is not copied first. */
   readonly budget: { readonly of: number; left: number };
   readonly take: TakeObject;
 }
 
-function copyJson(value: unknown, place: Place): Json {
+/** The objects that a value is in. */
+interface Parent {
+  readonly value: object;
+  readonly up: Parent | null;
+}
+
+function copyJson(value: unknown, place: Place, parent: Parent | null): Json {
   spend(place, typeof value === 'string' ? value.length : 1);
   switch (typeof value) {
     case 'string':
@@ -58,37 +63,35 @@ function copyJson(value: unknown, place: Place): Json {
       if (place.keys.length === 0) return null;
       return refuse(place, 'undefined cannot be stored here; use null');
     case 'object':
-      return value === null ? null : copyObject(value, place);
+      return value === null ? null : copyObject(value, place, parent);
     default:
       return refuse(place, `a ${typeof value} cannot be stored as JSON`);
   }
 }
 
-function copyObject(value: object, place: Place): Json {
+function copyObject(value: object, place: Place, parent: Parent | null): Json {
   const taken = place.take(value, place.keys);
   if (taken !== undefined) return taken;
   if (place.keys.length >= MAX_DEPTH) return refuse(place, `nested deeper than ${MAX_DEPTH} levels`);
-  if (place.parents.includes(value)) return refuse(place, 'the value contains itself');
+  for (let above = parent; above !== null; above = above.up) if (above.value === value) return refuse(place, 'the value contains itself');
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) return refuse(place, 'an invalid date');
     return value.toISOString();
   }
-  place.parents.push(value);
-  const copy = Array.isArray(value) ? copyArray(value, place) : copyInstance(value, place);
-  place.parents.pop();
-  return copy;
+  const own: Parent = { value, up: parent };
+  return Array.isArray(value) ? copyArray(value, place, own) : copyInstance(value, place, own);
 }
 
-function copyInstance(value: object, place: Place): Json {
+function copyInstance(value: object, place: Place, own: Parent): Json {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
     if ('toJSON' in value && typeof value.toJSON === 'function' && !ArrayBuffer.isView(value))
-      return copyJson(ownJson(value, place), place);
+      return copyJson(ownJson(value, place), place, own);
     const kind = Object.prototype.toString.call(value).slice(8, -1);
     if (kind !== 'Object')
       return refuse(place, `a ${kind} would be stored as {}; convert it to a plain object, an array or a base64 string`);
   }
-  return copyRecord(value as Record<string, unknown>, place);
+  return copyRecord(value as Record<string, unknown>, place, own);
 }
 
 function ownJson(value: object, place: Place): unknown {
@@ -99,25 +102,25 @@ function ownJson(value: object, place: Place): unknown {
   }
 }
 
-function copyArray(value: readonly unknown[], place: Place): Json {
+function copyArray(value: readonly unknown[], place: Place, own: Parent): Json {
   const copy: Json[] = [];
   for (let i = 0; i < value.length; i++) {
     place.keys.push(String(i));
     if (!(i in value)) return refuse(place, 'a hole in an array; use null');
-    copy.push(copyJson(value[i], place));
+    copy.push(copyJson(value[i], place, own));
     place.keys.pop();
   }
   return copy;
 }
 
-function copyRecord(value: Record<string, unknown>, place: Place): Json {
+function copyRecord(value: Record<string, unknown>, place: Place, own: Parent): Json {
   const copy: Record<string, Json> = {};
   for (const key of Object.keys(value)) {
     place.keys.push(key);
     if (FORBIDDEN_KEYS.has(key)) return refuse(place, 'this key is refused because it can change what an object is');
     checkText(key, place);
     const item = value[key];
-    if (item !== undefined) copy[key] = copyJson(item, place);
+    if (item !== undefined) copy[key] = copyJson(item, place, own);
     place.keys.pop();
   }
   return copy;

@@ -92,7 +92,7 @@ export function startSaga(
       { waits: step.dependsOn.length, state: step.dependsOn.length === 0 ? 'started' : 'pending', condition: step.condition ?? null },
     ),
   );
-  const empty: SagaValue = {
+  const saga: SagaValue = {
     id,
     name: plan.name,
     state: 'started',
@@ -107,11 +107,11 @@ export function startSaga(
     givenUp: 0,
     finishedBy: null,
     parent,
-    operations: new Map(),
+    operations: new Map(operations.map((operation) => [operationKey(operation), operation])),
     whole: true,
   };
   const effects = operations.filter((operation) => operation.state === 'started').map((operation) => dispatch(plan, operation));
-  return { saga: withOperations(empty, operations), effects: [...effects, entryOfStart('started')] };
+  return { saga, effects: [...effects, entryOfStart('started')] };
 }
 
 /** The first row of a saga's history. */

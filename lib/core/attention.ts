@@ -4,7 +4,7 @@ import type { SagaEffect } from './effect';
 import { isOverdue, kindOf } from './kinds';
 import type { Operation } from './operation';
 import type { Plan } from './plan';
-import { isTerminal, type SagaValue } from './saga-value';
+import { isTerminal, operationOf, type SagaValue } from './saga-value';
 
 /** The same draft, and a person should know of it. */
 export function raised(made: Draft): Draft {
@@ -24,11 +24,16 @@ const RAISED: SagaEffect = { type: 'attention', raised: true };
 export function withAttention(plan: Plan, before: SagaValue, decision: Decision): Decision {
   if (decision.kind !== 'moved') return decision;
   const { saga, effects } = decision;
-  const changed = [...saga.operations].filter(([key, now]) => kindOf(plan, now) === 'retriable' && before.operations.get(key) !== now);
-  const wasOverdue = (key: Operation | undefined): boolean => key !== undefined && isOverdue(plan, key);
-  const begun = changed.some(([key, now]) => isOverdue(plan, now) && !wasOverdue(before.operations.get(key)));
+  let [begun, over] = [false, false];
+  for (const now of saga.operations.values()) {
+    if (kindOf(plan, now) !== 'retriable') continue;
+    const then = operationOf(before, now);
+    if (then === now) continue;
+    const [isNow, was] = [isOverdue(plan, now), then !== undefined && isOverdue(plan, then)];
+    if (isNow && !was) begun = true;
+    if (was && !isNow) over = true;
+  }
   if (begun) return saga.attention ? decision : attended(saga, effects, true);
-  const over = changed.some(([key, now]) => !isOverdue(plan, now) && wasOverdue(before.operations.get(key)));
   if (!over || !saga.attention || !before.attention) return decision;
   if (!before.whole) return NEED_ALL;
   return hasReason(plan, saga) ? decision : attended(saga, effects, false);

@@ -36,7 +36,10 @@ export function chain(
   const isFree = (effect: SagaEffect): effect is DispatchEffect =>
     effect.type === 'dispatch' && effect.inMs === 0 && operationOf(moved.saga, effect.operation)?.claims === 0;
   // A saga may set a thousand free at once: where the first few are for others, most likely the rest is.
-  for (const free of moved.effects.filter(isFree).slice(0, MOST_ASKED)) {
+  let asked = 0;
+  for (const free of moved.effects) {
+    if (!isFree(free)) continue;
+    if (++asked > MOST_ASKED) return null;
     const { operation, key } = free;
     const decision = transition(plan, moved.saga, { type: 'claim', operation, claimId, due: true, conditions });
     if (decision.kind !== 'moved' || !accepts(operation, key)) continue;

@@ -43,12 +43,12 @@ export function finish(event: SagaEvent, made: Draft, kind: HistoryEntry['kind']
   // A pause ends with the saga: the undo of an effect that comes after the end must not wait for a resume that cannot come.
   const paused = made.saga.paused && !isTerminal(made.saga.state);
   const saga = { ...made.saga, paused, rev: made.saga.rev + 1 };
-  return { kind: 'moved', saga, effects: [...made.effects, { type: 'record', entry: { ...entryOf(event, saga, made.subject), kind } }] };
+  return { kind: 'moved', saga, effects: [...made.effects, { type: 'record', entry: entryOf(kind, event, saga, made.subject) }] };
 }
 
-function entryOf(event: SagaEvent, saga: SagaValue, subject: Operation | null): HistoryEntry {
+function entryOf(kind: HistoryEntry['kind'], event: SagaEvent, saga: SagaValue, subject: Operation | null): HistoryEntry {
   return {
-    kind: event.type,
+    kind,
     state: saga.state,
     step: subject === null ? null : subject.step,
     direction: subject?.direction ?? null,

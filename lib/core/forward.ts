@@ -4,14 +4,14 @@ import { NEED_ALL } from './decision';
 import { about, dispatch, draft, type Draft } from './draft';
 import type { SagaEffect } from './effect';
 import { isPassed, kindOf } from './kinds';
-import { newOperation, type Operation } from './operation';
+import { newOperation, operationKey, type Operation } from './operation';
 import { dependentsOf, type Plan } from './plan';
-import { operationOf, withOperations, type SagaParent, type SagaState, type SagaValue, type StepFailed } from './saga-value';
+import { copyOf, withOperations, type SagaParent, type SagaState, type SagaValue, type StepFailed } from './saga-value';
 import { beginUndo } from './undoing';
 
 /** The rules of the way forward: what starts when an action settles, and when the saga is complete. */
 export function settleAction(plan: Plan, saga: SagaValue, action: Operation): Draft {
-  const settled = { ...withOperations(saga, [action]), openActions: saga.openActions - 1 };
+  const settled = withOperations({ ...saga, openActions: saga.openActions - 1 }, [action]);
   if (saga.state !== 'started' && saga.state !== 'stuck')
     return settled.openActions === 0 ? about(action, beginUndo(plan, settled)) : draft(settled, action);
   if (kindOf(plan, action) === 'pivot') return settlePivot(plan, settled, action);
@@ -56,26 +56,28 @@ function completedIfDone(saga: SagaValue, action: Operation, effects: readonly S
 
 /** A step that a person skipped before its turn has settled when its turn comes, and those that wait for it move up. */
 function startDependents(plan: Plan, saga: SagaValue, action: Operation): Draft {
-  let moved = saga;
+  const operations = copyOf(saga.operations);
+  let { openActions, pastPivot } = saga;
   const effects: SagaEffect[] = [];
   const settled = [action.step];
   for (let step = settled.pop(); step !== undefined; step = settled.pop()) {
     for (const place of dependentsOf(plan, step)) {
-      const dependent = operationOf(moved, { step: place, direction: 'action', round: 1 });
+      const dependent = operations.get(operationKey({ step: place, direction: 'action', round: 1 }));
       if (dependent === undefined) return NEED_ALL;
       const waits = dependent.waits - 1;
       const isSkipped = dependent.state === 'skipped';
-      moved = withOperations(moved, [{ ...dependent, waits, state: isSkipped ? 'skipped' : waits === 0 ? 'started' : 'pending' }]);
+      const state = isSkipped ? 'skipped' : waits === 0 ? 'started' : 'pending';
+      operations.set(operationKey(dependent), { ...dependent, waits, state });
       if (waits > 0) continue;
       if (!isSkipped) effects.push(dispatch(plan, dependent));
       else {
         settled.push(place);
-        const isPivot = kindOf(plan, dependent) === 'pivot';
-        moved = { ...moved, openActions: moved.openActions - 1, pastPivot: moved.pastPivot || isPivot };
+        openActions--;
+        pastPivot ||= kindOf(plan, dependent) === 'pivot';
       }
     }
   }
-  return completedIfDone(moved, action, effects);
+  return completedIfDone({ ...saga, operations, openActions, pastPivot }, action, effects);
 }
 
 /** The saga as it is at its start, with the wake-ups of the steps that wait for nothing. */
@@ -90,7 +92,7 @@ export function startSaga(
       { waits: step.dependsOn.length, state: step.dependsOn.length === 0 ? 'started' : 'pending', condition: step.condition ?? null },
     ),
   );
-  const empty: SagaValue = {
+  const saga: SagaValue = {
     id,
     name: plan.name,
     state: 'started',
@@ -105,11 +107,11 @@ export function startSaga(
     givenUp: 0,
     finishedBy: null,
     parent,
-    operations: new Map(),
+    operations: new Map(operations.map((operation) => [operationKey(operation), operation])),
     whole: true,
   };
   const effects = operations.filter((operation) => operation.state === 'started').map((operation) => dispatch(plan, operation));
-  return { saga: withOperations(empty, operations), effects: [...effects, entryOfStart('started')] };
+  return { saga, effects: [...effects, entryOfStart('started')] };
 }
 
 /** The first row of a saga's history. */

@@ -1,6 +1,9 @@
+import { HandlerTable, type HandlerKind } from './handler-table';
 import type { Operation } from './operation';
 import type { Isolation } from './plan';
 import type { RetryPolicy } from './retry-policy';
+
+export type { HandlerKind };
 
 /** What a process says about a handler it has: enough to make plans that name it, in this process or in another. */
 export interface HandlerDeclaration {
@@ -11,11 +14,6 @@ export interface HandlerDeclaration {
   readonly undoes: string | null;
   readonly policy: HandlerPolicy;
 }
-
-/**
- * An action, its undo, the question whether an action of unknown outcome took effect, or the one whether a step is to run at all.
- */
-export type HandlerKind = 'action' | 'undo' | 'verify' | 'condition';
 
 /** What the next attempt of an operation runs. */
 export function handlerKindOf(operation: Pick<Operation, 'direction' | 'verifying'>): Exclude<HandlerKind, 'condition'> {
@@ -44,10 +42,14 @@ export interface HandlerCatalog {
 }
 
 export function catalogOf(declarations: readonly HandlerDeclaration[]): HandlerCatalog {
-  const byKey = new Map(declarations.map((declaration) => [`${declaration.direction}:${declaration.key}`, declaration]));
+  const table = new HandlerTable(declarations.map((declaration) => [declaration.direction, declaration.key, declaration]));
+  const undosBy = new Map<string, string[]>();
+  for (const { key, undoes } of table.of('undo').values()) {
+    if (undoes !== null) undosBy.set(undoes, [...(undosBy.get(undoes) ?? []), key]);
+  }
   return {
-    find: (direction, key) => byKey.get(`${direction}:${key}`),
-    undosOf: (action) => [...byKey.values()].filter((d) => d.direction === 'undo' && d.undoes === action).map((d) => d.key),
-    keys: (direction) => [...byKey.values()].filter((d) => d.direction === direction).map((d) => d.key),
+    find: (direction, key) => table.find(direction, key),
+    undosOf: (action) => undosBy.get(action) ?? [],
+    keys: (direction) => [...table.of(direction).keys()],
   };
 }

@@ -13,7 +13,7 @@ export interface JsonLimits {
 const MAX_DEPTH = 64;
 const FORBIDDEN_KEYS = new Set(['__proto__', 'prototype', 'constructor']);
 
-/** Looks at an object before it is copied; what it returns, unless undefined, stands in the object's place. */
+/** Looks at an object before it is copied; what it returns, unless undefined, stands in the object's place. `keys` change afterwards. */
 export type TakeObject = (value: object, keys: readonly string[]) => Json | undefined;
 
 /**
@@ -22,25 +22,35 @@ export type TakeObject = (value: object, keys: readonly string[]) => Json | unde
  *
  * @throws SagaInputError
  */
-export function toJson(value: unknown, what: string, limits: JsonLimits, take: TakeObject = () => undefined): Json {
+export function toJson(value: unknown, what: string, limits: JsonLimits, take: TakeObject = takeNothing): Json {
   const budget = { of: limits.maxBytes, left: limits.maxBytes };
-  const copy = copyJson(value, { what, keys: [], parents: new Set(), budget, take });
+  const copy = copyJson(value, { what, keys: [], budget, take }, null);
   const size = utf8Length(JSON.stringify(copy));
   if (size > limits.maxBytes) throw tooLarge(what, `${size} bytes are`, limits.maxBytes);
   return copy;
 }
 
+function takeNothing(): undefined {
+  return undefined;
+}
+
+/** Where the copying is: one for all of a value, for most inputs have many places and nothing wrong in any of them. */
 interface Place {
   readonly what: string;
   /** What leads from the top to here. */
-  readonly keys: readonly string[];
-  readonly parents: Set<object>;
+  readonly keys: string[];
   /** Every value takes at least one byte, a text at least its length: what is far too large is not copied first. */
   readonly budget: { readonly of: number; left: number };
   readonly take: TakeObject;
 }
 
-function copyJson(value: unknown, place: Place): Json {
+/** The objects that a value is in. */
+interface Parent {
+  readonly value: object;
+  readonly up: Parent | null;
+}
+
+function copyJson(value: unknown, place: Place, parent: Parent | null): Json {
   spend(place, typeof value === 'string' ? value.length : 1);
   switch (typeof value) {
     case 'string':
@@ -53,39 +63,35 @@ function copyJson(value: unknown, place: Place): Json {
       if (place.keys.length === 0) return null;
       return refuse(place, 'undefined cannot be stored here; use null');
     case 'object':
-      return value === null ? null : copyObject(value, place);
+      return value === null ? null : copyObject(value, place, parent);
     default:
       return refuse(place, `a ${typeof value} cannot be stored as JSON`);
   }
 }
 
-function copyObject(value: object, place: Place): Json {
+function copyObject(value: object, place: Place, parent: Parent | null): Json {
   const taken = place.take(value, place.keys);
   if (taken !== undefined) return taken;
   if (place.keys.length >= MAX_DEPTH) return refuse(place, `nested deeper than ${MAX_DEPTH} levels`);
-  if (place.parents.has(value)) return refuse(place, 'the value contains itself');
+  for (let above = parent; above !== null; above = above.up) if (above.value === value) return refuse(place, 'the value contains itself');
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) return refuse(place, 'an invalid date');
     return value.toISOString();
   }
-  place.parents.add(value);
-  try {
-    return Array.isArray(value) ? copyArray(value, place) : copyInstance(value, place);
-  } finally {
-    place.parents.delete(value);
-  }
+  const own: Parent = { value, up: parent };
+  return Array.isArray(value) ? copyArray(value, place, own) : copyInstance(value, place, own);
 }
 
-function copyInstance(value: object, place: Place): Json {
+function copyInstance(value: object, place: Place, own: Parent): Json {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) {
     if ('toJSON' in value && typeof value.toJSON === 'function' && !ArrayBuffer.isView(value))
-      return copyJson(ownJson(value, place), place);
+      return copyJson(ownJson(value, place), place, own);
     const kind = Object.prototype.toString.call(value).slice(8, -1);
     if (kind !== 'Object')
       return refuse(place, `a ${kind} would be stored as {}; convert it to a plain object, an array or a base64 string`);
   }
-  return copyRecord(value as Record<string, unknown>, place);
+  return copyRecord(value as Record<string, unknown>, place, own);
 }
 
 function ownJson(value: object, place: Place): unknown {
@@ -96,23 +102,26 @@ function ownJson(value: object, place: Place): unknown {
   }
 }
 
-function copyArray(value: readonly unknown[], place: Place): Json {
+function copyArray(value: readonly unknown[], place: Place, own: Parent): Json {
   const copy: Json[] = [];
   for (let i = 0; i < value.length; i++) {
-    if (!(i in value)) return refuse(child(place, String(i)), 'a hole in an array; use null');
-    copy.push(copyJson(value[i], child(place, String(i))));
+    place.keys.push(String(i));
+    if (!(i in value)) return refuse(place, 'a hole in an array; use null');
+    copy.push(copyJson(value[i], place, own));
+    place.keys.pop();
   }
   return copy;
 }
 
-function copyRecord(value: Record<string, unknown>, place: Place): Json {
+function copyRecord(value: Record<string, unknown>, place: Place, own: Parent): Json {
   const copy: Record<string, Json> = {};
   for (const key of Object.keys(value)) {
-    const at = child(place, key);
-    if (FORBIDDEN_KEYS.has(key)) return refuse(at, 'this key is refused because it can change what an object is');
-    checkText(key, at);
+    place.keys.push(key);
+    if (FORBIDDEN_KEYS.has(key)) return refuse(place, 'this key is refused because it can change what an object is');
+    checkText(key, place);
     const item = value[key];
-    if (item !== undefined) copy[key] = copyJson(item, at);
+    if (item !== undefined) copy[key] = copyJson(item, place, own);
+    place.keys.pop();
   }
   return copy;
 }
@@ -138,10 +147,6 @@ function checkNumber(value: number, place: Place): number {
     return refuse(place, 'an integer beyond 2^53-1 loses digits; pass it as a string');
   }
   return Object.is(value, -0) ? 0 : value;
-}
-
-function child(place: Place, key: string): Place {
-  return { ...place, keys: [...place.keys, key] };
 }
 
 function refuse(place: Place, reason: string): never {

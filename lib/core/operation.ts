@@ -85,8 +85,16 @@ export interface StepFailure {
 
 export type OperationKey = `${Direction}:${number}:${number}`;
 
-export function operationKey(of: { readonly direction: Direction; readonly step: number; readonly round: number }): OperationKey {
-  return `${of.direction}:${of.step}:${of.round}`;
+export function operationKey({ direction, step, round }: OperationRef): OperationKey {
+  const made = round === 1 ? FIRST_ROUND[direction][step] : undefined;
+  return made ?? `${direction}:${step}:${round}`;
+}
+
+/** A decision asks for some keys a dozen times, and most sagas are short: theirs are made once. */
+const FIRST_ROUND: Readonly<Record<Direction, readonly OperationKey[]>> = { action: firstKeys('action'), undo: firstKeys('undo') };
+
+function firstKeys(direction: Direction): readonly OperationKey[] {
+  return Array.from({ length: 64 }, (_, step): OperationKey => `${direction}:${step}:1`);
 }
 
 export interface OperationRef {

@@ -189,7 +189,7 @@ class StepCompiler {
 
   private dependenciesOf(spec: PlainStep, after: readonly string[]): readonly number[] {
     const dependsOn: number[] = [];
-    for (const other of new Set(spec.dependsOn ?? after)) {
+    for (const other of spec.dependsOn === undefined ? after : new Set(spec.dependsOn)) {
       const place = this.places.get(other);
       if (place !== undefined) dependsOn.push(place);
       else this.refuse(spec, `depends on ${quoted(other)}, which is not a step of this saga${didYouMean(other, [...this.places.keys()])}`);

@@ -24,15 +24,19 @@ export function placeSteps(saga: string, list: StepList, problems: string[]): re
   }
   const placed: PlacedStep[] = [];
   let after: readonly string[] = [];
-  // Array.from, here and below: forEach and filter pass over the holes of an array, and a plan of holes would have no steps.
-  Array.from(list as readonly unknown[]).forEach((element, place) => {
-    const group: readonly unknown[] = Array.isArray(element) ? Array.from(element.slice(0, MAX_STEPS + 1)) : [element];
+  // Loops, here and below: forEach and filter pass over the holes of an array, and a plan of holes would have no steps.
+  for (const [place, element] of (list as readonly unknown[]).entries()) {
+    const group: readonly unknown[] = Array.isArray(element) ? element.slice(0, MAX_STEPS + 1) : [element];
     if (group.length === 0) problems.push(`element ${place} is an empty group`);
-    const specs = group.filter((spec): spec is StepSpec => isStep(spec, place, problems));
-    const refuse = (name: string) => (problem: string) => problems.push(`step "${name}": ${problem}`);
-    placed.push(...specs.map((spec) => ({ spec: plainStep(spec, refuse(spec.name), saga), after })));
-    after = specs.map((spec) => spec.name);
-  });
+    const names: string[] = [];
+    for (const spec of group) {
+      if (!isStep(spec, place, problems)) continue;
+      const refuse = (problem: string): unknown => problems.push(`step "${spec.name}": ${problem}`);
+      placed.push({ spec: plainStep(spec, refuse, saga), after });
+      names.push(spec.name);
+    }
+    after = names;
+  }
   if (placed.length > MAX_STEPS) problems.push(`${placed.length} steps are more than ${MAX_STEPS}`);
   return placed;
 }
@@ -62,17 +66,17 @@ function isStep(spec: unknown, place: number, problems: string[]): spec is StepS
   }
   const { name, action, compensation, dependsOn } = spec as Partial<Record<keyof PlainStep, unknown>>;
   const form = formOf(spec);
-  const where = typeof name === 'string' ? `step ${quoted(name)}` : `element ${place}`;
+  const where = (): string => (typeof name === 'string' ? `step ${quoted(name)}` : `element ${place}`);
   const before = problems.length;
   const names = [nameProblem('the name', name), form === null ? nameProblem('the action', action) : null];
   if (compensation != null) names.push(nameProblem('the compensation', compensation));
-  for (const problem of names) if (problem !== null) problems.push(`${where}: ${problem}`);
+  for (const problem of names) if (problem !== null) problems.push(`${where()}: ${problem}`);
   if (dependsOn !== undefined && !(Array.isArray(dependsOn) && dependsOn.every((other) => typeof other === 'string'))) {
-    problems.push(`${where}: dependsOn must be an array of step names`);
+    problems.push(`${where()}: dependsOn must be an array of step names`);
   }
   const fields = form === null ? STEP_FIELDS : form.fields;
   for (const field of Object.keys(spec)) {
-    if (!fields.includes(field)) problems.push(`${where}: unknown field ${quoted(field)}${didYouMean(field, fields)}`);
+    if (!fields.includes(field)) problems.push(`${where()}: unknown field ${quoted(field)}${didYouMean(field, fields)}`);
   }
   return problems.length === before;
 }

@@ -73,7 +73,7 @@ export function takeReferences(
   const found: FoundReference[] = [];
   const data = toJson(input, what, limits, (value, at) => {
     if (!(value instanceof Reference)) return undefined;
-    found.push({ at, reference: value });
+    found.push({ at: [...at], reference: value });
     return null;
   });
   return { data, found };

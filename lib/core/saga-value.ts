@@ -79,8 +79,15 @@ export function operationOf(saga: SagaValue, ref: OperationRef): Operation | und
   return saga.operations.get(operationKey(ref));
 }
 
+/** Entry by entry: a map that is made from another makes a pair for each first, and every decision makes a few. */
+export function copyOf(operations: ReadonlyMap<OperationKey, Operation>): Map<OperationKey, Operation> {
+  const copy = new Map<OperationKey, Operation>();
+  operations.forEach((operation, key) => copy.set(key, operation));
+  return copy;
+}
+
 export function withOperations(saga: SagaValue, changed: readonly Operation[]): SagaValue {
-  const operations = new Map(saga.operations);
+  const operations = copyOf(saga.operations);
   for (const operation of changed) operations.set(operationKey(operation), operation);
   return { ...saga, operations };
 }

@@ -4,6 +4,7 @@ import { attemptsOf } from '../core/operation';
 import { resolveReferences, type Unresolved } from '../core/reference';
 import type { CompensationContext, ContextVerbs, HandlerContext, VerifyContext } from '../ports/step-invoker';
 import type { Claim } from '../ports/saga-store';
+import type { AbortOnDemand } from './abort-on-demand';
 import type { CallbackTokens } from './callback-tokens';
 import { contextVerbs, type ContextNotes } from './context-verbs';
 import { earlierOutputs, type OutputReader } from './earlier-outputs';
@@ -19,7 +20,7 @@ export interface Call {
 /** The call of one attempt, or the reference that names nothing. */
 export function callOf(
   claim: Claim,
-  signal: AbortSignal,
+  abort: Pick<AbortOnDemand, 'signal'>,
   limits: JsonLimits,
   tokens: Pick<CallbackTokens, 'tokenFor'>,
   store: OutputReader,
@@ -29,9 +30,7 @@ export function callOf(
   if (resolved.kind === 'unresolved') return resolved;
   const input = isShared(claim) ? structuredClone(resolved.input) : resolved.input;
   const notes: ContextNotes = { patch: null };
-  const context = withToken(contextOf(claim, signal, contextVerbs(notes, limits, sets), store), () =>
-    tokens.tokenFor(claim.sagaId, claim.operation),
-  );
+  const context = contextOf({ claim, abort, tokens }, contextVerbs(notes, limits, sets), store);
   if (claim.operation.verifying) {
     const question: VerifyContext = withMore(context, { actionIdempotencyKey: idempotencyKey(claim, 'action') });
     return { notes, payload: input, context: question };
@@ -57,39 +56,81 @@ export function withMore<T extends object>(context: HandlerContext, more: T): Ha
   return Object.defineProperties({}, both) as HandlerContext & T;
 }
 
-/** Not among what a logger would print of a context. */
-function withToken(context: Omit<HandlerContext, 'callbackToken'>, token: () => string): HandlerContext {
-  return Object.defineProperty(context, 'callbackToken', { get: token, enumerable: false, configurable: true }) as HandlerContext;
-}
-
-function contextOf(claim: Claim, signal: AbortSignal, verbs: ContextVerbs, store: OutputReader): Omit<HandlerContext, 'callbackToken'> {
+function contextOf(source: Source, verbs: ContextVerbs, store: OutputReader): HandlerContext {
+  const { claim } = source;
   const { saga, plan } = claim.basis;
   const { operation } = claim;
-  const metadata = (): HandlerContext['saga']['metadata'] => (claim.metadata ?? {}) as Readonly<Record<string, Json>>;
-  const about = { id: claim.sagaId, name: saga.name, createdAt: claim.createdAt };
-  return {
-    saga: withOwn(
-      withOwn(about, 'context', () => contextSeenBy(claim)),
-      'metadata',
-      metadata,
-    ),
+  const context = {
+    saga: withGetters({ id: claim.sagaId, name: saga.name, createdAt: claim.createdAt }, source, OF_SAGA),
     step: { id: claim.stepId, name: plan.steps[operation.step]?.name ?? '' },
     attempt: attemptsOf(operation),
     idempotencyKey: idempotencyKey(claim, handlerKindOf(operation)),
-    signal,
     outputs: async <O extends object>() => (await earlierOutputs(store, claim)) as O,
     ...verbs,
   };
+  return withGetters(context, source, OF_CONTEXT);
 }
 
-/** A copy of something that all handlers of a saga see, made when it is looked at: it may be large, and most never look. */
-function withOwn<T extends object, K extends string, V>(target: T, name: K, value: () => V): T & Readonly<Record<K, V>> {
-  const get = (): V => {
-    const own = structuredClone(value());
-    Object.defineProperty(target, name, { value: own, enumerable: true, configurable: true });
-    return own;
-  };
-  return Object.defineProperty(target, name, { get, enumerable: true, configurable: true }) as T & Readonly<Record<K, V>>;
+/** What the getters of a context look at. */
+interface Source {
+  readonly claim: Claim;
+  readonly abort: Pick<AbortOnDemand, 'signal'>;
+  readonly tokens: Pick<CallbackTokens, 'tokenFor'>;
+}
+
+const SOURCE = Symbol('source');
+
+type Getters<T> = {
+  readonly [K in keyof T]: { readonly get: () => T[K]; readonly enumerable: boolean; readonly configurable: true };
+} & ThisType<{ readonly [SOURCE]: Source }>;
+
+/** Most handlers never look at these. One getter for all contexts: an object whose getters are its own is a slow and a large one. */
+const OF_CONTEXT: Getters<Pick<HandlerContext, 'signal' | 'callbackToken'>> = {
+  signal: {
+    get() {
+      return this[SOURCE].abort.signal;
+    },
+    enumerable: true,
+    configurable: true,
+  },
+  // Not among what a logger would print of a context.
+  callbackToken: {
+    get() {
+      const { tokens, claim } = this[SOURCE];
+      return tokens.tokenFor(claim.sagaId, claim.operation);
+    },
+    enumerable: false,
+    configurable: true,
+  },
+};
+
+const OF_SAGA: Getters<Pick<HandlerContext['saga'], 'context' | 'metadata'>> = {
+  context: {
+    get() {
+      return ownCopy(this, 'context', contextSeenBy(this[SOURCE].claim));
+    },
+    enumerable: true,
+    configurable: true,
+  },
+  metadata: {
+    get() {
+      return ownCopy(this, 'metadata', (this[SOURCE].claim.metadata ?? {}) as Readonly<Record<string, Json>>);
+    },
+    enumerable: true,
+    configurable: true,
+  },
+};
+
+function withGetters<T extends object, G>(target: T, source: Source, getters: Getters<G>): T & G {
+  Object.defineProperty(target, SOURCE, { value: source });
+  return Object.defineProperties(target, getters as PropertyDescriptorMap) as T & G;
+}
+
+/** All handlers of a saga see the same, and what one of them does to it must not reach another. */
+function ownCopy<V>(target: object, name: string, value: V): V {
+  const own = structuredClone(value);
+  Object.defineProperty(target, name, { value: own, enumerable: true, configurable: true });
+  return own;
 }
 
 /** What was given at start, and over it what earlier handlers have set. */

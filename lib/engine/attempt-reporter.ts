@@ -2,7 +2,7 @@ import { keyOf } from '../core/draft';
 import type { AdmittedEvent, CompletedEvent, ConcludedEvent, FailedEvent, LostEvent, ReleasedEvent, VerifiedEvent } from '../core/event';
 import { operationOf } from '../core/saga-value';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { ChainOffer, Claim } from '../ports/saga-store';
+import type { ApplyResult, ChainOffer, Claim } from '../ports/saga-store';
 import type { Scheduler } from '../ports/scheduler';
 import type { Applied, Committer } from './committer';
 import { systemScheduler } from './system-scheduler';
@@ -35,24 +35,25 @@ export class AttemptReporter {
   /** @param offer of whoever goes on with what this sets free; the answer is what that is */
   async report(claim: Claim, event: Report, offer?: ChainOffer): Promise<NextClaim | null> {
     const sentAt = this.scheduler.now();
-    const next = (await this.commit(claim, event, offer))?.next;
+    const next = this.heard(claim, await this.commit(claim, event, offer))?.next;
     return next === undefined ? null : { claim: next, sentAt };
   }
 
   /** Stores that the condition of a step has said yes. Null when the attempt is over all the same: its handler must not run. */
   async admit(claim: Claim): Promise<Claim | null> {
-    const applied = await this.commit(claim, { type: 'admitted', ...reportOn(claim) });
+    const applied = this.heard(claim, await this.commit(claim, { type: 'admitted', ...reportOn(claim) }));
     const operation = applied === null ? undefined : operationOf(applied.saga, claim.operation);
     if (applied === null || operation?.state !== 'running') return null;
     return { ...claim, operation, basis: { plan: applied.plan, saga: applied.saga } };
   }
 
-  private async commit(claim: Claim, event: Report, offer?: ChainOffer): Promise<Applied | null> {
+  private commit(claim: Claim, event: Report, offer?: ChainOffer): Promise<ApplyResult> {
     const until = this.scheduler.now() + this.times.leaseMs + this.times.graceMs;
     const given = { basis: claim.basis, ...(offer !== undefined && { chain: { ...offer, after: claim } }) };
-    const result = await this.committer.commitPatiently(claim.sagaId, event, given, until, (applied) =>
-      this.announce(claim, event, applied),
-    );
+    return this.committer.commitPatiently(claim.sagaId, event, given, until, (applied) => this.announce(claim, event, applied));
+  }
+
+  private heard(claim: Claim, result: ApplyResult): Applied | null {
     if (result.kind === 'applied') return result;
     this.lost(claim, 'stale');
     return null;
@@ -99,6 +100,8 @@ interface About {
 }
 
 function aboutOf(claim: Claim): About {
-  const step = claim.basis.plan.steps[claim.operation.step]?.name ?? '';
-  return { sagaId: claim.sagaId, step, operation: reportOn(claim).operation, key: keyOf(claim.basis.plan, claim.operation) };
+  const { plan } = claim.basis;
+  const { step, direction, round } = claim.operation;
+  const key = keyOf(plan, claim.operation);
+  return { sagaId: claim.sagaId, step: plan.steps[step]?.name ?? '', operation: { step, direction, round }, key };
 }

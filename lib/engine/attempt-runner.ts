@@ -1,11 +1,13 @@
 import { SagaInputError } from '../errors';
 import { keyOf, policyOf } from '../core/draft';
 import { handlerKindOf } from '../core/handler-declaration';
+import { HandlerTable } from '../core/handler-table';
 import type { JsonLimits } from '../core/json';
 import type { Unresolved } from '../core/reference';
 import type { ChainOffer, Claim } from '../ports/saga-store';
 import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
+import { AbortOnDemand } from './abort-on-demand';
 import type { CallbackTokens } from './callback-tokens';
 import { callOf, type Call } from './attempt-context';
 import { reportOn, type AttemptReporter, type AttemptTimes, type NextClaim, type Report } from './attempt-reporter';
@@ -29,6 +31,7 @@ type Ended = { readonly kind: 'returned'; readonly value: unknown } | { readonly
 
 /** Runs user code for one claim and reports how it ended. No lock is held meanwhile, only a lease. */
 export class AttemptRunner {
+  private readonly sets: HandlerTable<readonly string[] | undefined>;
   private draining = false;
 
   constructor(
@@ -46,7 +49,9 @@ export class AttemptRunner {
     /** Asks the sweeper to look when a lease and its grace will have ended. */
     private readonly sweepIn: (ms: number) => void,
     private readonly scheduler: Scheduler = systemScheduler,
-  ) {}
+  ) {
+    this.sets = new HandlerTable(invoker.declarations.map(({ direction, key, policy }) => [direction, key, policy.sets]));
+  }
 
   /** From now on a handler that throws was probably interrupted by the shutdown around it. */
   drain(): void {
@@ -56,19 +61,20 @@ export class AttemptRunner {
   }
 
   /** Resolves when the attempt is over and its slot may be used again, with what its worker goes on with. */
-  async run({ claim, sentAt }: NextClaim, slots: Slots, offer?: ChainOffer): Promise<NextClaim | null> {
+  run({ claim, sentAt }: NextClaim, slots: Slots, offer?: ChainOffer): Promise<NextClaim | null> {
     if (this.draining) return this.reporter.report(claim, { type: 'released', ...reportOn(claim), interrupted: false });
     this.committer.begun(claim);
-    const attempt: RunningAttempt = { claim, abort: new AbortController(), trustedUntil: sentAt + this.times.leaseMs };
+    const attempt: RunningAttempt = { claim, abort: new AbortOnDemand(), trustedUntil: sentAt + this.times.leaseMs };
     const unneeded = skippedByData(claim);
     if (unneeded !== null) return this.reporter.report(claim, unneeded, offer);
-    const call = callOf(claim, attempt.abort.signal, this.limits, this.tokens, this.store, this.setsOf(claim));
+    const call = callOf(claim, attempt.abort, this.limits, this.tokens, this.store, this.setsOf(claim));
     const elapsed = stopwatch(claim, this.scheduler);
     if ('kind' in call) return this.reporter.report(claim, this.unresolved(claim, call), offer);
     const { condition } = claim.operation;
     if (condition === null) return this.perform(attempt, call, slots, elapsed, offer);
-    const admitted = await this.gate.pass(attempt, condition, call, slots, elapsed);
-    return admitted === null ? null : this.perform({ ...attempt, claim: admitted }, call, slots, elapsed, offer);
+    return this.gate
+      .pass(attempt, condition, call, slots, elapsed)
+      .then((admitted) => (admitted === null ? null : this.perform({ ...attempt, claim: admitted }, call, slots, elapsed, offer)));
   }
 
   private async perform(
@@ -103,7 +109,7 @@ export class AttemptRunner {
   private setsOf({ operation, basis }: Claim): readonly string[] | undefined {
     if (operation.direction === 'undo') return undefined;
     const key = keyOf(basis.plan, operation);
-    return this.invoker.declarations.find((declaration) => declaration.direction === 'action' && declaration.key === key)?.policy.sets;
+    return this.sets.find('action', key);
   }
 
   private async invoke(claim: Claim, call: Call): Promise<Ended> {

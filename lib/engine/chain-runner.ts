@@ -39,27 +39,23 @@ export class ChainRunner {
   async run(first: NextClaim, seat: ChainSeat, mayChain: boolean): Promise<void> {
     const { sagaId } = first.claim;
     this.running.set(sagaId, (this.running.get(sagaId) ?? 0) + 1);
+    const since = this.scheduler.now();
     try {
-      await this.runAll(first, seat, mayChain);
+      let current = first;
+      for (let links = 0; ; links++) {
+        const { direction } = current.claim.operation;
+        const heldMs = this.scheduler.now() - since;
+        const goesOn = mayChain && this.mayBegin && mayGoOn(links, heldMs, seat.slot, this.isWaitedFor(direction));
+        const next = await this.runner.run(current, seat.slot, goesOn ? this.offer(seat) : undefined);
+        if (next === null) return;
+        this.claimer.announce(next.claim);
+        seat.moveOn(next.claim.operation.direction);
+        current = next;
+      }
     } finally {
       const others = (this.running.get(sagaId) ?? 1) - 1;
       if (others === 0) this.running.delete(sagaId);
       else this.running.set(sagaId, others);
-    }
-  }
-
-  private async runAll(first: NextClaim, seat: ChainSeat, mayChain: boolean): Promise<void> {
-    const since = this.scheduler.now();
-    let current = first;
-    for (let links = 0; ; links++) {
-      const { direction } = current.claim.operation;
-      const heldMs = this.scheduler.now() - since;
-      const goesOn = mayChain && this.mayBegin && mayGoOn(links, heldMs, seat.slot, this.isWaitedFor(direction));
-      const next = await this.runner.run(current, seat.slot, goesOn ? this.offer(seat) : undefined);
-      if (next === null) return;
-      this.claimer.announce(next.claim);
-      seat.moveOn(next.claim.operation.direction);
-      current = next;
     }
   }
 

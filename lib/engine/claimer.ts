@@ -1,5 +1,4 @@
 import { keyOf } from '../core/draft';
-import type { OperationRef } from '../core/operation';
 import { PLAN_FORMAT } from '../core/plan';
 import type { Identity } from '../ports/identity';
 import type { WakeUp } from '../ports/message-transport';
@@ -51,11 +50,13 @@ export class Claimer {
 
   /** What a worker that goes on says of itself. */
   offer(accepts: ChainOffer['accepts']): ChainOffer {
-    const { identity, leaseMs, conditions } = this;
-    const has = ({ direction }: OperationRef, key: string): boolean => this.invoker.has(direction, key);
+    const { identity, invoker, leaseMs, conditions } = this;
     return {
-      ...{ claimId: identity.newId(), worker: identity.worker, leaseMs, conditions },
-      accepts: (operation, key) => has(operation, key) && accepts(operation, key),
+      claimId: identity.newId(),
+      worker: identity.worker,
+      leaseMs,
+      conditions,
+      accepts: (operation, key) => invoker.has(operation.direction, key) && accepts(operation, key),
     };
   }
 

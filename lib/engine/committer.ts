@@ -55,8 +55,13 @@ export class Committer {
     given: Pick<ApplyRequest, 'basis' | 'chain'> = {},
     announce?: (applied: Applied) => void,
   ): Promise<ApplyResult> {
-    const request: ApplyRequest = { sagaId, event, ...this.times, ...given };
-    const result = await this.apply(request);
+    let result: ApplyResult | undefined;
+    try {
+      [result] = await this.store.apply([{ sagaId, event, ...this.times, ...given }], transition);
+    } catch (error) {
+      return { kind: 'failed', error: toError(error) };
+    }
+    if (result === undefined) return { kind: 'failed', error: new Error('the store gave no result') };
     if (result.kind !== 'applied') return result;
     announce?.(result); // first what happened, then what follows from it
     this.perform(result.plan, result.saga, result.effects, event, result.ended);
@@ -112,15 +117,6 @@ export class Committer {
   hurry(): void {
     this.impatient = true;
     for (const end of this.pauses) end();
-  }
-
-  private async apply(request: ApplyRequest): Promise<ApplyResult> {
-    try {
-      const [result] = await this.store.apply([request], transition);
-      return result ?? { kind: 'failed', error: new Error('the store gave no result') };
-    } catch (error) {
-      return { kind: 'failed', error: toError(error) };
-    }
   }
 
   private async pause(ms: number): Promise<void> {

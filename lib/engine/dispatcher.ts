@@ -43,10 +43,13 @@ export class Dispatcher {
   }
 
   perform(sagaId: string, effects: readonly SagaEffect[]): void {
-    const dispatches = effects.filter((effect): effect is DispatchEffect => effect.type === 'dispatch');
-    const now = dispatches.filter((effect) => effect.inMs === 0).map((effect) => wakeUpOf(sagaId, effect));
+    const now: WakeUp[] = [];
+    for (const effect of effects) {
+      if (effect.type !== 'dispatch') continue;
+      if (effect.inMs > 0) this.sendLater('due', wakeUpOf(sagaId, effect), effect.inMs);
+      else now.push(wakeUpOf(sagaId, effect));
+    }
     if (now.length > 0) void this.send(now);
-    for (const effect of dispatches) if (effect.inMs > 0) this.sendLater('due', wakeUpOf(sagaId, effect), effect.inMs);
   }
 
   /** @param pauseMs before the next try, when the broker is out of reach: a blip must not cost what the sweeper takes to notice */

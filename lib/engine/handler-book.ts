@@ -21,6 +21,8 @@ const DECORATORS: Readonly<Record<HandlerKind, string>> = {
   condition: '@SagaCondition',
 };
 
+type Named = Pick<HandlerDeclaration, 'direction' | 'key'>;
+
 /** Which handlers exist anywhere: this process's own, and those that others have written into the store. */
 export class HandlerBook {
   private catalog: HandlerCatalog;
@@ -75,26 +77,29 @@ export class HandlerBook {
       undos.every((key) => this.catalog.find('undo', key)) &&
       conditions.every((key) => this.catalog.find('condition', key));
     if (!knows()) this.learn(await this.store.readHandlers());
-    await this.warnOfUnseen([
-      ...actions.map((key) => ({ direction: 'action', key }) as const),
-      ...undos.map((key) => ({ direction: 'undo', key }) as const),
-      ...conditions.map((key) => ({ direction: 'condition', key }) as const),
-    ]);
+    const unseen = [...this.unseen('action', actions), ...this.unseen('undo', undos), ...this.unseen('condition', conditions)];
+    if (unseen.length > 0) await this.warnOf(unseen);
     return this.catalog;
   }
 
+  private unseen(direction: HandlerKind, keys: readonly string[]): readonly Named[] {
+    return keys.map((key) => ({ direction, key })).filter((one) => this.isUnseen(one));
+  }
+
+  private isUnseen(one: Named): boolean {
+    return this.unseenMs(one) >= LONG_UNSEEN_MS && !this.warned.has(nameOf(one));
+  }
+
   /** A step may name a handler that nobody has had for long; it waits until somebody comes who has it. */
-  private async warnOfUnseen(named: readonly Pick<HandlerDeclaration, 'direction' | 'key'>[]): Promise<void> {
-    const unseen = (): typeof named => named.filter((one) => this.unseenMs(one) >= LONG_UNSEEN_MS && !this.warned.has(nameOf(one)));
-    if (unseen().length === 0) return;
+  private async warnOf(unseen: readonly Named[]): Promise<void> {
     this.learn(await this.store.readHandlers()); // it may have come back since
-    for (const one of unseen()) {
+    for (const one of unseen.filter((other) => this.isUnseen(other))) {
       this.warned.add(nameOf(one));
       this.warn(`a saga names ${nameOf(one)}, which no process has had for 7 days; it waits there until one comes that has it`);
     }
   }
 
-  private unseenMs({ direction, key }: Pick<HandlerDeclaration, 'direction' | 'key'>): number {
+  private unseenMs({ direction, key }: Named): number {
     if (this.own.some((declaration) => declaration.direction === direction && declaration.key === key)) return 0;
     const rows = this.stored.filter(({ declaration }) => declaration.direction === direction && declaration.key === key);
     return rows.length === 0 ? 0 : Math.min(...rows.map((row) => row.unseenMs)) + this.scheduler.now() - this.readAt;
@@ -127,7 +132,7 @@ export class HandlerBook {
   }
 }
 
-function nameOf({ direction, key }: Pick<HandlerDeclaration, 'direction' | 'key'>): string {
+function nameOf({ direction, key }: Named): string {
   return `${DECORATORS[direction]}('${key}')`;
 }
 

@@ -2,13 +2,14 @@ import type { OperationRef } from '../core/operation';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim, Heartbeat, SagaStore } from '../ports/saga-store';
 import type { Scheduler, Timer } from '../ports/scheduler';
+import type { AbortOnDemand } from './abort-on-demand';
 import { systemScheduler } from './system-scheduler';
 import { toError } from './to-error';
 
 /** One attempt that runs in this process. */
 export interface RunningAttempt {
   readonly claim: Claim;
-  readonly abort: AbortController;
+  readonly abort: AbortOnDemand;
   /** This process's own clock, started before the claim was sent: when the lease can no longer be trusted. */
   trustedUntil: number;
   /** Somebody else sees to its lease. Default: false. */

@@ -2,18 +2,29 @@ import { StepError, UnknownOutcomeError } from '../errors';
 import type { HandlerKind } from '../core/handler-declaration';
 import type { Json } from '../core/json';
 import { described, schemaProblemsOf, type StandardSchemaV1 } from '../core/standard-schema';
-import type { HandlerContext, StepInvoker } from '../ports/step-invoker';
+import type { HandlerContext, StepInvoker, StepSchemas } from '../ports/step-invoker';
 import { verb, verbIn } from './handler-verb';
 
 /** Calls a handler behind the schemas of its step: not with an input that does not fit, and what it returns is made to fit or refused. */
-export async function invokeChecked(
+export function invokeChecked(
   invoker: StepInvoker,
   kind: HandlerKind,
   key: string,
   payload: Json | undefined,
   context: HandlerContext,
 ): Promise<unknown> {
-  const { input, output } = invoker.schemasOf?.(kind, key) ?? {};
+  const schemas = invoker.schemasOf?.(kind, key);
+  return schemas === undefined ? invoker.invoke(kind, key, payload, context) : invokeBehind(schemas, invoker, kind, key, payload, context);
+}
+
+async function invokeBehind(
+  { input, output }: StepSchemas,
+  invoker: StepInvoker,
+  kind: HandlerKind,
+  key: string,
+  payload: Json | undefined,
+  context: HandlerContext,
+): Promise<unknown> {
   const given: unknown = input === undefined ? payload : await checkedInput(input, key, payload);
   const returned = await invoker.invoke(kind, key, given, context);
   if (output === undefined) return returned;

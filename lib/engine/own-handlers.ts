@@ -1,5 +1,6 @@
 import type { Direction } from '../core/operation';
 import type { HandlerKind } from '../core/handler-declaration';
+import { HandlerTable } from '../core/handler-table';
 import { AWAIT_SIGNAL, CHILD, MAP, OWN_ACTIONS, SLEEP } from '../core/own-actions';
 import type { Claim } from '../ports/saga-store';
 import type { Call } from './attempt-context';
@@ -11,31 +12,33 @@ export type OwnHandler = (claim: Claim, call: Call) => Promise<unknown>;
 
 /** The steps that no application has a handler for: the engine runs them in any process that has workers. */
 export class OwnHandlers {
-  private readonly handlers: ReadonlyMap<string, OwnHandler>;
+  private readonly handlers: HandlerTable<OwnHandler>;
 
   constructor(children: ChildSagas) {
-    this.handlers = new Map<string, OwnHandler>([
+    this.handlers = new HandlerTable<OwnHandler>([
       [
-        `action:${SLEEP}`,
+        'action',
+        SLEEP,
         async (_claim, { payload }) =>
           verb({ kind: 'suspend', wait: { kind: 'timer' }, timeoutMs: (payload as { readonly ms: number }).ms }),
       ],
       [
-        `action:${AWAIT_SIGNAL}`,
+        'action',
+        AWAIT_SIGNAL,
         // Whether one is there already is seen when the wait has begun: a look before that could miss one that comes in between.
         async (_claim, { payload }) => {
           const { name, timeoutMs } = payload as { readonly name: string; readonly timeoutMs: number | null };
           return verb({ kind: 'suspend', wait: { kind: 'signal', name }, timeoutMs });
         },
       ],
-      [`action:${CHILD}`, async (claim, call) => children.run(claim, call)],
-      [`action:${MAP}`, async (claim, call) => children.runMap(claim, call)],
-      [`undo:${CHILD}`, async (claim, call) => children.undo(claim, call)],
+      ['action', CHILD, async (claim, call) => children.run(claim, call)],
+      ['action', MAP, async (claim, call) => children.runMap(claim, call)],
+      ['undo', CHILD, async (claim, call) => children.undo(claim, call)],
     ]);
   }
 
   find(kind: HandlerKind, key: string): OwnHandler | undefined {
-    return this.handlers.get(`${kind}:${key}`);
+    return this.handlers.find(kind, key);
   }
 
   keys(direction: Direction): readonly string[] {

@@ -160,9 +160,8 @@ export class SagaEngine {
   }
 
   /** Opens the store and begins to connect to the broker. A broker that is down delays nothing. */
-  async open(): Promise<void> {
-    this.opening ??= this.openParts();
-    await this.opening;
+  open(): Promise<void> {
+    return (this.opening ??= this.openParts());
   }
 
   private async openParts(): Promise<void> {

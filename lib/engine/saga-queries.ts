@@ -41,18 +41,15 @@ export class SagaQueries {
 
   async list(query: SagaQuery): Promise<readonly Saga[]> {
     const found = await this.store.list(query);
-    const states = await this.childStates(found);
+    const children = found.flatMap(childrenOf);
+    const states = children.length === 0 ? undefined : await this.store.states(children);
     return found.map((stored) => new Saga(stored, states));
   }
 
   /** As people see it. */
   async seen(stored: StoredSaga): Promise<Saga> {
-    return new Saga(stored, await this.childStates([stored]));
-  }
-
-  private async childStates(sagas: readonly StoredSaga[]): Promise<ReadonlyMap<string, SagaState>> {
-    const ids = sagas.flatMap(childrenOf);
-    return ids.length === 0 ? new Map() : this.store.states(ids);
+    const children = childrenOf(stored);
+    return children.length === 0 ? new Saga(stored) : new Saga(stored, await this.store.states(children));
   }
 
   async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
@@ -83,7 +80,7 @@ export class SagaQueries {
       const told = await this.waiters.wait(sagaId, Math.max(0, until - this.scheduler.now()), timeoutMs).catch(toError);
       if (told instanceof Error && !(told instanceof SagaWaitTimeoutError)) throw told;
       // A notice is a rumour; and a time that is over ends with a look.
-      const saga = told === undefined || told instanceof Error ? await this.get(sagaId) : await this.seen(told);
+      const saga = await this.seen(told === undefined || told instanceof Error ? await this.stored(sagaId) : told);
       if (isEnd(saga.state)) return saga;
       if (told instanceof Error) throw told;
     }

@@ -1,7 +1,6 @@
 import { SagaConflictError } from '../errors';
 import { startSaga } from '../core/forward';
 import { canonicalJson, toJson, type Json } from '../core/json';
-import type { HandlerCatalog } from '../core/handler-declaration';
 import type { LintOptions } from '../core/lint';
 import { namedKeys } from '../core/named-keys';
 import { compilePlan, type CompiledPlan, type PlanDefaults } from '../core/plan-compiler';
@@ -53,18 +52,20 @@ export class Starter {
     const { limits } = this.options.plan;
     const given = toJson(context ?? {}, 'context', limits);
     const metadata = toJson(options.metadata ?? {}, 'options.metadata', limits);
-    const { compiled, catalog } = await this.compile(name, steps, options);
-    const planHash = this.digests.of(compiled.plan);
+    const { actions, undos, conditions } = namedKeys(steps);
+    const catalog = await this.book.catalogWith(actions, undos, conditions);
+    const compiled = compilePlan(name, steps, catalog, this.options.plan, options.onStuck, options.undosAtOnce);
+    const { plan, planHash } = this.digests.of(compiled.plan);
     this.critic.look(planHash, name, steps, catalog);
     const sagaId = this.identity.newId();
-    const { saga, effects } = startSaga(compiled.plan, sagaId);
+    const { saga, effects } = startSaga(plan, sagaId);
     const request: StartRequest = {
       sagaId,
-      plan: compiled.plan,
+      plan,
       planHash,
       saga,
       effects,
-      steps: compiled.inputs.map((input) => ({ stepId: this.identity.newId(), ...input })),
+      steps: compiled.inputs.map(({ input, references }) => ({ stepId: this.identity.newId(), input, references })),
       context: given,
       metadata,
       businessKey: options.businessKey === undefined ? null : { key: options.businessKey, fingerprint: this.fingerprint(compiled, given) },
@@ -80,7 +81,7 @@ export class Starter {
     const seat = request.manager === undefined ? this.seatForStart() : null;
     let chained: ChainedClaim | undefined;
     try {
-      const result = await this.store.start({ ...request, ...(seat !== null && { chain: seat.offer }) });
+      const result = await this.store.start(seat === null ? request : { ...request, chain: seat.offer });
       if (result.kind === 'started') chained = result.chained;
       return this.told(request, result);
     } finally {
@@ -105,16 +106,6 @@ export class Starter {
         return { id: sagaId, name: plan.name, state: saga.state, created: true, purged: false };
       }
     }
-  }
-
-  private async compile(
-    name: string,
-    steps: StepList,
-    { onStuck, undosAtOnce }: StartOptions,
-  ): Promise<{ readonly compiled: CompiledPlan; readonly catalog: HandlerCatalog }> {
-    const { actions, undos, conditions } = namedKeys(steps);
-    const catalog = await this.book.catalogWith(actions, undos, conditions);
-    return { compiled: compilePlan(name, steps, catalog, this.options.plan, onStuck, undosAtOnce), catalog };
   }
 
   /** What makes two starts equal: inputs and context. Not the plan, or a deploy would turn a repeated start into a conflict. */

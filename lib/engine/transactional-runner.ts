@@ -2,6 +2,7 @@ import { SagaInputError, SagaInvariantError } from '../errors';
 import { keyOf, policyOf } from '../core/draft';
 import type { ConcludedEvent, FailedEvent } from '../core/event';
 import type { HandlerPolicy } from '../core/handler-declaration';
+import { HandlerTable } from '../core/handler-table';
 import type { JsonLimits } from '../core/json';
 import { transition } from '../core/transition';
 import type { SagaObserver } from '../ports/saga-observer';
@@ -26,7 +27,7 @@ import { toError } from './to-error';
  */
 export class TransactionalRunner {
   private draining = false;
-  private readonly policies: ReadonlyMap<string, HandlerPolicy>;
+  private readonly policies: HandlerTable<HandlerPolicy>;
 
   constructor(
     private readonly store: SagaStore,
@@ -38,7 +39,7 @@ export class TransactionalRunner {
     private readonly limits: JsonLimits,
     private readonly scheduler: Scheduler = systemScheduler,
   ) {
-    this.policies = new Map(invoker.declarations.map(({ direction, key, policy }) => [`${direction}:${key}`, policy]));
+    this.policies = new HandlerTable(invoker.declarations.map(({ direction, key, policy }) => [direction, key, policy]));
   }
 
   drain(): void {
@@ -128,9 +129,11 @@ export class TransactionalRunner {
   }
 
   private policyOf({ basis, operation }: Claim): HandlerPolicy {
-    return this.policies.get(`${operation.direction}:${keyOf(basis.plan, operation)}`) ?? {};
+    return this.policies.find(operation.direction, keyOf(basis.plan, operation)) ?? NO_POLICY;
   }
 }
+
+const NO_POLICY: HandlerPolicy = {};
 
 /** The handler of one attempt. The store may run it again, when a conflict has rolled back what it did. */
 class HandlerRun {

@@ -51,7 +51,7 @@ export class Waiters {
    * @param timeoutMs from now; `askedMs` is what the caller will be told
    * @throws SagaWaitTimeoutError, SagaClosedError, SagaNotFoundError
    */
-  async wait(sagaId: string, timeoutMs: number, askedMs = timeoutMs): Promise<StoredSaga | undefined> {
+  wait(sagaId: string, timeoutMs: number, askedMs = timeoutMs): Promise<StoredSaga | undefined> {
     return new Promise((resolve, reject) => {
       const forget = this.expect(sagaId, (failure, ended) => {
         timer.cancel();

@@ -56,7 +56,8 @@ export class Watchers {
 
   /** Something is stored, by this process. */
   happened(saga: SagaValue, step: number | null): void {
-    for (const watch of this.watching.get(saga.id) ?? []) this.show(watch, { ...saga, step });
+    const watches = this.watching.get(saga.id);
+    if (watches !== undefined) for (const watch of watches) this.show(watch, { ...saga, step });
   }
 
   private follow(watch: Watch): void {

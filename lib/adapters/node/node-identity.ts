@@ -1,18 +1,29 @@
 import { createHash, createHmac, randomFillSync, randomInt, timingSafeEqual } from 'node:crypto';
 import { hostname } from 'node:os';
-import { monotonicFactory } from 'ulid';
+import { incrementBase32, ulid } from 'ulid';
 import type { Identity } from '../../ports/identity';
 
 /** Monotonic ULIDs, SHA-256 and HMAC-SHA256. Ids carry this process's clock, so nothing is ever ordered by them. */
 export class NodeIdentity implements Identity {
   readonly worker = `${hostname()}:${process.pid}`;
-  private readonly next = monotonicFactory(drawnAtOnce());
+  private readonly draw = drawnAtOnce();
   private readonly lane = crockford() + crockford();
+  private madeAt = 0;
+  private head = '';
+  private tail = '';
 
-  /** The lane stands where the random part begins: what is counted up within a millisecond is at the other end, and stays unique. */
+  /** The lane stands where the random part begins: what is counted up, until the clock has moved on, is at the other end. */
   newId(): string {
-    const id = this.next();
-    return id.slice(0, 10) + this.lane + id.slice(12);
+    const now = Date.now();
+    if (now <= this.madeAt) {
+      this.tail = incrementBase32(this.tail);
+    } else {
+      const id = ulid(now, this.draw);
+      this.madeAt = now;
+      this.head = id.slice(0, 10) + this.lane;
+      this.tail = id.slice(12);
+    }
+    return this.head + this.tail;
   }
 
   seal(text: string, key: Uint8Array): string {

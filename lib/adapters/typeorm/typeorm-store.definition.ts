@@ -19,8 +19,8 @@ export interface TypeOrmStoreOptions {
   /** Prepare the hottest statements once a connection. Default true; false behind a pgbouncer older than 1.21 in transaction mode. */
   readonly namedStatements?: boolean;
   /**
-   * At most so many starts, claims or reports share one commit, 1 to 256; 1: each has a commit of its own. Whatever it is, nothing waits for
-   * others to come: they share a commit when they come while another is under way. Default 256.
+   * At most so many sagas share one commit, for a start, claims or reports each, 1 to 256; 1: each has a commit of its own. Whatever it is,
+   * nothing waits for others to come: they share a commit when they come while another is under way. Default 256.
    */
   readonly batchSize?: number;
 }

@@ -133,6 +133,14 @@ describe('what comes in one turn', () => {
   });
 });
 
+/** Whether it applies so many events, the end of this step among them. */
+function isApplied(
+  { values: [saga, changes] }: Statement,
+  { events, step: place }: { readonly events: number; readonly step: number },
+): boolean {
+  return String(saga).includes(`"events":${events},`) && String(changes).includes(`"step":${place},`);
+}
+
 describe('one that can never be written', () => {
   const POISON = { text: '\u0000' };
 
@@ -154,6 +162,25 @@ describe('one that can never be written', () => {
       const results = await all(async (place) => scenario.complete(claims[place] as Claim, place === 17 ? POISON : { place }));
       expect(results.flatMap(({ kind }, place) => (kind === 'applied' ? [] : [place]))).toEqual([17]);
       expect((await scenario.find(id)).saga.openActions).toBe(2);
+    });
+  });
+
+  it('keeps no other report of its saga waiting for an answer', async () => {
+    await within(async ({ scenario, store }) => {
+      const id = await scenario.start(WIDE);
+      const claims = await all(async (place) => scenario.claim(id, action(place)));
+      const order: string[] = [];
+      const pool = (store as unknown as { pool: EnginePool }).pool;
+      const query = pool.query.bind(pool);
+      pool.query = async (statement) => {
+        if (isApplied(statement, { events: 1, step: 29 })) order.push('the last is tried');
+        return query(statement);
+      };
+      await all(async (place) => {
+        await scenario.complete(claims[place] as Claim, place === 17 ? POISON : { place });
+        if (place === 5) order.push('another is answered');
+      });
+      expect([order[0], order.at(-1)]).toEqual(['another is answered', 'the last is tried']);
     });
   });
 

@@ -97,6 +97,24 @@ describe('what comes in one turn', () => {
     });
   });
 
+  it('is not asked for twice when somebody else has it', async () => {
+    await within(async ({ scenario, another }) => {
+      const id = await scenario.start(WIDE);
+      await all(async (place) => place > 9 && scenario.claim(id, action(place)));
+      const other = new Scenario(await another());
+      const statements = statementsOf(other.store);
+      const results = await all(async (place) => other.tryClaim(id, action(29 - place)));
+      expect(results.map((result) => (result.kind === 'refused' ? result.reason : 'claimed'))).toEqual(
+        MANY.map((place) => (place < 20 ? 'not-claimable' : 'claimed')),
+      );
+      expect(statements.filter(({ name }) => name?.startsWith('nest_saga_claim')).map(({ name }) => name)).toEqual([
+        'nest_saga_claim',
+        'nest_saga_claim_set',
+      ]);
+      expect((await scenario.find(id)).saga.rev).toBe(31);
+    });
+  });
+
   it('of one business key goes first alone, and the others find its saga together', async () => {
     await within(async ({ scenario, store }) => {
       await scenario.start(TWO_STEPS); // its plan is stored

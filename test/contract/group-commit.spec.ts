@@ -84,6 +84,20 @@ describe('what comes in one turn', () => {
     });
   });
 
+  it('is divided where it is of one saga and large: no statement carries more than a batch may', async () => {
+    await within(async ({ scenario, store }) => {
+      const id = await scenario.start(WIDE);
+      const claims = await all(async (place) => scenario.claim(id, action(place)));
+      const statements = statementsOf(store);
+      const text = 'x'.repeat(250_000);
+      const results = await all(async (place) => scenario.complete(claims[place] as Claim, { place, text }));
+      expect(results.map((result) => result.kind === 'applied' && result.saga.rev)).toEqual(MANY.map((place) => place + 32));
+      const applied = statements.filter(({ name }) => name === 'nest_saga_apply');
+      expect(Math.max(...applied.map(({ values }) => String(values[1]).length))).toBeLessThan(4 * 1024 * 1024);
+      expect(applied.length).toBeLessThan(10);
+    });
+  });
+
   it('is claimed once when it is the same operation', async () => {
     await within(async ({ scenario }) => {
       const id = await scenario.start(WIDE);

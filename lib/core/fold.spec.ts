@@ -3,8 +3,11 @@ import { plan, step } from '../testing/store-contract.scenario';
 import type { SagaEvent } from './event';
 import { fold } from './fold';
 import { startSaga } from './forward';
+import type { OperationPolicy } from './plan';
 import type { SagaValue } from './saga-value';
 import { transition } from './transition';
+
+const PATIENT: OperationPolicy = { timeoutMs: 1_000, losses: 1, retry: { attempts: 5, backoff: 'fixed', baseMs: 5_000, maxMs: 5_000 } };
 
 const THREE_AND_LAST = plan([step('a'), step('b'), step('c'), step('last', { dependsOn: [0, 1, 2] })]);
 
@@ -60,5 +63,25 @@ describe('fold', () => {
     const both = fold(THREE_AND_LAST, before, [released, again], transition);
     expect(both.decisions).toHaveLength(2);
     expect(both.effects.filter(({ type }) => type === 'dispatch')).toEqual([]);
+  });
+
+  it('keeps when an operation is due of which a later event has only told more', () => {
+    const patient = plan([step('a', { kind: 'retriable', actionPolicy: PATIENT })]);
+    const claim: SagaEvent = { type: 'claim', operation: action(0), claimId: 'c0', due: true };
+    const claimed = transition(patient, startSaga(patient, 's1').saga, claim);
+    if (claimed.kind !== 'moved') throw new Error('the claim does not move the saga');
+    const error = { code: 'NO', message: 'not today' };
+    const broken = { outcome: 'failed', retryable: undefined, retryAfterMs: undefined, seed: 0.5 } as const;
+    const folded = fold(
+      patient,
+      claimed.saga,
+      [
+        { type: 'failed', operation: action(0), fence: 1, claimId: 'c0', error, ...broken },
+        { type: 'called-back', operation: action(0), result: { kind: 'failed', error } },
+      ],
+      transition,
+    );
+    expect(folded.decisions).toHaveLength(2);
+    expect(folded.effects.filter(({ type }) => type === 'dispatch')).toMatchObject([{ operation: action(0), inMs: 5_000 }]);
   });
 });

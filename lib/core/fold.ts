@@ -2,7 +2,7 @@ import type { Decision } from './decision';
 import type { DispatchEffect, SagaEffect, WaitEffect } from './effect';
 import type { SagaEvent } from './event';
 import type { JsonObject } from './json';
-import { operationKey, type Operation } from './operation';
+import type { OperationRef } from './operation';
 import type { Plan } from './plan';
 import { operationOf, type SagaValue } from './saga-value';
 
@@ -42,17 +42,17 @@ function effectsOf(decisions: readonly Moved[], after: SagaValue): readonly Saga
   for (const { saga, effects: own } of decisions) {
     for (const effect of own) {
       if (effect.type === 'context') patch = { ...patch, ...effect.patch };
-      else if (!isTimed(effect) || isAsItWas(operationOf(saga, effect.operation), after)) effects.push(effect);
+      else if (!isTimed(effect) || isAsItWas(effect.operation, saga, after)) effects.push(effect);
     }
   }
   return Object.keys(patch).length === 0 ? effects : [...effects, { type: 'context', patch }];
 }
 
-/** When an operation is due is written with the operation: of one that has changed since, the later word counts. */
+/** When an operation is due is written with the operation: of one that has moved on since, the later word counts. */
 function isTimed(effect: SagaEffect): effect is DispatchEffect | WaitEffect {
   return effect.type === 'dispatch' || effect.type === 'wait';
 }
 
-function isAsItWas(operation: Operation | undefined, after: SagaValue): boolean {
-  return operation !== undefined && after.operations.get(operationKey(operation)) === operation;
+function isAsItWas(operation: OperationRef, then: SagaValue, after: SagaValue): boolean {
+  return operationOf(then, operation)?.state === operationOf(after, operation)?.state;
 }

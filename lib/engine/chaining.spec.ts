@@ -122,6 +122,23 @@ describe('chaining', () => {
     expect(sent()).toBe(2);
   });
 
+  it('keeps no more than one slot for those that start with the same business key', async () => {
+    const { engine, store } = await running({ a: () => 1 }, { workers: { steps: 2 } });
+    const start = store.start.bind(store);
+    let free = (): void => undefined;
+    const held = new Promise<void>((resolve) => (free = resolve));
+    store.start = async (request) => (request.businessKey === null ? undefined : await held, start(request));
+    const steps = [{ name: 'a', action: 'a' }];
+    const same = Array.from({ length: 5 }, async () => engine.start('s', steps, {}, { businessKey: 'same' }));
+    const { id } = await engine.start('s', steps, {}, {});
+    const other = await engine.queries.waitFor(id, 2_000).finally(free);
+    expect(other.state).toBe('completed');
+    const started = await Promise.all(same);
+    expect(started.filter(({ created }) => created)).toHaveLength(1);
+    expect((await engine.queries.waitFor(started[0]?.id ?? '', 5_000)).state).toBe('completed');
+    expect((await engine.start('s', steps, {}, { businessKey: 'same' })).created).toBe(false);
+  });
+
   it('runs no handler in the async context of whoever starts its saga', async () => {
     const request = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];

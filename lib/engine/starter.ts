@@ -32,6 +32,8 @@ export interface StartedSaga {
 export class Starter {
   private readonly critic: PlanCritic;
   private readonly digests: PlanDigests;
+  /** Business keys for which a slot is kept. Whoever starts with the same at once most likely starts nothing, and slots are for work. */
+  private readonly seated = new Set<string>();
 
   constructor(
     private readonly store: SagaStore,
@@ -78,13 +80,18 @@ export class Starter {
 
   /** Stores what is known to be right, once: a key that was used before answers what it started. */
   async keep(request: StartRequest): Promise<StartedSaga> {
-    const seat = request.manager === undefined ? this.seatForStart() : null;
+    const { plan, businessKey, manager } = request;
+    const key = businessKey === null ? null : `${plan.name}\u001f${businessKey.key}`;
+    const isEcho = key !== null && this.seated.has(key);
+    const seat = manager === undefined && !isEcho ? this.seatForStart() : null;
+    if (seat !== null && key !== null) this.seated.add(key);
     let chained: ChainedClaim | undefined;
     try {
       const result = await this.store.start(seat === null ? request : { ...request, chain: seat.offer });
       if (result.kind === 'started') chained = result.chained;
       return this.told(request, result);
     } finally {
+      if (seat !== null && key !== null) this.seated.delete(key);
       if (chained === undefined) seat?.leave();
       else seat?.begin(chained.next);
     }

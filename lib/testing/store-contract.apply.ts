@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Json } from '../core/json';
 import type { SagaState } from '../core/saga-value';
 import { TERMINAL_STATES } from '../core/saga-value';
 import { transition } from '../core/transition';
@@ -68,6 +69,21 @@ export const applyCases: readonly StoreCase[] = [
     const results = await Promise.all([scenario.complete(claim), scenario.complete(claim), scenario.complete(claim)]);
     same(results.map(({ kind }) => kind).sort(), ['applied', 'ignored', 'ignored']);
     assert.equal((await scenario.find(sagaId)).saga.openActions, 1);
+  }),
+
+  promise('of reports that come at once only the last says that the saga has ended', async ({ store }) => {
+    const scenario = new Scenario(store);
+    const places = [0, 1, 2, 3, 4];
+    const sagaId = await scenario.start(plan(places.map((place) => step(`s${place}`))));
+    const claims = await Promise.all(places.map(async (place) => scenario.claim(sagaId, action(place))));
+    const results = await Promise.all(
+      claims.map(async (claim, place) => scenario.complete(claim, [0, false, null, '', []][place] as Json)),
+    );
+    const ends = results.map((result) => result.kind === 'applied' && result.effects.filter(({ type }) => type === 'ended').length);
+    same(ends, [0, 0, 0, 0, 1]);
+    const { saga, steps } = await scenario.find(sagaId);
+    same([saga.state, saga.rev, steps.map(({ output }) => output)], ['completed', 11, [0, false, null, '', []]]);
+    same((await scenario.sweep()).nextInMs, null);
   }),
 
   promise('two siblings completing at once both count', async ({ store }) => {

@@ -32,6 +32,28 @@ export const claimCases: readonly StoreCase[] = [
     same(b.createdAt, (await scenario.find(given.sagaId)).createdAt);
   }),
 
+  promise('claims that come at once are each judged by themselves, and have leases of their own', async ({ store, advance }) => {
+    const scenario = new Scenario(store);
+    const names = ['first', 'short', 'long', 'paused', 'asks', 'newer'];
+    const steps = names.map((name) => step(name, name === 'asks' ? { condition: 'needed' } : {}));
+    const sagaId = await scenario.start(plan([...steps, step('later', { dependsOn: [0] })]));
+    await store.pauseAction('do.paused', { reason: null, actor: null });
+    const terms = [{}, { leaseMs: 10 * SECOND }, { leaseMs: 500 * SECOND }, {}, { conditions: [] }, { planFormat: PLAN_FORMAT - 1 }, {}];
+    const results = await Promise.all(terms.map(async (init, place) => scenario.tryClaim(sagaId, action(place), init)));
+    same(
+      results.map((result) => (result.kind === 'refused' ? result.reason : result.claim.operation.step)),
+      [0, 1, 2, 'paused', 'no-condition', 'unknown-plan-format', 'not-claimable'],
+    );
+    const orders = [0, 1, 2].map(async (place) => (await scenario.operation(sagaId, action(place))).order);
+    same([...(await Promise.all(orders))].sort(), [2, 3, 4]);
+    assert.equal((await scenario.find(sagaId)).saga.rev, 4);
+    await advance(50 * SECOND);
+    same(
+      (await scenario.sweep({ graceMs: 30 * SECOND })).expired.map(({ operation }) => operation.step),
+      [1],
+    );
+  }),
+
   promise('the claim of an undo carries the output of its action', async ({ store }) => {
     const scenario = new Scenario(store);
     const sagaId = await scenario.start(plan([step('a'), step('b'), step('c', { dependsOn: [0, 1] })]));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { operationKey } from '../core/operation';
 import type { OperationPolicy, Plan } from '../core/plan';
+import { transition } from '../core/transition';
 import { promise, type StoreCase } from './store-contract.fixture';
 import { same } from './store-contract.same';
 import { action, completed, failed, leaseExpired, plan, RESEND_MS, Scenario, SECOND, step, TWO_STEPS } from './store-contract.scenario';
@@ -93,6 +94,33 @@ export const kindCases: readonly StoreCase[] = [
       if (kind === 'completed') await scenario.perform(sagaId, action(2));
     }
   }),
+
+  promise(
+    'a step that is tried until it completes keeps its time when somebody outside says that it failed',
+    async ({ store, advance }) => {
+      const scenario = new Scenario(store);
+      const retry = { attempts: 2, backoff: 'fixed', baseMs: 100 * SECOND, maxMs: 100 * SECOND } as const;
+      const said = {
+        type: 'called-back',
+        operation: action(0),
+        result: { kind: 'failed', error: { code: 'NO', message: 'not today' } },
+      } as const;
+      const sagaId = await scenario.start(plan([step('a', { kind: 'retriable', compensation: null, actionPolicy: { ...TWICE, retry } })]));
+      const claim = await scenario.claim(sagaId, action(0));
+      const together = [failed(claim), said].map((event) => ({ sagaId, event, resendMs: RESEND_MS }));
+      for (const { kind } of await store.apply(together, transition)) assert.equal(kind, 'applied');
+      same(await scenario.tryClaim(sagaId, action(0)), { kind: 'refused', reason: 'not-claimable' });
+      same((await scenario.sweep()).wakeUps, []);
+      await advance(101 * SECOND);
+      assert.equal((await scenario.sweep()).wakeUps.length, 1);
+      const again = await scenario.claim(sagaId, action(0));
+      await scenario.apply(sagaId, failed(again), { basis: again.basis });
+      assert.equal((await scenario.apply(sagaId, said)).kind, 'applied');
+      await advance(101 * SECOND);
+      await scenario.perform(sagaId, action(0));
+      assert.equal((await scenario.find(sagaId)).saga.state, 'completed');
+    },
+  ),
 
   promise('a worker beside the pivot of a stuck saga may go on', async ({ store }) => {
     const scenario = new Scenario(store);

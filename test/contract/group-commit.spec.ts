@@ -105,6 +105,20 @@ describe('what comes in one turn', () => {
     });
   });
 
+  it('is divided where it is of one saga and large: no statement carries more than a batch may', async () => {
+    await within(async ({ scenario, store }) => {
+      const id = await scenario.start(WIDE);
+      const claims = await all(async (place) => scenario.claim(id, action(place)));
+      const statements = statementsOf(store);
+      const text = 'x'.repeat(250_000);
+      const results = await all(async (place) => scenario.complete(claims[place] as Claim, { place, text }));
+      expect(results.map((result) => result.kind === 'applied' && result.saga.rev)).toEqual(MANY.map((place) => place + 32));
+      const applied = statements.filter(({ name }) => name === 'nest_saga_apply');
+      expect(Math.max(...applied.map(({ values }) => String(values[1]).length))).toBeLessThan(4 * 1024 * 1024);
+      expect(applied.length).toBeLessThan(10);
+    });
+  });
+
   it('is claimed once when it is the same operation', async () => {
     await within(async ({ scenario }) => {
       const id = await scenario.start(WIDE);
@@ -115,6 +129,24 @@ describe('what comes in one turn', () => {
       const { saga } = await scenario.find(id);
       expect(saga.rev).toBe(11);
       expect(MANY.map((place) => saga.operations.get(`action:${place}:1`)?.fence)).toEqual(MANY.map((place) => (place < 10 ? 1 : 0)));
+    });
+  });
+
+  it('is not asked for twice when somebody else has it', async () => {
+    await within(async ({ scenario, another }) => {
+      const id = await scenario.start(WIDE);
+      await all(async (place) => place > 9 && scenario.claim(id, action(place)));
+      const other = new Scenario(await another());
+      const statements = statementsOf(other.store);
+      const results = await all(async (place) => other.tryClaim(id, action(29 - place)));
+      expect(results.map((result) => (result.kind === 'refused' ? result.reason : 'claimed'))).toEqual(
+        MANY.map((place) => (place < 20 ? 'not-claimable' : 'claimed')),
+      );
+      expect(statements.filter(({ name }) => name?.startsWith('nest_saga_claim')).map(({ name }) => name)).toEqual([
+        'nest_saga_claim',
+        'nest_saga_claim_set',
+      ]);
+      expect((await scenario.find(id)).saga.rev).toBe(31);
     });
   });
 
@@ -154,6 +186,14 @@ describe('what comes in one turn', () => {
   });
 });
 
+/** Whether it applies so many events, the end of this step among them. */
+function isApplied(
+  { values: [saga, changes] }: Statement,
+  { events, step: place }: { readonly events: number; readonly step: number },
+): boolean {
+  return String(saga).includes(`"events":${events},`) && String(changes).includes(`"step":${place},`);
+}
+
 describe('one that can never be written', () => {
   const POISON = { text: '\u0000' };
 
@@ -175,6 +215,25 @@ describe('one that can never be written', () => {
       const results = await all(async (place) => scenario.complete(claims[place] as Claim, place === 17 ? POISON : { place }));
       expect(results.flatMap(({ kind }, place) => (kind === 'applied' ? [] : [place]))).toEqual([17]);
       expect((await scenario.find(id)).saga.openActions).toBe(2);
+    });
+  });
+
+  it('keeps no other report of its saga waiting for an answer', async () => {
+    await within(async ({ scenario, store }) => {
+      const id = await scenario.start(WIDE);
+      const claims = await all(async (place) => scenario.claim(id, action(place)));
+      const order: string[] = [];
+      const pool = (store as unknown as { pool: EnginePool }).pool;
+      const query = pool.query.bind(pool);
+      pool.query = async (statement) => {
+        if (isApplied(statement, { events: 1, step: 29 })) order.push('the last is tried');
+        return query(statement);
+      };
+      await all(async (place) => {
+        await scenario.complete(claims[place] as Claim, place === 17 ? POISON : { place });
+        if (place === 5) order.push('another is answered');
+      });
+      expect([order[0], order.at(-1)]).toEqual(['another is answered', 'the last is tried']);
     });
   });
 

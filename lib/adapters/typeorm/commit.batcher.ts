@@ -1,6 +1,6 @@
 /** More members, or more bytes, do not make a commit cheaper, but each of them wait for all the others. */
 export const MOST_MEMBERS = 256;
-const MOST_BYTES = 4 * 1024 * 1024;
+export const MOST_BYTES = 4 * 1024 * 1024;
 /** While PostgreSQL works on one batch, this process can work on the answers of the other. */
 const AT_ONCE = 2;
 /** Fewer are not divided: what a batch costs by itself would be paid twice. */

@@ -1,9 +1,10 @@
-import { fold } from '../../core/fold';
+import { fold, type Folded } from '../../core/fold';
 import type { SagaEvent } from '../../core/event';
-import type { ApplyRequest, Decide } from '../../ports/saga-store';
+import type { ApplyRequest, Basis, Decide } from '../../ports/saga-store';
 import type { Applied, MoveWriter } from './apply.attempt';
+import { MOST_BYTES } from './commit.batcher';
 import { isConnectionLost } from './database.error';
-import { encoded } from './move';
+import { encoded, type EncodedMove } from './move';
 import type { PlanShelf } from './plan.shelf';
 import { readParts } from './read.statement';
 import type { Sql } from './sql';
@@ -13,6 +14,11 @@ type Foldable = ApplyRequest & { readonly event: OfOperation };
 
 /** Taking a lease has a condition of its own, which the others must not be held to. */
 const BY_THEMSELVES: readonly SagaEvent['type'][] = ['lease-expired', 'claim'];
+
+interface Together {
+  readonly decisions: Folded['decisions'];
+  readonly move: EncodedMove;
+}
 
 /** Events of one saga on their way together: decided one after the other from one read, and written as one. */
 export class FoldedAttempt {
@@ -40,12 +46,20 @@ export class FoldedAttempt {
     const operations = events.map(({ operation }) => operation);
     const basis = await readParts(sql, this.schema, this.plans, sagaId, operations);
     if (basis === undefined) return [];
-    const { plan, saga: before } = basis;
-    const { saga: after, effects, decisions } = fold(plan, before, events, this.decide);
-    if (decisions.length < 2) return [];
-    this.intended = decisions.map((decision) => ({ plan, ...decision, kind: 'applied' }));
-    const row = await this.sent(write(encoded({ plan, before, after, effects, resendMs, leaseGraceMs: null })));
+    const folded = this.folded(basis, events, resendMs);
+    if (folded === null) return [];
+    this.intended = folded.decisions.map((decision) => ({ plan: basis.plan, ...decision, kind: 'applied' }));
+    const row = await this.sent(write(folded.move));
     return row === undefined ? 'refused' : this.intended;
+  }
+
+  /** As many of the first as one statement may carry; null when those are fewer than two. */
+  private folded({ plan, saga: before }: Basis, events: readonly SagaEvent[], resendMs: number): Together | null {
+    const { saga: after, effects, decisions } = fold(plan, before, events, this.decide);
+    if (decisions.length < 2) return null;
+    const move = encoded({ plan, before, after, effects, resendMs, leaseGraceMs: null });
+    if (move.bytes <= MOST_BYTES) return { decisions, move };
+    return this.folded({ plan, saga: before }, events.slice(0, Math.floor(decisions.length / 2)), resendMs);
   }
 
   /** What was to be written of each of the first when the last answer was lost. */

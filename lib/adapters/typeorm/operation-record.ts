@@ -18,11 +18,16 @@ export const OPERATION_RECORD = `(
   claims int, losses int, blamed int, attempt_limit int, loss_limit int, had_unknown boolean, timed_out boolean, alone boolean, verifying boolean, action_outcome text, late_fence bigint, wait jsonb, heard jsonb, condition text,
   dependents int[], error jsonb, output jsonb, has_output boolean, due_ms float8, send_ms float8, lease_ms float8, worker text, saga_id text)`;
 
+/** What changes nothing but what is known of an operation does not say again when it is due. */
+function orAsBefore(column: string, told: string): string {
+  return `CASE WHEN c.send_ms IS NULL AND c.state = o.state THEN o.${column} ELSE ${told} END`;
+}
+
 /** What a record `c` makes of an operation `o`, when its saga has become `saga`. */
 export const OPERATION_CHANGES = `state = c.state, waits = coalesce(c.waits, 0), ord = coalesce(c.ord, 0), fence = coalesce(c.fence, 0), claim_id = c.claim_id, claims = coalesce(c.claims, 0), losses = coalesce(c.losses, 0),
                blamed = coalesce(c.blamed, 0), attempt_limit = c.attempt_limit, loss_limit = c.loss_limit, alone = coalesce(c.alone, false), verifying = coalesce(c.verifying, false), wait = c.wait, heard = c.heard, condition = c.condition, had_unknown = coalesce(c.had_unknown, false), timed_out = coalesce(c.timed_out, false), late_fence = coalesce(c.late_fence, 0), error = c.error,
                output = CASE WHEN c.has_output THEN coalesce(c.output, 'null') ELSE o.output END,
-               due_at = ${inMs('c.due_ms')}, send_at = ${inMs('c.send_ms')}, resends = 0,
+               due_at = ${orAsBefore('due_at', inMs('c.due_ms'))}, send_at = ${orAsBefore('send_at', inMs('c.send_ms'))}, resends = 0,
                first_at = CASE WHEN c.lease_ms IS NULL THEN o.first_at ELSE clock_timestamp() END,
                lease_until = CASE WHEN c.lease_ms IS NOT NULL THEN ${inMs('c.lease_ms')} WHEN c.state = 'running' THEN o.lease_until END,
                worker = CASE WHEN c.lease_ms IS NOT NULL THEN c.worker WHEN c.state = 'running' THEN o.worker END,

@@ -62,28 +62,27 @@ export class SagaApplier {
   private async applyAll(together: readonly Waiting<Ask, ApplyResult>[]): Promise<void> {
     for (let done = 0; done < together.length; done++) {
       const rest = together.slice(done);
-      const results = rest.length === 1 ? [] : await this.applyTogether(rest.map(({ member }) => member));
-      results.forEach((result, place) => rest[place]?.resolve(result));
-      done += results.length;
+      if (rest.length > 1) done += await this.applyTogether(rest);
       const next = together[done];
       if (next !== undefined) next.resolve(await this.applyOne(next.member));
     }
   }
 
-  /** Answers the first of them. Where that does not work each goes by itself: who is to blame fails alone. */
-  private async applyTogether(asks: readonly Ask[]): Promise<readonly ApplyResult[]> {
-    const requests = asks.map(({ request }) => request);
-    const attempt = new FoldedAttempt(this.schema, this.plans, requests, (asks[0] as Ask).decide);
+  /** Answers the first of them, and says how many. Where that does not work each goes by itself: who is to blame fails alone. */
+  private async applyTogether(together: readonly Waiting<Ask, ApplyResult>[]): Promise<number> {
+    const requests = together.map(({ member }) => member.request);
+    const attempt = new FoldedAttempt(this.schema, this.plans, requests, (together[0] as Waiting<Ask, ApplyResult>).member.decide);
     try {
       for (let refusals = 0; refusals < FAST_TRIES; refusals++) {
         const outcome = await attempt.once(this.pool, (move) => this.batcher.run(move));
-        if (outcome !== 'refused') return outcome;
+        if (outcome === 'refused') continue;
+        outcome.forEach((result, place) => together[place]?.resolve(result));
+        return outcome.length;
       }
-      return [];
+      return 0;
     } catch {
-      const results: ApplyResult[] = [];
-      for (const [place, ask] of asks.entries()) results.push(await this.applyOne(ask, attempt.unanswered[place]));
-      return results;
+      for (const [place, { member, resolve }] of together.entries()) resolve(await this.applyOne(member, attempt.unanswered[place]));
+      return together.length;
     }
   }
 

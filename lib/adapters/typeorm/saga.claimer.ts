@@ -42,33 +42,44 @@ export class SagaClaimer {
     return this.turns.take(request.sagaId, request);
   }
 
-  /** Of one saga. What is not claimed with the others is tried, or looked into, by itself. */
+  /** Of one saga. What is not claimed with the others is looked into, and tried by itself if it could be claimed all the same. */
   private async claimAll(together: readonly Waiting<ClaimRequest, ClaimResult>[]): Promise<void> {
     const first = firstOfEach(together);
     const rows = first.length < 2 ? [] : await this.takeTogether(first.map(({ member }) => member)).catch(() => null);
-    const claimedTogether = new Set<Waiting<ClaimRequest, ClaimResult>>();
+    const answered = new Set<Waiting<ClaimRequest, ClaimResult>>();
     for (const [place, waiting] of first.entries()) {
       const row = rows?.[place];
       if (row === undefined) continue;
-      claimedTogether.add(waiting);
+      answered.add(waiting);
       await this.claimed(row, waiting.member).then(waiting.resolve, waiting.reject);
     }
-    for (const waiting of together) {
+    const left = together.filter((waiting) => !answered.has(waiting));
+    if (rows !== null && rows.length > 0)
+      await Promise.all(left.map(async (waiting) => (await this.isRefused(waiting)) && answered.add(waiting)));
+    for (const waiting of left) {
       // An answer that never came may have been a good one.
-      if (!claimedTogether.has(waiting)) await this.claimAlone(waiting.member, rows === null).then(waiting.resolve, waiting.reject);
+      if (!answered.has(waiting)) await this.claimAlone(waiting.member, rows === null).then(waiting.resolve, waiting.reject);
     }
   }
 
-  /** Undefined is what could not be claimed. While the saga is held by somebody, or moves on under another process, nothing can. */
+  /** Undefined is what could not be claimed; nothing at all: the saga is held by somebody, or moves on under another process. */
   private async takeTogether(requests: readonly ClaimRequest[]): Promise<readonly (ClaimRow | undefined)[]> {
     for (const pauseMs of PAUSES_MS) {
       const rows = await this.batcher.run(requests);
       if (rows.some((row) => row !== undefined)) return rows;
       const refused = await this.refusal(requests[0] as ClaimRequest);
-      if (refused.kind === 'refused' && refused.reason !== 'busy') return [];
+      if (refused.kind === 'refused' && refused.reason !== 'busy') return rows;
       await pause(pauseMs * (1 + Math.random()));
     }
     return [];
+  }
+
+  /** Whether it could not be claimed at all, and was told why. */
+  private async isRefused({ member, resolve }: Waiting<ClaimRequest, ClaimResult>): Promise<boolean> {
+    const refused = await this.refusal(member).catch(() => null);
+    if (refused?.kind !== 'refused' || refused.reason === 'busy') return false;
+    resolve(refused);
+    return true;
   }
 
   private async claimAlone(request: ClaimRequest, again: boolean): Promise<ClaimResult> {

@@ -106,7 +106,10 @@ export type * from './ports/notice-board';
 export type * from './ports/outbox-event';
 export type * from './ports/saga-observer';
 export type * from './ports/saga-signal';
+export type * from './ports/claim';
+export type * from './ports/paused-action';
 export type * from './ports/saga-store';
+export type * from './ports/stored-saga';
 export type * from './ports/store-definition';
 export type * from './ports/transport-definition';
 

@@ -4,7 +4,7 @@ import type { OrderOptions } from './engine/ordered-by';
 import type { Saga } from './engine/saga';
 import { sagaIdOf } from './engine/saga-id';
 import type { StepUpdate } from './engine/step-update';
-import type { PausedAction } from './ports/saga-store';
+import type { PausedAction } from './ports/paused-action';
 import { SagaRuntime } from './saga.runtime';
 
 /**

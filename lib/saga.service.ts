@@ -24,7 +24,7 @@ import type { SagaWatchEvent } from './engine/watchers';
 import { signalOf, streamFilterOf } from './options/event-stream-options';
 import { listQueryOf } from './options/list-query';
 import { waitTimeoutOf } from './options/wait-timeout';
-import type { StoredHistoryEntry } from './ports/saga-store';
+import type { StoredHistoryEntry } from './ports/stored-saga';
 import { SagaRuntime } from './saga.runtime';
 
 /** A `@SagaDefinition` class. Give it `declare readonly $input: OrderInput` to have the input of `start` checked. */

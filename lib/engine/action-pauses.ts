@@ -2,7 +2,8 @@ import { SagaInputError } from '../errors';
 import { quoted } from '../core/names';
 import { OWN_PREFIX } from '../core/own-actions';
 import { didYouMean } from '../core/suggestion';
-import type { PausedAction, SagaStore } from '../ports/saga-store';
+import type { PausedAction } from '../ports/paused-action';
+import type { SagaStore } from '../ports/saga-store';
 import type { HandlerBook } from './handler-book';
 import { orderedBy, type OrderOptions } from './ordered-by';
 

@@ -3,7 +3,7 @@ import type { Json, JsonLimits, JsonObject } from '../core/json';
 import { attemptsOf } from '../core/operation';
 import { resolveReferences, type Unresolved } from '../core/reference';
 import type { CompensationContext, ContextVerbs, HandlerContext, VerifyContext } from '../ports/step-invoker';
-import type { Claim } from '../ports/saga-store';
+import type { Claim } from '../ports/claim';
 import type { AbortOnDemand } from './abort-on-demand';
 import type { CallbackTokens } from './callback-tokens';
 import { contextVerbs, type ContextNotes } from './context-verbs';

@@ -4,7 +4,7 @@ import { handlerKindOf } from '../core/handler-declaration';
 import { HandlerTable } from '../core/handler-table';
 import type { JsonLimits } from '../core/json';
 import type { Unresolved } from '../core/reference';
-import type { ChainOffer, Claim } from '../ports/saga-store';
+import type { ChainOffer, Claim } from '../ports/claim';
 import type { Scheduler } from '../ports/scheduler';
 import type { StepInvoker } from '../ports/step-invoker';
 import { AbortOnDemand } from './abort-on-demand';

@@ -1,5 +1,5 @@
 import type { Direction } from '../core/operation';
-import type { ChainOffer } from '../ports/saga-store';
+import type { ChainOffer } from '../ports/claim';
 import type { Scheduler } from '../ports/scheduler';
 import type { NextClaim } from './attempt-reporter';
 import type { AttemptRunner } from './attempt-runner';

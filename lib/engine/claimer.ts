@@ -3,7 +3,8 @@ import { PLAN_FORMAT } from '../core/plan';
 import type { Identity } from '../ports/identity';
 import type { WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { ChainOffer, Claim, ClaimRequest, ClaimResult, SagaStore } from '../ports/saga-store';
+import type { ChainOffer, Claim, ClaimRequest, ClaimResult } from '../ports/claim';
+import type { SagaStore } from '../ports/saga-store';
 import type { StepInvoker } from '../ports/step-invoker';
 import { toError } from './to-error';
 

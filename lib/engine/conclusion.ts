@@ -2,7 +2,7 @@ import { SagaInputError } from '../errors';
 import { keyOf } from '../core/draft';
 import type { ConcludedEvent } from '../core/event';
 import { toJson, type JsonLimits, type JsonObject } from '../core/json';
-import type { Claim } from '../ports/saga-store';
+import type { Claim } from '../ports/claim';
 import { reportOn } from './attempt-reporter';
 import { verbIn, type VerbOf } from './handler-verb';
 

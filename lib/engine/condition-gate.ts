@@ -2,7 +2,7 @@ import { policyOf } from '../core/draft';
 import { evaluate } from '../core/evaluate-condition';
 import type { SkippedEvent } from '../core/event';
 import type { StepFailure } from '../core/operation';
-import type { Claim } from '../ports/saga-store';
+import type { Claim } from '../ports/claim';
 import type { Scheduler } from '../ports/scheduler';
 import type { ContextVerbs, HandlerContext, StepInvoker } from '../ports/step-invoker';
 import type { Call } from './attempt-context';

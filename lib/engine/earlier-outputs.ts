@@ -1,6 +1,7 @@
 import type { Json } from '../core/json';
 import { ancestorsOf } from '../core/plan-graph';
-import type { Claim, SagaStore } from '../ports/saga-store';
+import type { Claim } from '../ports/claim';
+import type { SagaStore } from '../ports/saga-store';
 
 export type OutputReader = Pick<SagaStore, 'outputs'>;
 

@@ -1,5 +1,5 @@
 import type { StepFailed, TurnCause } from '../core/saga-value';
-import type { OrderedBy } from '../ports/saga-store';
+import type { OrderedBy } from '../ports/paused-action';
 
 /** Why a saga turned back, as a sentence. */
 export function causeOf(cause: TurnCause | null): string {

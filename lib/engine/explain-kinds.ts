@@ -2,7 +2,7 @@ import { isLatePivot } from '../core/attention';
 import { isOpenPivot, isOverdue, pivotOf } from '../core/kinds';
 import { attemptsOf, isSettled } from '../core/operation';
 import { isTerminal } from '../core/saga-value';
-import type { StoredSaga } from '../ports/saga-store';
+import type { StoredSaga } from '../ports/stored-saga';
 import { causeOf } from './explain-cause';
 
 /** What the pivot of a saga means for it at this moment; nothing when it has none, or nothing is special about it. */

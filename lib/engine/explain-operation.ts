@@ -6,7 +6,8 @@ import { mayStillRun } from '../core/backward';
 import { attemptLimit } from '../core/retry-policy';
 import type { SagaValue } from '../core/saga-value';
 import { isGivenUp, isStillWanted } from '../core/undo-order';
-import type { InspectedOperation, InspectedSaga, OrderedBy, PausedAction } from '../ports/saga-store';
+import type { OrderedBy, PausedAction } from '../ports/paused-action';
+import type { InspectedOperation, InspectedSaga } from '../ports/stored-saga';
 import { spoken } from './spoken-time';
 
 /** What is not in the saga itself. */

@@ -1,7 +1,7 @@
 import { goesForward, isPersistent } from '../core/kinds';
 import type { Operation } from '../core/operation';
 import { isTerminal, type SagaValue } from '../core/saga-value';
-import type { InspectedSaga } from '../ports/saga-store';
+import type { InspectedSaga } from '../ports/stored-saga';
 import type { Situation } from './explain-operation';
 
 export interface Option {

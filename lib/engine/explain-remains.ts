@@ -3,7 +3,7 @@ import { leftUndone } from '../core/left-undone';
 import { attemptsOf, type Operation } from '../core/operation';
 import { isTerminal } from '../core/saga-value';
 import { undoInQuestion } from '../core/undo-order';
-import type { InspectedSaga, StoredSaga } from '../ports/saga-store';
+import type { InspectedSaga, StoredSaga } from '../ports/stored-saga';
 import { listed } from './listed';
 
 /** Effects that nobody is about to undo. */

@@ -1,7 +1,8 @@
 import { actionsOf, isTerminal, type SagaValue } from '../core/saga-value';
 import type { Operation } from '../core/operation';
 import { isGivenUp } from '../core/undo-order';
-import type { InspectedSaga, OrderedBy, StoredSaga } from '../ports/saga-store';
+import type { OrderedBy } from '../ports/paused-action';
+import type { InspectedSaga, StoredSaga } from '../ports/stored-saga';
 import { attentionWords, pivotWords } from './explain-kinds';
 import type { Situation } from './explain-operation';
 import { causeOf, reasonOf } from './explain-cause';

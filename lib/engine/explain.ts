@@ -1,5 +1,5 @@
 import { isTerminal, type SagaState, type SagaValue } from '../core/saga-value';
-import type { InspectedSaga } from '../ports/saga-store';
+import type { InspectedSaga } from '../ports/stored-saga';
 import { attentionWords, pivotWords } from './explain-kinds';
 import { situationsOf, type Situation, type Surroundings } from './explain-operation';
 import { optionsFor, type Option } from './explain-options';

@@ -1,6 +1,7 @@
 import type { OperationRef } from '../core/operation';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { Claim, Heartbeat, SagaStore } from '../ports/saga-store';
+import type { Claim } from '../ports/claim';
+import type { Heartbeat, SagaStore } from '../ports/saga-store';
 import type { Scheduler, Timer } from '../ports/scheduler';
 import type { AbortOnDemand } from './abort-on-demand';
 import { systemScheduler } from './system-scheduler';

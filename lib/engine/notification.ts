@@ -1,7 +1,7 @@
 import { SagaInputError } from '../errors';
 import { isRecord, knownFields } from '../core/known-fields';
 import { didYouMean } from '../core/suggestion';
-import type { StoredSaga } from '../ports/saga-store';
+import type { StoredSaga } from '../ports/stored-saga';
 import type { NamedByToken } from './callback-tokens';
 import type { StepUpdate } from './step-update';
 

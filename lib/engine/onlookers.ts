@@ -1,7 +1,7 @@
 import type { SagaEffect } from '../core/effect';
 import type { Plan } from '../core/plan';
 import type { SagaValue } from '../core/saga-value';
-import type { Claim } from '../ports/saga-store';
+import type { Claim } from '../ports/claim';
 import type { EventStreams } from './event-streams';
 import type { Watchers } from './watchers';
 

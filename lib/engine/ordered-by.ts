@@ -1,7 +1,7 @@
 import { SagaInputError } from '../errors';
 import { toJson } from '../core/json';
 import { knownFields } from '../core/known-fields';
-import type { OrderedBy } from '../ports/saga-store';
+import type { OrderedBy } from '../ports/paused-action';
 
 /** Who orders something, and why: both end up in the history. */
 export interface OrderOptions {

@@ -2,7 +2,7 @@ import type { Direction } from '../core/operation';
 import type { HandlerKind } from '../core/handler-declaration';
 import { HandlerTable } from '../core/handler-table';
 import { AWAIT_SIGNAL, CHILD, MAP, OWN_ACTIONS, SLEEP } from '../core/own-actions';
-import type { Claim } from '../ports/saga-store';
+import type { Claim } from '../ports/claim';
 import type { Call } from './attempt-context';
 import type { ChildSagas } from './child-sagas';
 import { verb } from './handler-verb';

@@ -2,7 +2,8 @@ import { SagaActiveError, SagaAttentionError, SagaNotFoundError, SagaWaitInHandl
 import { isSagaId } from '../core/names';
 import { OWN_PREFIX } from '../core/own-actions';
 import type { SagaState } from '../core/saga-value';
-import type { SagaQuery, SagaStore, StoredHistoryEntry, StoredSaga } from '../ports/saga-store';
+import type { SagaQuery, SagaStore } from '../ports/saga-store';
+import type { StoredHistoryEntry, StoredSaga } from '../ports/stored-saga';
 import type { Scheduler } from '../ports/scheduler';
 import { systemScheduler } from './system-scheduler';
 import { explain, type Explanation } from './explain';

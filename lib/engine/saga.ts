@@ -3,7 +3,7 @@ import type { Operation, OperationState, StepFailure } from '../core/operation';
 import { progressOf, type Progress } from '../core/progress';
 import { CHILD } from '../core/own-actions';
 import { isTerminal, type SagaParent, type SagaState, type TurnCause } from '../core/saga-value';
-import type { StoredSaga } from '../ports/saga-store';
+import type { StoredSaga } from '../ports/stored-saga';
 
 export type StepStatus = OperationState | 'compensating' | 'compensated' | 'compensation_failed';
 

@@ -1,4 +1,4 @@
-import type { ChainOffer, Claim } from '../ports/saga-store';
+import type { ChainOffer, Claim } from '../ports/claim';
 
 /** A slot that is kept for the first operation of a saga that is about to start. */
 export interface StartSeat {

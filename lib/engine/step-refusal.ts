@@ -5,7 +5,7 @@ import { quoted } from '../core/names';
 import { isTerminal, operationOf, type SagaValue } from '../core/saga-value';
 import { didYouMean } from '../core/suggestion';
 import { isGivenUp, undoInQuestion } from '../core/undo-order';
-import type { StoredSaga } from '../ports/saga-store';
+import type { StoredSaga } from '../ports/stored-saga';
 
 type AboutStep = StepOrder | ReportedEvent;
 

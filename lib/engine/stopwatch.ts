@@ -1,4 +1,4 @@
-import type { Claim } from '../ports/saga-store';
+import type { Claim } from '../ports/claim';
 import type { Scheduler } from '../ports/scheduler';
 
 /** Milliseconds since the first attempt began: by the store's clock until the claim, from then on by this process's own. */

@@ -2,7 +2,8 @@ import { SagaClosedError, SagaNotFoundError, SagaWaitTimeoutError } from '../err
 import { isTerminal, type SagaState } from '../core/saga-value';
 import type { MessageTransport } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { SagaStore, StoredSaga } from '../ports/saga-store';
+import type { SagaStore } from '../ports/saga-store';
+import type { StoredSaga } from '../ports/stored-saga';
 import type { Scheduler, Timer } from '../ports/scheduler';
 import { EndNotices } from './end-notices';
 import { systemScheduler } from './system-scheduler';

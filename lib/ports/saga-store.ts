@@ -1,15 +1,16 @@
-import type { ChainTerms } from '../core/chain';
 import type { Decision, IgnoredReason } from '../core/decision';
 import type { SagaEffect } from '../core/effect';
 import type { ConcludedEvent, SagaEvent } from '../core/event';
 import type { HandlerDeclaration, HandlerKind } from '../core/handler-declaration';
 import type { Json, JsonObject } from '../core/json';
-import type { Operation, OperationKey, OperationRef, Wait } from '../core/operation';
+import type { OperationRef, Wait } from '../core/operation';
 import type { Isolation, Plan } from '../core/plan';
-import type { StoredReference } from '../core/reference';
 import type { SagaState, SagaValue } from '../core/saga-value';
-import type { AddSignalResult, SagaMessage, StoredSecret } from './saga-signal';
+import type { Basis, ChainOffer, ChainedClaim, Claim, ClaimRequest, ClaimResult, NewStep } from './claim';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from './outbox-event';
+import type { AddSignalResult, SagaMessage, StoredSecret } from './saga-signal';
+import type { InspectedSaga, SagaGlance, StoredHistoryEntry, StoredSaga } from './stored-saga';
+import type { OrderedBy, PausedAction } from './paused-action';
 
 /**
  * Where sagas live. The store owns the clock: it turns the delays of effects into times and says what is due. Whatever changes a
@@ -140,18 +141,6 @@ export interface StartRequest {
   readonly chain?: ChainOffer;
 }
 
-/**
- * A worker that goes on with what its report, or its start, sets free: the same statement claims it. When the claim's rule forbids that
- * at this moment, when the saga has moved on, or for no reason at all, nothing is claimed and the operation is dispatched.
- */
-export interface ChainOffer extends ChainTerms, Pick<ClaimRequest, 'worker' | 'leaseMs'> {}
-
-export interface NewStep {
-  readonly stepId: string;
-  readonly input: Json;
-  readonly references: readonly StoredReference[];
-}
-
 export type StartResult =
   /** `committed` resolves when the caller's transaction has committed; null when the start is committed already. */
   | { readonly kind: 'started'; readonly committed: Promise<void> | null; readonly chained?: ChainedClaim }
@@ -159,79 +148,6 @@ export type StartResult =
   | { readonly kind: 'existing'; readonly sagaId: string; readonly state: SagaState; readonly purged: boolean }
   /** The business key had started this saga before, with another input. */
   | { readonly kind: 'conflict'; readonly sagaId: string };
-
-export interface ClaimRequest {
-  readonly sagaId: string;
-  readonly operation: OperationRef;
-  readonly claimId: string;
-  /** Which process claims; for people, never for decisions. */
-  readonly worker: string;
-  readonly leaseMs: number;
-  /** The newest plan format this process knows. */
-  readonly planFormat: number;
-  /** This process can ask whether the action took effect. Default: true. */
-  readonly canVerify?: boolean;
-  /** Keys of the `@SagaCondition` methods of this process. Default: whichever is needed. */
-  readonly conditions?: readonly string[];
-  /** An operation that was lost more often is refused as a suspect. Default: none is. */
-  readonly maxLosses?: number;
-  /** This process runs nothing else until the attempt is over. Default: false. */
-  readonly alone?: boolean;
-}
-
-export type ClaimResult =
-  | { readonly kind: 'claimed'; readonly claim: Claim }
-  /** `busy`: somebody else held the saga at that moment; the wake-up will be sent again. */
-  | { readonly kind: 'refused'; readonly reason: IgnoredReason | 'missing' | 'busy' | 'unknown-plan-format' };
-
-/** What was claimed with a start, and what that has left of the start's effects. */
-export interface ChainedClaim {
-  readonly effects: readonly SagaEffect[];
-  readonly next: Claim;
-}
-
-/** Everything a worker needs to run one attempt. */
-export interface Claim {
-  readonly sagaId: string;
-  readonly claimId: string;
-  readonly operation: Operation;
-  readonly stepId: string;
-  readonly input: Json;
-  readonly references: readonly StoredReference[];
-  /** Outputs that the references name, by place. */
-  readonly outputs: ReadonlyMap<number, Json>;
-  /** As it was given at start: what references mean. */
-  readonly context: Json;
-  /** What `setContext()` has laid over it: what handlers see. */
-  readonly laidOver: JsonObject | null;
-  readonly metadata: Json;
-  /** Undos: the action's output; undefined when its outcome is unknown. */
-  readonly actionOutput: Json | undefined;
-  readonly createdAt: Date;
-  /** Since the first attempt began. */
-  readonly elapsedMs: number;
-  /** What the report of this attempt may be decided from, as long as nothing else has changed the saga. */
-  readonly basis: Basis;
-  /**
-   * Of a saga that has run here since its start: what its later claims would read, and so what nobody may change. Left out by a
-   * claim that has read what it says.
-   */
-  readonly ahead?: Ahead;
-}
-
-export interface Ahead {
-  readonly steps: readonly NewStep[];
-  /** What the actions have returned so far, by place. */
-  readonly outputs: ReadonlyMap<number, Json>;
-  /** When the last attempt of each action ended, by place. */
-  readonly executedAt: ReadonlyMap<number, Date>;
-  readonly businessKey: string | null;
-}
-
-export interface Basis {
-  readonly plan: Plan;
-  readonly saga: SagaValue;
-}
 
 export interface ApplyRequest {
   readonly sagaId: string;
@@ -396,51 +312,6 @@ export interface SagaQuery {
   readonly before?: string;
 }
 
-export interface SagaGlance extends Pick<SagaValue, 'state' | 'rev' | 'openActions' | 'openUndos'> {
-  /** Place in the plan of the step that the last change was about; null: about none. */
-  readonly step: number | null;
-}
-
-export interface StoredSaga {
-  readonly plan: Plan;
-  /** Whole. */
-  readonly saga: SagaValue;
-  readonly context: Json;
-  readonly laidOver: JsonObject | null;
-  readonly metadata: Json;
-  readonly businessKey: string | null;
-  /** One a step, in the order of the plan. */
-  readonly steps: readonly StoredStep[];
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-  /** When it reached a terminal state. */
-  readonly completedAt: Date | null;
-}
-
-export interface StoredStep {
-  readonly stepId: string;
-  readonly input: Json;
-  readonly references: readonly StoredReference[];
-  readonly output: Json;
-  /** When the last attempt of its action ended. */
-  readonly executedAt: Date | null;
-}
-
-export interface StoredHistoryEntry {
-  readonly rev: number;
-  readonly at: Date;
-  readonly kind: string;
-  readonly state: SagaState;
-  readonly step: string | null;
-  readonly direction: 'action' | 'undo' | null;
-  readonly round: number | null;
-  readonly fence: number | null;
-  readonly attempt: number | null;
-  readonly actor: string | null;
-  readonly reason: string | null;
-  readonly error: { readonly code: string; readonly message: string } | null;
-}
-
 export interface StoredHandler {
   readonly group: string;
   readonly declaration: HandlerDeclaration;
@@ -468,38 +339,4 @@ export interface QuarantinedMessage {
   /** The first 64 KiB. */
   readonly bodyHead: Uint8Array;
   readonly bodySize: number;
-}
-
-/** Who ordered something, and why. */
-export interface OrderedBy {
-  readonly reason: string | null;
-  readonly actor: string | null;
-}
-
-export interface PausedAction extends OrderedBy {
-  readonly action: string;
-  readonly at: Date;
-}
-
-/** Times are milliseconds from now, by the store's clock; what is over is negative. */
-export interface InspectedSaga {
-  readonly stored: StoredSaga;
-  /** Those that have not settled. */
-  readonly operations: ReadonlyMap<OperationKey, InspectedOperation>;
-  readonly deadlineInMs: number | null;
-  /** Of the actions that this saga has. */
-  readonly pausedActions: readonly PausedAction[];
-}
-
-export interface InspectedOperation {
-  /** Between two attempts: until the next one may begin. */
-  readonly dueInMs: number | null;
-  /** Until its wake-up is sent again. */
-  readonly sendInMs: number | null;
-  /** How often it has been sent again. */
-  readonly resends: number;
-  /** While it runs: until its lease ends. */
-  readonly leaseInMs: number | null;
-  /** While it runs: the process. */
-  readonly worker: string | null;
 }

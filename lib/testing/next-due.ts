@@ -1,5 +1,6 @@
 import { ACTIVE_STATES } from '../core/saga-value';
-import type { InspectedSaga, SagaStore } from '../ports/saga-store';
+import type { SagaStore } from '../ports/saga-store';
+import type { InspectedSaga } from '../ports/stored-saga';
 
 const MOST_SAGAS = 1_000;
 

@@ -5,7 +5,8 @@ import { linkedUndo } from '../core/linked-undo';
 import type { SagaEvent } from '../core/event';
 import type { OperationRef } from '../core/operation';
 import type { Plan } from '../core/plan';
-import type { ApplyResult, ChainOffer, Claim, NewStep } from '../ports/saga-store';
+import type { ChainOffer, Claim, NewStep } from '../ports/claim';
+import type { ApplyResult } from '../ports/saga-store';
 import { promise, type StoreCase } from './store-contract.fixture';
 import { same } from './store-contract.same';
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { SagaEvent } from '../core/event';
 import type { JsonObject } from '../core/json';
-import type { Claim } from '../ports/saga-store';
+import type { Claim } from '../ports/claim';
 import { promise, type StoreCase } from './store-contract.fixture';
 import { same } from './store-contract.same';
 import { action, completed, failed, leaseExpired, plan, Scenario, SECOND, startRequest, step, undo } from './store-contract.scenario';

@@ -7,20 +7,9 @@ import { operationKey, type Operation, type OperationKey, type OperationRef } fr
 import { PLAN_FORMAT, type OperationPolicy, type Plan, type PlanStep } from '../core/plan';
 import type { SagaValue } from '../core/saga-value';
 import { transition } from '../core/transition';
-import type {
-  ApplyRequest,
-  ApplyResult,
-  Basis,
-  Claim,
-  ClaimRequest,
-  ClaimResult,
-  Decide,
-  SagaStore,
-  StartRequest,
-  StartResult,
-  StoredSaga,
-  SweepRequest,
-} from '../ports/saga-store';
+import type { Basis, Claim, ClaimRequest, ClaimResult } from '../ports/claim';
+import type { ApplyRequest, ApplyResult, Decide, SagaStore, StartRequest, StartResult, SweepRequest } from '../ports/saga-store';
+import type { StoredSaga } from '../ports/stored-saga';
 
 /** Long against the milliseconds that a test takes, so that a real clock and a virtual one give the same answers. */
 export const SECOND = 1_000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { SagaEvent } from '../core/event';
 import type { OperationPolicy, Plan } from '../core/plan';
-import type { Claim } from '../ports/saga-store';
+import type { Claim } from '../ports/claim';
 import { promise, type StoreCase } from './store-contract.fixture';
 import { same } from './store-contract.same';
 import {

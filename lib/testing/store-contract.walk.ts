@@ -5,7 +5,7 @@ import { operationKey, type Operation, type OperationRef } from '../core/operati
 import type { OperationPolicy, Plan, PlanStep } from '../core/plan';
 import { isTerminal, type SagaValue } from '../core/saga-value';
 import { transition } from '../core/transition';
-import type { Basis, ChainOffer, Claim } from '../ports/saga-store';
+import type { Basis, ChainOffer, Claim } from '../ports/claim';
 import { promise, type StoreCase, type StoreFixture } from './store-contract.fixture';
 import { same } from './store-contract.same';
 import { action, comparable, plan, RESEND_MS, Scenario, startRequest, step } from './store-contract.scenario';

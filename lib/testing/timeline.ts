@@ -1,4 +1,4 @@
-import type { StoredHistoryEntry } from '../ports/saga-store';
+import type { StoredHistoryEntry } from '../ports/stored-saga';
 
 /** What the kit did to a saga, between two of its events. */
 export interface Note {

@@ -11,7 +11,8 @@ import { encodedStart, plannedStart, startStatement } from '../../lib/adapters/t
 import { chain } from '../../lib/core/chain';
 import { PLAN_FORMAT } from '../../lib/core/plan';
 import { transition } from '../../lib/core/transition';
-import type { Claim, SagaStore } from '../../lib/ports/saga-store';
+import type { Claim } from '../../lib/ports/claim';
+import type { SagaStore } from '../../lib/ports/saga-store';
 import { action, completed, plan, RESEND_MS, Scenario, startRequest, step, TWO_STEPS } from '../../lib/testing/store-contract.scenario';
 import { postgresFixture, type PostgresFixture } from './typeorm-store.fixture';
 

@@ -11,7 +11,8 @@ import { takeEventsStatement } from '../../lib/adapters/typeorm/outbox.statement
 import { sweepStatement } from '../../lib/adapters/typeorm/sweep.statement';
 import { SagaBusyError, SagaConfigurationError, SagaSchemaError } from '../../lib/errors';
 import type { OutboxEvent } from '../../lib/ports/outbox-event';
-import type { ApplyResult, ChainOffer, SagaStore } from '../../lib/ports/saga-store';
+import type { ChainOffer } from '../../lib/ports/claim';
+import type { ApplyResult, SagaStore } from '../../lib/ports/saga-store';
 import { transition } from '../../lib/core/transition';
 import {
   action,

@@ -1,7 +1,7 @@
 import { SagaInvariantError } from '../../errors';
 import type { OperationRef } from '../../core/operation';
 import { operationOf } from '../../core/saga-value';
-import type { Claim } from '../../ports/saga-store';
+import type { Claim } from '../../ports/claim';
 import { outputsOf } from './outputs-of';
 import type { SagaRecord } from './saga-record';
 

@@ -4,7 +4,8 @@ import { startSaga } from '../../core/forward';
 import type { OperationRef } from '../../core/operation';
 import { PLAN_FORMAT, type OperationPolicy, type Plan } from '../../core/plan';
 import { transition } from '../../core/transition';
-import type { ApplyResult, Claim, StartRequest, SweepRequest } from '../../ports/saga-store';
+import type { Claim } from '../../ports/claim';
+import type { ApplyResult, StartRequest, SweepRequest } from '../../ports/saga-store';
 import { InMemorySagaStore } from './in-memory-saga.store';
 
 const policy: OperationPolicy = { timeoutMs: 60_000, retry: { attempts: 3, backoff: 'fixed', baseMs: 1_000, maxMs: 1_000 }, losses: 3 };

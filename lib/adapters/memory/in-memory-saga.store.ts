@@ -9,37 +9,29 @@ import { operationOf, isTerminal, type SagaState, type SagaValue } from '../../c
 import { transition } from '../../core/transition';
 import type { AddSignalResult, SagaMessage, StoredSecret } from '../../ports/saga-signal';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
+import type { ChainedClaim, ChainOffer, Claim, ClaimRequest, ClaimResult } from '../../ports/claim';
+import type { OrderedBy, PausedAction } from '../../ports/paused-action';
 import type {
   ApplyRequest,
   ApplyResult,
-  ChainedClaim,
-  ChainOffer,
-  Claim,
-  ClaimRequest,
-  ClaimResult,
   Decide,
   HandlerName,
   DeleteResult,
   Heartbeat,
   HeartbeatResult,
-  InspectedSaga,
   MissingHandler,
-  OrderedBy,
-  PausedAction,
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
-  SagaGlance,
   SagaQuery,
   SagaStore,
   StartRequest,
   StartResult,
   StoredHandler,
-  StoredHistoryEntry,
-  StoredSaga,
   SweepRequest,
   SweepResult,
 } from '../../ports/saga-store';
+import type { InspectedSaga, SagaGlance, StoredHistoryEntry, StoredSaga } from '../../ports/stored-saga';
 import { claimOf } from './claim-of';
 import { InMemoryOutbox } from './in-memory.outbox';
 import { InMemorySignals } from './in-memory.signals';

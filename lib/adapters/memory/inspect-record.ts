@@ -1,6 +1,7 @@
 import { keyOf } from '../../core/draft';
 import { isSettled, operationKey, type Operation, type OperationKey } from '../../core/operation';
-import type { InspectedOperation, InspectedSaga, PausedAction, StoredSaga } from '../../ports/saga-store';
+import type { PausedAction } from '../../ports/paused-action';
+import type { InspectedOperation, InspectedSaga, StoredSaga } from '../../ports/stored-saga';
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
 
 /** Everything that says what happens to a saga next. */

@@ -2,7 +2,8 @@ import type { Json, JsonObject } from '../../core/json';
 import { operationKey, type Operation, type OperationKey } from '../../core/operation';
 import type { Plan } from '../../core/plan';
 import type { SagaValue } from '../../core/saga-value';
-import type { NewStep, StoredHistoryEntry } from '../../ports/saga-store';
+import type { NewStep } from '../../ports/claim';
+import type { StoredHistoryEntry } from '../../ports/stored-saga';
 
 /** One saga as the in-memory store keeps it. Times in milliseconds of the store's clock. */
 export interface SagaRecord {

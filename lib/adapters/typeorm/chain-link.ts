@@ -3,7 +3,7 @@ import type { Chained } from '../../core/chain';
 import type { Operation } from '../../core/operation';
 import { dependentsOf, type Plan } from '../../core/plan';
 import { operationOf } from '../../core/saga-value';
-import type { ChainOffer } from '../../ports/saga-store';
+import type { ChainOffer } from '../../ports/claim';
 
 /** The claim that is chained to a move: what its statement has to know of it. */
 export interface Link {

@@ -2,7 +2,7 @@ import type { Json, JsonObject } from '../../core/json';
 import type { OperationRef } from '../../core/operation';
 import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
-import type { Claim, ClaimRequest } from '../../ports/saga-store';
+import type { Claim, ClaimRequest } from '../../ports/claim';
 import { goesTheWayOf, neighboursOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
 import { among, delayMs, epochMs, inMs, namedFor, type Statement } from './sql';
 

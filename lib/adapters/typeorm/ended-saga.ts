@@ -1,7 +1,8 @@
 import type { JsonObject } from '../../core/json';
 import type { Plan } from '../../core/plan';
 import type { SagaValue } from '../../core/saga-value';
-import type { Claim, StoredSaga } from '../../ports/saga-store';
+import type { Claim } from '../../ports/claim';
+import type { StoredSaga } from '../../ports/stored-saga';
 import type { AppliedRow } from './apply.statement';
 import { movedOn, withoutOutputs, type Executed } from './next-claim';
 

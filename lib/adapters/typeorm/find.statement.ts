@@ -1,7 +1,8 @@
 import type { Json, JsonObject } from '../../core/json';
 import { ACTIVE_STATES } from '../../core/saga-value';
 import type { Plan } from '../../core/plan';
-import type { SagaGlance, SagaQuery, StoredSaga, StoredStep } from '../../ports/saga-store';
+import type { SagaQuery } from '../../ports/saga-store';
+import type { SagaGlance, StoredSaga, StoredStep } from '../../ports/stored-saga';
 import type { StoredReference } from '../../core/reference';
 import { wholeOperations } from './read.statement';
 import { sagaColumns, toSaga, type OperationRow, type SagaRow } from './rows';

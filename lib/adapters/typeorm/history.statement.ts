@@ -1,5 +1,5 @@
 import type { Plan } from '../../core/plan';
-import type { StoredHistoryEntry } from '../../ports/saga-store';
+import type { StoredHistoryEntry } from '../../ports/stored-saga';
 import type { HistoryRecord } from './history-record';
 import { epochMs, type Statement } from './sql';
 

@@ -1,6 +1,6 @@
 import { operationKey, type OperationKey, type OperationRef } from '../../core/operation';
 import type { Plan } from '../../core/plan';
-import type { InspectedOperation, InspectedSaga } from '../../ports/saga-store';
+import type { InspectedOperation, InspectedSaga } from '../../ports/stored-saga';
 import { storedColumns, toStoredSaga, type StoredSagaRow } from './find.statement';
 import { toPausedAction, type PauseRow } from './pause.statement';
 import { epochMs, type Statement } from './sql';

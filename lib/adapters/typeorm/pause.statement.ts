@@ -1,4 +1,4 @@
-import type { OrderedBy, PausedAction } from '../../ports/saga-store';
+import type { OrderedBy, PausedAction } from '../../ports/paused-action';
 import { epochMs, type Statement } from './sql';
 
 export function pauseStatement(schema: string, action: string, { reason, actor }: OrderedBy): Statement {

@@ -1,6 +1,6 @@
 import { neighboursOf, operationJson, sagaColumns, toSaga, type OperationRow, type SagaRow } from './rows';
 import type { OperationRef } from '../../core/operation';
-import type { Basis } from '../../ports/saga-store';
+import type { Basis } from '../../ports/claim';
 import type { PlanShelf } from './plan.shelf';
 import { namedFor, type Sql, type Statement } from './sql';
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { operationKey } from '../../core/operation';
 import { transition } from '../../core/transition';
-import type { ClaimRequest, ClaimResult } from '../../ports/saga-store';
+import type { ClaimRequest, ClaimResult } from '../../ports/claim';
 import { claimedStatement, claimStatement, refusedStatement, toClaim, type ClaimRow, type RefusedRow } from './claim.statement';
 import { bisecting, CommitBatcher, type Answer } from './commit.batcher';
 import { isTransient, sqlStateOf } from './database.error';

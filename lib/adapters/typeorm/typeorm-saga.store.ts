@@ -4,36 +4,31 @@ import { SagaBusyError } from '../../errors';
 import type { HandlerDeclaration } from '../../core/handler-declaration';
 import type { Json } from '../../core/json';
 import { isTerminal, type SagaState } from '../../core/saga-value';
+import type { ClaimRequest, ClaimResult } from '../../ports/claim';
+import type { OrderedBy, PausedAction } from '../../ports/paused-action';
 import type {
   ApplyRequest,
   ApplyResult,
-  ClaimRequest,
-  ClaimResult,
   Decide,
   HandlerName,
   DeleteResult,
   Heartbeat,
   HeartbeatResult,
-  InspectedSaga,
   MissingHandler,
-  OrderedBy,
-  PausedAction,
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
-  SagaGlance,
   SagaQuery,
   SagaStore,
   StartRequest,
   StartResult,
   StoredHandler,
-  StoredHistoryEntry,
-  StoredSaga,
   SweepRequest,
   SweepResult,
   TransactRequest,
   TransactResult,
 } from '../../ports/saga-store';
+import type { InspectedSaga, SagaGlance, StoredHistoryEntry, StoredSaga } from '../../ports/stored-saga';
 import type { AddSignalResult, SagaMessage, StoredSecret } from '../../ports/saga-signal';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
 import { CommitWatch } from './commit.subscriber';

@@ -2,13 +2,13 @@ import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { StepList } from 'nest-saga';
 import { inParallel } from './order-sample/in-parallel';
 import { buildSample } from './order-sample/program';
+import { until } from './order-sample/until';
 import { closeApps } from './saga-app';
 import { SupervisedWorker } from './worker-process/supervised';
 import { WorkerSite } from './worker-process/worker-site';
 
 const BUDGET = 2;
 const WAIT = { timeoutMs: 100_000 };
-/** Long enough that some of them run when the poison does. */
 const innocent = (ms: number): StepList => [
   { name: 'first', action: 'slow', input: { ms } },
   { name: 'second', action: 'slow', input: { ms } },
@@ -32,6 +32,10 @@ async function start(name: string, steps: StepList): Promise<string> {
   return (await site.app.sagas.start(name, steps)).id;
 }
 
+async function calledAtLeast(count: number): Promise<void> {
+  await until(`${count} calls`, async () => ((await site.calls('slow')).length >= count ? true : undefined));
+}
+
 /** Each completed, with each of its effects once, although the process died under some of them. */
 async function expectInnocent(ids: readonly string[]): Promise<void> {
   const ended = await inParallel(ids.length, ids, async (id) => site.app.sagas.waitFor(id, WAIT));
@@ -43,7 +47,8 @@ async function expectInnocent(ids: readonly string[]): Promise<void> {
 }
 
 test('a step that kills its process each time ends unknown and is undone, and costs no other saga its outcome', async () => {
-  const innocents = await inParallel(20, Array.from({ length: 20 }), async () => start('innocent', innocent(300)));
+  const innocents = await inParallel(20, Array.from({ length: 20 }), async () => start('innocent', innocent(1_000)));
+  await calledAtLeast(10); // all slots are taken, and as many wait: when the poison's turn comes others run beside it
   const poison = await start('poison', [{ name: 'kill', action: 'kill' }]);
   const saga = await site.app.sagas.waitFor(poison, WAIT);
   expect([saga.state, saga.steps[0]?.status]).toEqual(['compensated', 'compensated']);
@@ -54,11 +59,12 @@ test('a step that kills its process each time ends unknown and is undone, and co
 }, 120_000);
 
 test('a compensation that kills its process each time ends stuck, and costs no other saga its outcome', async () => {
-  const innocents = await inParallel(20, Array.from({ length: 20 }), async () => start('innocent', innocent(3_000)));
   const poison = await start('poison', [
-    { name: 'done', action: 'slow', compensation: 'killing.undo' },
+    { name: 'done', action: 'slow', compensation: 'killing.undo', input: { ms: 1_000 } },
     { name: 'refused', action: 'refuse', compensation: null },
   ]);
+  await calledAtLeast(1); // the others come between its two steps, and still run when the second one's undo does
+  const innocents = await inParallel(12, Array.from({ length: 12 }), async () => start('innocent', innocent(1_500)));
   const saga = await site.app.sagas.waitFor(poison, WAIT);
   expect([saga.state, saga.steps[0]?.status]).toEqual(['stuck', 'compensation_failed']);
   await expectInnocent(innocents);

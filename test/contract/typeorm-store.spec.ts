@@ -563,6 +563,24 @@ describe('when the connection breaks', () => {
     });
   });
 
+  it('a claim is not lost because its plan could not be read at that moment', async () => {
+    await within(async ({ store, another }) => {
+      const sagaId = await new Scenario(store).start(TWO_STEPS);
+      const elsewhere = await another();
+      const pool = (elsewhere as unknown as { pool: EnginePool }).pool;
+      const query = pool.query.bind(pool);
+      let failures = 0;
+      pool.query = async (statement) => {
+        if (failures > 0 || !statement.text.includes('.plans WHERE')) return query(statement);
+        failures++;
+        throw new Error('timeout exceeded when trying to connect');
+      };
+      const claim = await new Scenario(elsewhere).claim(sagaId, action(0));
+      expect([failures, claim.operation.fence]).toEqual([1, 1]);
+      expect((await new Scenario(elsewhere).complete(claim)).kind).toBe('applied');
+    });
+  });
+
   it('the history tells whose a commit without an answer was', async () => {
     await within(async ({ store }) => {
       const scenario = new Scenario(store);

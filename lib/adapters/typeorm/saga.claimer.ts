@@ -109,8 +109,10 @@ export class SagaClaimer {
     return sagas.map((requests) => requests.map(({ claimId }) => byClaim.get(claimId)));
   }
 
+  /** It is taken already: a plan that cannot be read at this moment is asked for again, or nobody would run it until its lease is over. */
   private async claimed(row: ClaimRow, request: ClaimRequest): Promise<ClaimResult> {
-    return { kind: 'claimed', claim: toClaim(row, await this.plans.load(this.sql, row.plan_hash), request.claimId) };
+    const plan = await retrying(() => this.plans.load(this.sql, row.plan_hash));
+    return { kind: 'claimed', claim: toClaim(row, plan, request.claimId) };
   }
 
   /** Waits for whoever holds the saga. */

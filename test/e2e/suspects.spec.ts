@@ -36,6 +36,12 @@ async function calledAtLeast(count: number): Promise<void> {
   await until(`${count} calls`, async () => ((await site.calls('slow')).length >= count ? true : undefined));
 }
 
+/** No two take equally long: slots that become free in one moment would all be filled again in that moment, with nothing else running. */
+async function startInnocents(count: number, atLeastMs: number): Promise<readonly string[]> {
+  const durations = Array.from({ length: count }, (_, place) => atLeastMs + 60 * place);
+  return inParallel(count, durations, async (ms) => start('innocent', innocent(ms)));
+}
+
 /** Each completed, with each of its effects once, although the process died under some of them. */
 async function expectInnocent(ids: readonly string[]): Promise<void> {
   const ended = await inParallel(ids.length, ids, async (id) => site.app.sagas.waitFor(id, WAIT));
@@ -47,7 +53,7 @@ async function expectInnocent(ids: readonly string[]): Promise<void> {
 }
 
 test('a step that kills its process each time ends unknown and is undone, and costs no other saga its outcome', async () => {
-  const innocents = await inParallel(20, Array.from({ length: 20 }), async () => start('innocent', innocent(1_000)));
+  const innocents = await startInnocents(20, 500);
   await calledAtLeast(10); // all slots are taken, and as many wait: when the poison's turn comes others run beside it
   const poison = await start('poison', [{ name: 'kill', action: 'kill' }]);
   const saga = await site.app.sagas.waitFor(poison, WAIT);
@@ -64,7 +70,7 @@ test('a compensation that kills its process each time ends stuck, and costs no o
     { name: 'refused', action: 'refuse', compensation: null },
   ]);
   await calledAtLeast(1); // the others come between its two steps, and still run when the second one's undo does
-  const innocents = await inParallel(12, Array.from({ length: 12 }), async () => start('innocent', innocent(1_500)));
+  const innocents = await startInnocents(12, 1_000);
   const saga = await site.app.sagas.waitFor(poison, WAIT);
   expect([saga.state, saga.steps[0]?.status]).toEqual(['stuck', 'compensation_failed']);
   await expectInnocent(innocents);

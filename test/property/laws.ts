@@ -837,7 +837,9 @@ function takesAway({ before, after, event, decision }: Pace, plan: Plan, key: Op
   }
   if (event.type === 'called-back') return isRunning(was) && (event.result.kind === 'completed') !== isTransactional;
   if (event.type === 'wait-over') return was.wait?.kind === 'callback' || was.wait?.kind === 'saga';
-  return event.type === 'claim' || event.type === 'lease-expired' || (event.type === 'completed' && was.verifying && !isSettled(was));
+  // A word about the action, from a claim before the one that asks how it ended.
+  if (event.type === 'completed') return was.verifying && !isSettled(was) && event.fence < was.fence;
+  return event.type === 'claim' || event.type === 'lease-expired';
 }
 
 /** Whoever reports an undo means the round that is tried or was given up, though a later one may wait behind it. */

@@ -14,19 +14,14 @@ export function invokeChecked(
   context: HandlerContext,
 ): Promise<unknown> {
   const schemas = invoker.schemasOf?.(kind, key);
-  return schemas === undefined ? invoker.invoke(kind, key, payload, context) : invokeBehind(schemas, invoker, kind, key, payload, context);
+  const invoke: Invoke = (given) => invoker.invoke(kind, key, given, context);
+  return schemas === undefined ? invoke(payload) : invokeBehind(schemas, key, payload, invoke);
 }
 
-async function invokeBehind(
-  { input, output }: StepSchemas,
-  invoker: StepInvoker,
-  kind: HandlerKind,
-  key: string,
-  payload: Json | undefined,
-  context: HandlerContext,
-): Promise<unknown> {
-  const given: unknown = input === undefined ? payload : await checkedInput(input, key, payload);
-  const returned = await invoker.invoke(kind, key, given, context);
+type Invoke = (given: unknown) => Promise<unknown>;
+
+async function invokeBehind({ input, output }: StepSchemas, key: string, payload: Json | undefined, invoke: Invoke): Promise<unknown> {
+  const returned = await invoke(input === undefined ? payload : await checkedInput(input, key, payload));
   if (output === undefined) return returned;
   const word = verbIn(returned);
   if (word === null) return checkedOutput(output, key, returned);

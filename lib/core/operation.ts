@@ -56,8 +56,8 @@ export interface Operation {
   readonly heard: Heard | null;
   /** Key of the `@SagaCondition` that has not been asked yet; null when there is none, or the answer was yes. */
   readonly condition: string | null;
-  /** Present only in the decision that sets it: outputs are never needed to decide. */
-  readonly output?: Json;
+  /** Known only in the decision that sets it: outputs are never needed to decide. */
+  readonly output: Json | undefined;
 }
 
 /** What ends the wait of an operation. */
@@ -127,6 +127,7 @@ export function newOperation(of: OperationRef, init: Partial<Operation>): Operat
     wait: null,
     heard: null,
     condition: null,
+    output: undefined,
     ...init,
   };
 }

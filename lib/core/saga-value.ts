@@ -92,6 +92,13 @@ export function withOperations(saga: SagaValue, changed: readonly Operation[]): 
   return { ...saga, operations };
 }
 
+/** As a read of the saga has it: outputs are apart. */
+export function withoutOutputs(saga: SagaValue): SagaValue {
+  const told: Operation[] = [];
+  saga.operations.forEach((operation) => operation.output !== undefined && told.push({ ...operation, output: undefined }));
+  return told.length === 0 ? saga : withOperations(saga, told);
+}
+
 export function actionsOf(saga: SagaValue): readonly Operation[] {
   if (!saga.whole) throw new SagaInvariantError(`saga ${saga.id} was asked for all its operations and holds a part`);
   return [...saga.operations.values()].filter((operation) => operation.direction === 'action').sort((a, b) => a.step - b.step);

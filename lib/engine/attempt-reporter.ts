@@ -50,7 +50,7 @@ export class AttemptReporter {
 
   private commit(claim: Claim, event: Report, offer?: ChainOffer): Promise<ApplyResult> {
     const until = this.scheduler.now() + this.times.leaseMs + this.times.graceMs;
-    const given = { basis: claim.basis, ...(offer !== undefined && { chain: { ...offer, after: claim } }) };
+    const given = { basis: claim.basis, ...(offer !== undefined && { chain: { after: claim, ...offer } }) };
     return this.committer.commitPatiently(claim.sagaId, event, given, until, (applied) => this.announce(claim, event, applied));
   }
 

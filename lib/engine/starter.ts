@@ -88,7 +88,7 @@ export class Starter {
     if (seat !== null && key !== null) this.seated.add(key);
     let chained: ChainedClaim | undefined;
     try {
-      const result = await this.store.start(seat === null ? request : { ...request, chain: seat.offer });
+      const result = await this.store.start(seat === null ? request : { chain: seat.offer, ...request });
       if (result.kind === 'started') chained = result.chained;
       return this.told(request, result);
     } finally {

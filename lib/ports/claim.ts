@@ -57,7 +57,7 @@ export interface Claim {
    * Of a saga that has run here since its start: what its later claims would read, and so what nobody may change. Left out by a
    * claim that has read what it says.
    */
-  readonly ahead?: Ahead;
+  readonly ahead?: Ahead | undefined;
 }
 
 export interface Ahead {

@@ -146,6 +146,6 @@ export function comparable(
   saga: SagaValue,
 ): Omit<SagaValue, 'operations' | 'whole'> & { readonly operations: ReadonlyMap<OperationKey, Operation> } {
   const { whole: _whole, operations, ...rest } = saga;
-  const stripped = [...operations].map(([key, { output: _output, ...operation }]): [OperationKey, Operation] => [key, operation]);
+  const stripped = [...operations].map(([key, operation]): [OperationKey, Operation] => [key, { ...operation, output: undefined }]);
   return { ...rest, operations: new Map(stripped) };
 }

@@ -1,6 +1,6 @@
 import type { SagaEffect } from '../../core/effect';
 import { isSettled, type Operation } from '../../core/operation';
-import { isTerminal, type SagaValue } from '../../core/saga-value';
+import { isTerminal, withoutOutputs, type SagaValue } from '../../core/saga-value';
 import { setTimes, type SagaRecord } from './saga-record';
 
 /** Writes a decision into a record: what PostgreSQL does in one statement. */
@@ -38,15 +38,4 @@ export function recordDecision(record: SagaRecord, saga: SagaValue, effects: rea
 function recordTimes(record: SagaRecord, previous: Operation | undefined, operation: Operation, now: number): void {
   if (previous?.state === 'running' && operation.state !== 'running') setTimes(record, operation, { leaseUntil: null, settledAt: now });
   if (isSettled(operation) || operation.state === 'running') setTimes(record, operation, { dueAt: null, sendAt: null });
-}
-
-/** Outputs are kept beside the saga: a decision never reads them, and only the decision that makes one carries it. */
-function withoutOutputs(saga: SagaValue): SagaValue {
-  const operations = new Map(saga.operations);
-  for (const [key, operation] of operations) {
-    if (operation.output === undefined) continue;
-    const { output: _kept, ...rest } = operation;
-    operations.set(key, rest);
-  }
-  return { ...saga, operations };
 }

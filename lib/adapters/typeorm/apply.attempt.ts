@@ -149,11 +149,16 @@ export class ApplyAttempt {
   private answer({ applied, link, isOwn = false }: Intent, row: AppliedRow): Applied {
     const { chain: offer, event } = this.request;
     if (offer === undefined) return applied;
-    const { plan, saga: after, effects } = applied;
-    const move = { plan, after, patch: contextPatch(effects), executed: executedBy(event, after) };
-    if (link !== undefined) return { ...applied, next: nextClaim(offer.claimId, offer.after, { ...move, link }, row) };
-    const ended = isOwn && effects.some(({ type }) => type === 'ended') ? endedSaga(offer.after, move, row) : null;
-    return ended === null ? applied : { ...applied, ended };
+    const { plan, saga, effects } = applied;
+    const patch = contextPatch(effects);
+    const executed = executedBy(event, saga);
+    if (link !== undefined) {
+      const next = nextClaim(offer.claimId, offer.after, { plan, after: saga, link, patch, executed }, row);
+      return { kind: 'applied', plan, saga, effects, next };
+    }
+    const hasEnded = isOwn && effects.some(({ type }) => type === 'ended');
+    const ended = hasEnded ? endedSaga(offer.after, { plan, after: saga, patch, executed }, row) : null;
+    return ended === null ? applied : { kind: 'applied', plan, saga, effects, ended };
   }
 }
 

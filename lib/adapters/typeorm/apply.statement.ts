@@ -1,8 +1,8 @@
-import { HISTORY_COLUMNS, HISTORY_RECORD, HISTORY_VALUES } from './history-record';
+import { historyInsert } from './history-record';
 import { MOVE_RECORD, type EncodedMove } from './move';
 import { nextColumns, type NextRow } from './next-claim.columns';
 import { NEW_OPERATIONS, OPERATION_CHANGES, OPERATION_RECORD } from './operation-record';
-import { among, epochMs, inMs, jsonArray, namedFor, type Statement } from './sql';
+import { among, epochMs, inMs, inOrder, jsonArray, namedFor, type Statement } from './sql';
 
 /** A move that was applied, and what its chained claim needs. */
 export interface AppliedRow extends NextRow {
@@ -46,11 +46,13 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
                wake_at = CASE WHEN m.ends AND s.completed_at IS NULL THEN NULL ELSE least(s.wake_at, ${inMs('m.wake_ms')}) END,
                completed_at = CASE WHEN m.ends THEN coalesce(s.completed_at, clock_timestamp()) END
           FROM m WHERE s.id ${among('locked', moves)} AND s.id = m.id
-        RETURNING s.id, s.updated_at, s.completed_at, m.changed, m.grace_ms, coalesce(m.timed_out, false) AS timed_out, m.patch, m.next_direction, m.next_step, m.next_round, m.next_neighbours
+        RETURNING s.id, s.state, s.updated_at, s.completed_at, m.changed, m.grace_ms, coalesce(m.timed_out, false) AS timed_out, m.patch, m.next_direction, m.next_step, m.next_round, m.next_neighbours
+      ), c AS MATERIALIZED (
+        SELECT * FROM json_to_recordset($2::json) AS c${OPERATION_RECORD}
       ), changed AS (
         UPDATE ${s}.operations o
            SET ${OPERATION_CHANGES}
-          FROM saga, json_to_recordset($2::json) AS c${OPERATION_RECORD}
+          FROM saga, c
          WHERE o.saga_id = ANY ($4::text[]) AND o.direction = ANY ($5::text[]) AND o.step = ANY ($6::int[])
            AND saga.id = c.saga_id AND o.saga_id = c.saga_id AND o.direction = c.direction AND o.step = c.step AND o.round = c.round
            AND o.fence = c.fence_before
@@ -58,15 +60,14 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
                 OR (o.timed_out = saga.timed_out AND ${inMs('saga.grace_ms', 'o.lease_until')} <= clock_timestamp()))
         RETURNING 1
       )${hasAdditions ? addedOperations(s) : ''}, record AS (
-        INSERT INTO ${s}.history (saga_id, ${HISTORY_COLUMNS})
-        SELECT saga.id, ${HISTORY_VALUES} FROM saga JOIN json_to_recordset($3::json) AS h${HISTORY_RECORD} ON h.saga_id = saga.id
+        ${historyInsert(s, 'c', '$3')}
       )${hasPatches ? laidOver(s) : ''}
       SELECT saga.id, ${epochMs('saga.updated_at')} AS at, ${epochMs('saga.completed_at')} AS completed_at, ${s}.expect_rows((SELECT count(*) FROM changed), (SELECT sum(changed) FROM saga)) AS complete ${reads ? `, ${nextColumns(s)}` : 'FROM saga'}`,
     values: [
       jsonArray(moves.map(({ saga }) => saga)),
       jsonArray(moves.flatMap(({ changes }) => changes)),
       jsonArray(moves.flatMap(({ entries }) => entries)),
-      moves.map(({ sagaId }) => sagaId),
+      inOrder(moves.map(({ sagaId }) => sagaId)),
       [...new Set(changed.map(({ direction }) => direction))],
       [...new Set(changed.map(({ step }) => step))],
       ...(hasAdditions ? [jsonArray(moves.flatMap(({ additions }) => additions))] : []),

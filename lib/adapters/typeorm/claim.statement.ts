@@ -4,7 +4,7 @@ import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
 import type { Claim, ClaimRequest } from '../../ports/claim';
 import { goesTheWayOf, neighboursOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
-import { among, delayMs, epochMs, inMs, namedFor, type Statement } from './sql';
+import { among, delayMs, epochMs, inMs, inOrder, namedFor, type Statement } from './sql';
 
 /**
  * Takes operations; several of one saga raise its `rev` by one each. The whole rule of `transition` is the WHERE of `seen`, judged by what
@@ -58,7 +58,7 @@ export function claimStatement(schema: string, requests: readonly ClaimRequest[]
       ${claimed(s)}`,
     values: [
       JSON.stringify(requests.map(memberOf)),
-      [...new Set(requests.map(({ sagaId }) => sagaId))],
+      inOrder([...new Set(requests.map(({ sagaId }) => sagaId))]),
       [...new Set(requests.map(({ operation }) => operation.direction))],
       [...new Set(requests.map(({ operation }) => operation.step))],
     ],

@@ -1,10 +1,10 @@
 import type { JsonObject } from '../../core/json';
 import type { Plan } from '../../core/plan';
-import type { SagaValue } from '../../core/saga-value';
+import { withoutOutputs, type SagaValue } from '../../core/saga-value';
 import type { Claim } from '../../ports/claim';
 import type { StoredSaga } from '../../ports/stored-saga';
 import type { AppliedRow } from './apply.statement';
-import { movedOn, withoutOutputs, type Executed } from './next-claim';
+import { movedOn, type Executed } from './next-claim';
 
 export interface LastMove {
   readonly plan: Plan;
@@ -29,7 +29,9 @@ export function endedSaga(before: Claim, { plan, after, patch, executed }: LastM
     laidOver: patch === null ? laidOver : { ...laidOver, ...patch },
     metadata,
     businessKey,
-    steps: steps.map((step, place) => ({ ...step, output: outputs.get(place) ?? null, executedAt: executedAt.get(place) ?? null })),
+    steps: steps.map(({ stepId, input, references }, place) => {
+      return { stepId, input, references, output: outputs.get(place) ?? null, executedAt: executedAt.get(place) ?? null };
+    }),
     createdAt,
     updatedAt: new Date(row.at),
     completedAt: row.completed_at === null ? null : new Date(row.completed_at),

@@ -1,5 +1,13 @@
 import { SagaInvariantError } from '../../errors';
 import type { HistoryEntry, RecordEffect, SagaEffect } from '../../core/effect';
+import { attemptsOf, operationKey, type Operation, type OperationKey } from '../../core/operation';
+import type { SagaValue } from '../../core/saga-value';
+import { jsonField, numberField, wordField } from './record-text';
+
+export interface HistoryRecord {
+  readonly rev: number;
+  readonly entry: HistoryEntry;
+}
 
 /** The rows of history that a decision asks for: one for each of its events. */
 export function historyEntriesOf(effects: readonly SagaEffect[]): readonly [HistoryEntry, ...HistoryEntry[]] {
@@ -8,43 +16,63 @@ export function historyEntriesOf(effects: readonly SagaEffect[]): readonly [Hist
   return [first, ...others];
 }
 
-/** As the values of `HISTORY_COLUMNS`. @param rev that of the saga after the last event */
+/** Each with its number. @param rev that of the saga after the last event */
 export function historyRecords(effects: readonly SagaEffect[], rev: number): readonly [HistoryRecord, ...HistoryRecord[]] {
   const [first, ...others] = historyEntriesOf(effects);
   const firstRev = rev - others.length;
-  return [{ ...first, rev: firstRev }, ...others.map((entry, place) => ({ ...entry, rev: firstRev + 1 + place }))];
+  return [{ rev: firstRev, entry: first }, ...others.map((entry, place) => ({ rev: firstRev + 1 + place, entry }))];
 }
 
-/** As a statement gets them; what is null is left out. */
-export function historyTexts(sagaId: string, effects: readonly SagaEffect[], rev: number): readonly string[] {
-  return historyRecords(effects, rev).map((record) =>
-    JSON.stringify({
-      saga_id: sagaId,
-      rev: record.rev,
-      kind: record.kind,
-      state: record.state,
-      step: record.step ?? undefined,
-      direction: record.direction ?? undefined,
-      round: record.round ?? undefined,
-      fence: record.fence ?? undefined,
-      attempt: record.attempt ?? undefined,
-      actor: record.actor ?? undefined,
-      reason: record.reason ?? undefined,
-      error: record.error ?? undefined,
-    }),
-  );
+/** The history of a decision on its way into the database. */
+export interface ToldHistory {
+  /** By operation: what its own record says but for the number and the kind. */
+  readonly within: ReadonlyMap<OperationKey, HistoryRecord>;
+  /** What has a record of its own. */
+  readonly apart: readonly string[];
 }
 
-export interface HistoryRecord extends HistoryEntry {
-  readonly rev: number;
+/** @param isWritten whether a record of this operation goes into the same statement */
+export function toldHistory(after: SagaValue, effects: readonly SagaEffect[], isWritten: IsWritten): ToldHistory {
+  const within = new Map<OperationKey, HistoryRecord>();
+  const apart: string[] = [];
+  for (const record of historyRecords(effects, after.rev)) {
+    const key = toldBy(record.entry, after, isWritten);
+    if (key === null || within.has(key)) apart.push(historyText(after.id, record));
+    else within.set(key, record);
+  }
+  return { within, apart };
 }
 
-export const HISTORY_RECORD = `(
+type IsWritten = (operation: Operation, key: OperationKey) => boolean;
+
+function toldBy(entry: HistoryEntry, after: SagaValue, isWritten: IsWritten): OperationKey | null {
+  const { step, direction, round } = entry;
+  if (step === null || direction === null || round === null || entry.state !== after.state) return null;
+  const key = operationKey({ step, direction, round });
+  const operation = after.operations.get(key);
+  if (operation === undefined || entry.fence !== operation.fence || entry.attempt !== attemptsOf(operation)) return null;
+  if (entry.error !== operation.error || entry.actor !== null || entry.reason !== null) return null;
+  return isWritten(operation, key) ? key : null;
+}
+
+function historyText(sagaId: string, { rev, entry }: HistoryRecord): string {
+  return `{"saga_id":${JSON.stringify(sagaId)},"rev":${rev},"kind":"${entry.kind}","state":"${entry.state}"${numberField('step', entry.step)}${wordField('direction', entry.direction)}${numberField('round', entry.round)}${numberField('fence', entry.fence)}${numberField('attempt', entry.attempt)}${jsonField('actor', entry.actor)}${jsonField('reason', entry.reason)}${jsonField('error', entry.error)}}`;
+}
+
+const RECORD = `(
   saga_id text, rev bigint, kind text, state text, step int, direction text, round int, fence bigint, attempt int, actor text, reason text, error jsonb)`;
 
-export const HISTORY_COLUMNS = 'rev, kind, state, step, direction, round, fence, attempt, actor, reason, error';
-
-/** Those columns of a record `h`. */
-export const HISTORY_VALUES = HISTORY_COLUMNS.split(', ')
-  .map((column) => `h.${column}`)
-  .join(', ');
+/**
+ * Writes the history of the sagas in the CTE `saga`.
+ *
+ * @param operations the CTE of the operations' records
+ * @param apart the parameter that has the others: `$3`
+ */
+export function historyInsert(s: string, operations: string, apart: string): string {
+  return `INSERT INTO ${s}.history (saga_id, rev, kind, state, step, direction, round, fence, attempt, actor, reason, error)
+        SELECT saga.id, o.told_rev, o.told, saga.state, o.step, o.direction, o.round, coalesce(o.fence, 0), coalesce(o.claims, 0) - coalesce(o.losses, 0), NULL, NULL, o.error
+          FROM saga JOIN ${operations} o ON o.saga_id = saga.id WHERE o.told IS NOT NULL
+        UNION ALL
+        SELECT saga.id, h.rev, h.kind, h.state, h.step, h.direction, h.round, h.fence, h.attempt, h.actor, h.reason, h.error
+          FROM saga JOIN json_to_recordset(${apart}::json) AS h${RECORD} ON h.saga_id = saga.id`;
+}

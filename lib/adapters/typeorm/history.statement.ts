@@ -25,12 +25,12 @@ export function toHistoryEntry({ plan_hash: _, ...row }: HistoryRow, plan: Plan)
 export type { HistoryRow };
 
 /** Whether this entry is the one at `rev`. A report names its claim by the fence, and a claim has one worker. */
-export function wasAppliedStatement(schema: string, sagaId: string, entry: HistoryRecord): Statement {
+export function wasAppliedStatement(schema: string, sagaId: string, { rev, entry }: HistoryRecord): Statement {
   return {
     text: `SELECT 1 FROM "${schema}".history
             WHERE saga_id = $1 AND rev = $2 AND kind = $3 AND state = $4 AND step IS NOT DISTINCT FROM $5::int
               AND direction IS NOT DISTINCT FROM $6::text AND round IS NOT DISTINCT FROM $7::int AND fence IS NOT DISTINCT FROM $8::bigint
               AND actor IS NOT DISTINCT FROM $9::text AND reason IS NOT DISTINCT FROM $10::text`,
-    values: [sagaId, entry.rev, entry.kind, entry.state, entry.step, entry.direction, entry.round, entry.fence, entry.actor, entry.reason],
+    values: [sagaId, rev, entry.kind, entry.state, entry.step, entry.direction, entry.round, entry.fence, entry.actor, entry.reason],
   };
 }

@@ -3,9 +3,10 @@ import type { JsonObject } from '../../core/json';
 import type { Operation } from '../../core/operation';
 import { isTerminal, type SagaValue } from '../../core/saga-value';
 import type { Link } from './chain-link';
-import { historyEntriesOf, historyTexts } from './history-record';
+import { historyEntriesOf, toldHistory, type ToldHistory } from './history-record';
 import { changedRecords, earliestMs, newRecords, type Recording } from './operation-record';
-import { delayMs } from './sql';
+import { countField, flagField, jsonField, numberField } from './record-text';
+import { delayMs, lengthOf } from './sql';
 
 /** A decision on its way into the database. */
 export interface Move extends Omit<Recording, 'sagaId'> {
@@ -31,38 +32,31 @@ export interface EncodedMove {
 }
 
 export function encoded(move: Move): EncodedMove {
-  const { before, after, effects } = move;
+  const { before, after, effects, link } = move;
   const { changed, added } = differences(before, after);
   const patch = contextPatch(effects);
-  const recording = { ...move, sagaId: before.id };
-  const saga = JSON.stringify({
-    id: before.id,
-    rev: before.rev,
-    events: after.rev - before.rev,
-    state: after.state,
-    open_actions: after.openActions || undefined,
-    open_undos: after.openUndos || undefined,
-    cause: after.cause ?? undefined,
-    attention: after.attention || undefined,
-    paused: after.paused || undefined,
-    past_pivot: after.pastPivot || undefined,
-    turning: after.turning ?? undefined,
-    given_up: after.givenUp || undefined,
-    finished_by: after.finishedBy ?? undefined,
-    ends: isTerminal(after.state) || undefined,
-    wake_ms: wakesInMs(move) ?? undefined,
-    changed: changed.length,
-    grace_ms: move.leaseGraceMs === null ? undefined : delayMs(move.leaseGraceMs),
-    timed_out: timedOutBefore(move) || undefined,
-    patch: patch ?? undefined,
-    ...linkRecord(move.link),
-  });
-  const changes = changedRecords(changed, before.operations, recording).map((record) => JSON.stringify(record));
-  const additions = newRecords(added, recording).map((record) => JSON.stringify(record));
-  const entries = historyTexts(before.id, effects, after.rev);
-  const bytes = [saga, ...changes, ...additions, ...entries].reduce((sum, text) => sum + text.length, 0);
-  const reads = move.link !== undefined && move.link.reads !== null;
-  return { sagaId: before.id, saga, changed, changes, additions, entries, patches: patch !== null, reads, bytes };
+  const told = toldHistory(after, effects, (operation, key) => isChange(before.operations.get(key), operation));
+  const recording = { sagaId: before.id, plan: move.plan, effects, resendMs: move.resendMs, link };
+  const saga = sagaText(move, changed.length, patch);
+  const changes = changedRecords(changed, before.operations, recording, told.within);
+  const additions = newRecords(added, recording, NOTHING_TOLD);
+  const bytes = saga.length + lengthOf(changes) + lengthOf(additions) + lengthOf(told.apart);
+  const reads = link !== undefined && link.reads !== null;
+  return { sagaId: before.id, saga, changed, changes, additions, entries: told.apart, patches: patch !== null, reads, bytes };
+}
+
+/** Of what is new the statement tells nothing but what it is. */
+const NOTHING_TOLD: ToldHistory['within'] = new Map();
+
+function sagaText(move: Move, changed: number, patch: JsonObject | null): string {
+  const { before, after, leaseGraceMs } = move;
+  let text = `{"id":${JSON.stringify(before.id)},"rev":${before.rev},"events":${after.rev - before.rev},"state":"${after.state}","changed":${changed}`;
+  text += countField('open_actions', after.openActions) + countField('open_undos', after.openUndos) + jsonField('cause', after.cause);
+  text += flagField('attention', after.attention) + flagField('paused', after.paused) + flagField('past_pivot', after.pastPivot);
+  text += jsonField('turning', after.turning) + countField('given_up', after.givenUp) + numberField('finished_by', after.finishedBy);
+  text += flagField('ends', isTerminal(after.state)) + numberField('wake_ms', wakesInMs(move)) + jsonField('patch', patch);
+  if (leaseGraceMs !== null) text += numberField('grace_ms', delayMs(leaseGraceMs)) + flagField('timed_out', timedOutBefore(move));
+  return `${text}${linkFields(move.link)}}`;
 }
 
 /** The fields of a move as a statement reads them; what is null, 0 or false is left out. */
@@ -71,19 +65,13 @@ export const MOVE_RECORD = `(id text, rev bigint, events int, state text, open_a
   timed_out boolean, patch jsonb, next_paused_by text, next_minds_deadline boolean, next_direction text, next_step int, next_round int,
   next_neighbours int[])`;
 
-function linkRecord(link: Link | undefined): object {
-  if (link === undefined) return {};
+function linkFields(link: Link | undefined): string {
+  if (link === undefined) return '';
   const { operation, reads } = link;
-  return {
-    next_paused_by: link.pausedBy ?? undefined,
-    next_minds_deadline: link.mindsDeadline || undefined,
-    ...(reads !== null && {
-      next_direction: operation.direction,
-      next_step: operation.step,
-      next_round: operation.round,
-      next_neighbours: reads.neighbours ?? undefined,
-    }),
-  };
+  const terms = jsonField('next_paused_by', link.pausedBy) + flagField('next_minds_deadline', link.mindsDeadline);
+  if (reads === null) return terms;
+  const { direction, step, round } = operation;
+  return `${terms},"next_direction":"${direction}","next_step":${step},"next_round":${round}${jsonField('next_neighbours', reads.neighbours)}`;
 }
 
 /** Until the next sweep has to look; whatever waited for a resume is looked at now. */
@@ -100,9 +88,13 @@ function differences(
   for (const [key, operation] of after.operations) {
     const previous = before.operations.get(key);
     if (previous === undefined) added.push(operation);
-    else if (previous !== operation) changed.push(operation);
+    else if (isChange(previous, operation)) changed.push(operation);
   }
   return { changed, added };
+}
+
+function isChange(previous: Operation | undefined, operation: Operation): boolean {
+  return previous !== undefined && previous !== operation;
 }
 
 export function contextPatch(effects: readonly SagaEffect[]): JsonObject | null {

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../core/json';
 import { operationKey, type Operation, type OperationKey } from '../../core/operation';
 import type { Plan } from '../../core/plan';
-import type { SagaValue } from '../../core/saga-value';
+import { withoutOutputs, type SagaValue } from '../../core/saga-value';
 import type { Ahead, ChainOffer, Claim, NewStep } from '../../ports/claim';
 import type { StartRequest } from '../../ports/saga-store';
 import { waitingFor, type Link } from './chain-link';
@@ -34,22 +34,41 @@ export function nextClaim(claimId: string, before: Claim, { plan, after, link, p
   const data =
     reads === null && ahead !== undefined ? remembered(operation, movedOn(ahead, executed, row)) : read(operation, row, executed);
   const laidOver = reads === null ? before.laidOver : row.laid;
-  return {
+  return claimOf(data, {
     sagaId: after.id,
     claimId,
     operation,
-    elapsedMs: 0,
     context: before.context,
     metadata: before.metadata,
     createdAt: before.createdAt,
     laidOver: patch === null ? laidOver : { ...laidOver, ...patch },
     basis: { plan, saga: partFor(plan, after, operation, row) },
-    ...data,
-    actionOutput: operation.actionOutcome === 'completed' ? data.actionOutput : undefined,
-  };
+  });
 }
 
-type StepData = Pick<Claim, 'stepId' | 'input' | 'references' | 'outputs' | 'actionOutput' | 'ahead'>;
+type StepData = Pick<Claim, 'stepId' | 'input' | 'references' | 'outputs' | 'actionOutput'> & { readonly ahead: Ahead | undefined };
+type OfItsSaga = Omit<Claim, keyof StepData | 'elapsedMs'>;
+
+/** One literal for all of them, here as in what they are made of: what is read so often should have one shape. */
+function claimOf(data: StepData, of: OfItsSaga): Claim {
+  return {
+    sagaId: of.sagaId,
+    claimId: of.claimId,
+    operation: of.operation,
+    stepId: data.stepId,
+    input: data.input,
+    references: data.references,
+    outputs: data.outputs,
+    context: of.context,
+    laidOver: of.laidOver,
+    metadata: of.metadata,
+    actionOutput: of.operation.actionOutcome === 'completed' ? data.actionOutput : undefined,
+    createdAt: of.createdAt,
+    elapsedMs: 0,
+    basis: of.basis,
+    ahead: data.ahead,
+  };
+}
 
 /** The claim of a saga that has just been started here; one that goes on where another was has outputs already. */
 export function firstClaim(request: StartRequest, { claimId }: ChainOffer, saga: SagaValue, operation: Operation, createdAt: Date): Claim {
@@ -58,26 +77,22 @@ export function firstClaim(request: StartRequest, { claimId }: ChainOffer, saga:
   for (const { direction, step, output } of request.saga.operations.values())
     if (direction === 'action' && output !== undefined) outputs.set(step, output);
   const ahead = { steps, outputs, executedAt: new Map(), businessKey: businessKey?.key ?? null };
-  const data = remembered(operation, ahead);
-  return {
-    ...{ sagaId, claimId, operation, elapsedMs: 0, context, metadata, createdAt },
-    laidOver: request.laidOver ?? null,
-    basis: { plan, saga: withoutOutputs(saga) },
-    ...data,
-    actionOutput: operation.actionOutcome === 'completed' ? data.actionOutput : undefined,
-  };
+  const laidOver = request.laidOver ?? null;
+  const basis = { plan, saga: withoutOutputs(saga) };
+  return claimOf(remembered(operation, ahead), { sagaId, claimId, operation, context, metadata, createdAt, laidOver, basis });
 }
 
 function remembered(operation: Operation, ahead: Ahead): StepData {
   const { steps, outputs } = ahead;
-  return { ...(steps[operation.step] as NewStep), outputs, actionOutput: outputs.get(operation.step) ?? null, ahead };
+  const { stepId, input, references } = steps[operation.step] as NewStep;
+  return { stepId, input, references, outputs, actionOutput: outputs.get(operation.step) ?? null, ahead };
 }
 
 /** What is remembered once an attempt of an action has ended. */
 export function movedOn(ahead: Ahead, executed: Executed | null, { at }: AppliedRow): Ahead {
   if (executed === null) return ahead;
   const executedAt = new Map(ahead.executedAt).set(executed.step, new Date(at));
-  return { ...ahead, outputs: withOutput(ahead.outputs, executed), executedAt };
+  return { steps: ahead.steps, outputs: withOutput(ahead.outputs, executed), executedAt, businessKey: ahead.businessKey };
 }
 
 function read(operation: Operation, row: NextRow, executed: Executed | null): StepData {
@@ -89,6 +104,7 @@ function read(operation: Operation, row: NextRow, executed: Executed | null): St
     references: row.refs ?? [],
     outputs: withOutput(outputs, executed),
     actionOutput: own ?? row.action_output,
+    ahead: undefined,
   };
 }
 
@@ -98,23 +114,12 @@ function withOutput(outputs: ReadonlyMap<number, Json>, executed: Executed | nul
 
 /** Of a part of the saga only what the end of this operation is decided from: along a chain it would grow with every link. */
 function partFor(plan: Plan, saga: SagaValue, operation: Operation, row: NextRow): SagaValue {
+  if (saga.whole) return withoutOutputs(saga);
   const operations = new Map<OperationKey, Operation>();
   for (const neighbour of (row.neighbours ?? []).map(toOperation)) operations.set(operationKey(neighbour), neighbour);
   const places = new Set([operation.step, ...waitingFor(plan, operation)]);
   for (const [key, one] of saga.operations) {
-    const isNeeded = saga.whole || (one.direction === operation.direction && places.has(one.step));
-    if (isNeeded) operations.set(key, withoutOutput(one));
+    if (one.direction === operation.direction && places.has(one.step)) operations.set(key, one);
   }
-  return { ...saga, operations };
-}
-
-/** As a read of the saga has it: outputs are apart. */
-export function withoutOutputs(saga: SagaValue): SagaValue {
-  return { ...saga, operations: new Map([...saga.operations].map(([key, operation]) => [key, withoutOutput(operation)])) };
-}
-
-function withoutOutput(operation: Operation): Operation {
-  if (operation.output === undefined) return operation;
-  const { output: _stored, ...rest } = operation;
-  return rest;
+  return withoutOutputs({ ...saga, operations });
 }

@@ -4,19 +4,19 @@ import { limitsOf } from '../../core/kinds';
 import { operationKey, type Operation, type OperationKey } from '../../core/operation';
 import { dependentsByStep, dependentsOf, type Plan } from '../../core/plan';
 import type { Link } from './chain-link';
+import type { ToldHistory } from './history-record';
+import { countField, flagField, jsonField, numberField, wordField } from './record-text';
 import { delayMs, inMs } from './sql';
 
 /**
- * An operation as a statement gets it: one element of a JSON array, whose fields are the columns below. PostgreSQL reads each field that is
- * there, so what is mostly null, 0 or false is there only when it is not.
+ * The type of an operation as a statement gets it: one element of a JSON array. `told`: the kind of the event that its history gets with it,
+ * at `told_rev`.
  */
-type OperationRecord = Readonly<Record<string, unknown>>;
-
-/** The type of those elements. */
 export const OPERATION_RECORD = `(
   direction text, step int, round int, key text, state text, waits int, ord bigint, fence bigint, fence_before bigint, claim_id text,
   claims int, losses int, blamed int, attempt_limit int, loss_limit int, had_unknown boolean, timed_out boolean, alone boolean, verifying boolean, action_outcome text, late_fence bigint, wait jsonb, heard jsonb, condition text,
-  dependents int[], error jsonb, output jsonb, has_output boolean, due_ms float8, send_ms float8, lease_ms float8, worker text, saga_id text)`;
+  dependents int[], error jsonb, output jsonb, has_output boolean, due_ms float8, send_ms float8, lease_ms float8, worker text, saga_id text,
+  told text, told_rev bigint)`;
 
 /** What changes nothing but what is known of an operation does not say again when it is due. */
 function orAsBefore(column: string, told: string): string {
@@ -53,63 +53,54 @@ export interface Recording {
   readonly link?: Link | undefined;
 }
 
-/** Operations that a decision added, whole. */
-export function newRecords(added: readonly Operation[], recording: Recording): readonly OperationRecord[] {
+/** Operations that a decision added, whole. @param told their history */
+export function newRecords(added: readonly Operation[], recording: Recording, told: Told): readonly string[] {
   if (added.length === 0) return [];
   const dependents = dependentsOfActions(recording.plan, added);
-  return changedRecords(added, new Map(), recording).map((record, place) => {
-    const operation = added[place] as Operation;
-    return {
-      ...record,
-      key: keyOf(recording.plan, operation),
-      action_outcome: operation.actionOutcome ?? undefined,
-      dependents: operation.direction === 'action' ? (dependents.get(operation.step) ?? []) : operation.releases,
-    };
+  const common = commonFields(recording, told);
+  return added.map((operation) => {
+    const { direction, step, releases, actionOutcome } = operation;
+    const key = jsonField('key', keyOf(recording.plan, operation)) + wordField('action_outcome', actionOutcome);
+    return `${common(operation)}${key},"dependents":[${(direction === 'action' ? (dependents.get(step) ?? []) : releases).join()}]}`;
   });
 }
 
-/** Operations that a decision changed: what may change of one. What is left out is null. */
+/** Operations that a decision changed: what may change of one. */
 export function changedRecords(
   changed: readonly Operation[],
   before: ReadonlyMap<OperationKey, Operation>,
-  { sagaId, plan, effects, resendMs, link }: Recording,
-): readonly OperationRecord[] {
+  recording: Recording,
+  told: Told,
+): readonly string[] {
+  const common = commonFields(recording, told);
+  return changed.map((operation) => `${common(operation)}${numberField('fence_before', before.get(operationKey(operation))?.fence)}}`);
+}
+
+type Told = ToldHistory['within'];
+
+/** The record of an operation, but for its end. */
+function commonFields({ sagaId, plan, effects, resendMs, link }: Recording, told: Told): (operation: Operation) => string {
   const delays = delaysOf(effects, resendMs);
-  return changed.map((operation) => {
-    const due = delays.get(operationKey(operation));
+  const id = JSON.stringify(sagaId);
+  return (operation) => {
+    const key = operationKey(operation);
     const limits = limitsOf(plan, operation, policyOf(plan, operation));
-    return {
-      saga_id: sagaId,
-      direction: operation.direction,
-      step: operation.step,
-      round: operation.round,
-      state: operation.state,
-      waits: operation.waits || undefined,
-      ord: operation.order || undefined,
-      fence: operation.fence || undefined,
-      fence_before: before.get(operationKey(operation))?.fence,
-      claim_id: operation.claimId ?? undefined,
-      claims: operation.claims || undefined,
-      losses: operation.losses || undefined,
-      blamed: operation.blamed || undefined,
-      attempt_limit: limits.attempts,
-      loss_limit: limits.losses,
-      had_unknown: operation.hadUnknown || undefined,
-      timed_out: operation.timedOut || undefined,
-      alone: operation.alone || undefined,
-      verifying: operation.verifying || undefined,
-      late_fence: operation.lateFence || undefined,
-      wait: operation.wait ?? undefined,
-      heard: operation.heard ?? undefined,
-      condition: operation.condition ?? undefined,
-      error: operation.error ?? undefined,
-      output: operation.output ?? undefined,
-      has_output: operation.output !== undefined || undefined,
-      due_ms: due?.dueMs ?? undefined,
-      send_ms: due?.sendMs ?? undefined,
-      ...(operation === link?.operation && { lease_ms: delayMs(link.leaseMs), worker: link.worker }),
-    };
-  });
+    const due = delays.get(key);
+    const history = told.get(key);
+    let text = `{"saga_id":${id},"direction":"${operation.direction}","step":${operation.step},"round":${operation.round},"state":"${operation.state}"`;
+    text += countField('waits', operation.waits) + countField('ord', operation.order) + countField('fence', operation.fence);
+    text += jsonField('claim_id', operation.claimId) + countField('claims', operation.claims) + countField('losses', operation.losses);
+    text += countField('blamed', operation.blamed) + `,"attempt_limit":${limits.attempts},"loss_limit":${limits.losses}`;
+    text +=
+      flagField('had_unknown', operation.hadUnknown) + flagField('timed_out', operation.timedOut) + flagField('alone', operation.alone);
+    text += flagField('verifying', operation.verifying) + countField('late_fence', operation.lateFence) + jsonField('wait', operation.wait);
+    text += jsonField('heard', operation.heard) + jsonField('condition', operation.condition) + jsonField('error', operation.error);
+    if (operation.output !== undefined) text += `,"has_output":true,"output":${JSON.stringify(operation.output)}`;
+    if (due !== undefined) text += numberField('due_ms', due.dueMs) + numberField('send_ms', due.sendMs);
+    if (operation === link?.operation) text += `,"lease_ms":${delayMs(link.leaseMs)}` + jsonField('worker', link.worker);
+    if (history !== undefined) text += `,"told":"${history.entry.kind}","told_rev":${history.rev}`;
+    return text;
+  };
 }
 
 /** Milliseconds until the first thing that these effects ask for is due; null when they ask for nothing. */

@@ -91,6 +91,7 @@ export function toOperation(row: OperationRow): Operation {
     heard,
     condition,
     releases: releases ?? [],
+    output: undefined,
   };
 }
 

@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { SagaBusyError, SagaInvariantError } from '../../errors';
+import type { SagaEffect } from '../../core/effect';
+import type { Claim } from '../../ports/claim';
 import type { StartRequest, StartResult } from '../../ports/saga-store';
 import { joinTransaction, type CallersTransaction } from './callers-transaction';
 import type { CommitWatch } from './commit.subscriber';
@@ -165,12 +167,16 @@ export class SagaStarter {
     const { claimId } = request.chain;
     if (row.created_at !== null) {
       const next = firstClaim(request, request.chain, saga, operation, new Date(Number(row.created_at)));
-      return { ...STARTED, chained: { effects, next } };
+      return chainedStart(effects, next);
     }
     // The answer was lost. Somebody else may have the operation by now.
     const [mine] = await this.pool.query<ClaimRow>(claimedStatement(this.schema, { sagaId: request.sagaId, operation, claimId }));
-    return mine === undefined ? STARTED : { ...STARTED, chained: { effects, next: toClaim(mine, request.plan, claimId) } };
+    return mine === undefined ? STARTED : chainedStart(effects, toClaim(mine, request.plan, claimId));
   }
+}
+
+function chainedStart(effects: readonly SagaEffect[], next: Claim): StartResult {
+  return { kind: 'started', committed: null, chained: { effects, next } };
 }
 
 function busy({ request }: PlannedStart, key: Key): SagaBusyError {

@@ -51,6 +51,17 @@ export function jsonArray(records: readonly string[]): string {
   return `[${records.join(',')}]`;
 }
 
+export function lengthOf(records: readonly string[]): number {
+  let length = 0;
+  for (const record of records) length += record.length;
+  return length;
+}
+
+/** A statement that reaches rows by such a list looks at all of it again for each of them, and is done sooner when it is in order. */
+export function inOrder(ids: readonly string[]): readonly string[] {
+  return ids.toSorted();
+}
+
 /**
  * The condition that an id is in a CTE which was made for these members. Said for one like this, its row is reached by its key however small
  * the table was when the statement was prepared.

@@ -3,9 +3,10 @@ import type { SagaEffect } from '../../core/effect';
 import { isTerminal, type SagaState, type SagaValue } from '../../core/saga-value';
 import type { StartRequest } from '../../ports/saga-store';
 import { linkOf, type Link } from './chain-link';
-import { HISTORY_COLUMNS, HISTORY_RECORD, HISTORY_VALUES, historyTexts } from './history-record';
+import { historyInsert, toldHistory } from './history-record';
 import { earliestMs, NEW_OPERATIONS, newRecords, OPERATION_RECORD } from './operation-record';
-import { delayMs, epochMs, inMs, jsonArray, namedFor, type Statement } from './sql';
+import { countField, flagField, jsonField, numberField } from './record-text';
+import { delayMs, epochMs, inMs, jsonArray, lengthOf, namedFor, type Statement } from './sql';
 
 /** What is to be stored: a start, and maybe the claim that is chained to it. */
 export interface PlannedStart {
@@ -36,29 +37,18 @@ export interface EncodedStart {
 export function encodedStart({ request, saga, effects, link }: PlannedStart): EncodedStart {
   const { sagaId, plan, resendMs, deadlineMs, businessKey } = request;
   const recording = { sagaId, plan, effects, resendMs, link };
-  const text = JSON.stringify({
-    id: sagaId,
-    name: plan.name,
-    state: saga.state,
-    rev: saga.rev,
-    plan_hash: request.planHash,
-    plan_format: plan.format,
-    open_actions: saga.openActions || undefined,
-    open_undos: saga.openUndos || undefined,
-    cause: saga.cause ?? undefined,
-    parent: saga.parent ?? undefined,
-    ends: isTerminal(saga.state) || undefined,
-    deadline_ms: deadlineMs === null ? undefined : delayMs(deadlineMs),
-    wake_ms: earliestMs(recording) ?? undefined,
-    key: businessKey?.key,
-    fingerprint: businessKey?.fingerprint,
-    paused_by: link?.pausedBy ?? undefined,
-  });
-  const inputs = inputRecords(request).map((record) => JSON.stringify(record));
-  const operations = newRecords([...saga.operations.values()], recording).map((record) => JSON.stringify(record));
-  const entries = historyTexts(sagaId, effects, saga.rev);
-  const bytes = [text, ...inputs, ...operations, ...entries].reduce((sum, one) => sum + one.length, 0);
-  return { sagaId, saga: text, inputs, operations, entries, isKeyed: businessKey !== null, bytes };
+  let text = `{"id":${JSON.stringify(sagaId)},"name":${JSON.stringify(plan.name)},"state":"${saga.state}","rev":${saga.rev}`;
+  text += `,"plan_hash":"${request.planHash}","plan_format":${plan.format}`;
+  text += countField('open_actions', saga.openActions) + countField('open_undos', saga.openUndos) + jsonField('cause', saga.cause);
+  text += jsonField('parent', saga.parent) + flagField('ends', isTerminal(saga.state));
+  text += numberField('deadline_ms', deadlineMs === null ? null : delayMs(deadlineMs)) + numberField('wake_ms', earliestMs(recording));
+  text += jsonField('key', businessKey?.key) + jsonField('fingerprint', businessKey?.fingerprint) + jsonField('paused_by', link?.pausedBy);
+  text += '}';
+  const told = toldHistory(saga, effects, () => true);
+  const inputs = inputRecords(request);
+  const operations = newRecords([...saga.operations.values()], recording, told.within);
+  const bytes = text.length + lengthOf(inputs) + lengthOf(operations) + lengthOf(told.apart);
+  return { sagaId, saga: text, inputs, operations, entries: told.apart, isKeyed: businessKey !== null, bytes };
 }
 
 export interface StartRow {
@@ -106,17 +96,18 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
           FROM m JOIN lock ON lock.id = m.id
          WHERE lock.got ${isKeyed ? 'AND (m.key IS NULL OR m.id IN (SELECT saga_id FROM keyed))' : ''}
         ON CONFLICT (id) DO NOTHING
-        RETURNING id, created_at
+        RETURNING id, state, created_at
+      ), a AS MATERIALIZED (
+        SELECT * FROM json_to_recordset($3::json) AS a${OPERATION_RECORD}
       ), given AS (
         INSERT INTO ${s}.inputs (saga_id, step, step_id, input, refs)
         SELECT saga.id, i.step, i.step_id, coalesce(i.input, 'null'), coalesce(i.refs, '[]')
           FROM saga JOIN json_to_recordset($2::json) AS i(saga_id text, step int, step_id text, input jsonb, refs jsonb) ON i.saga_id = saga.id
       ), operation AS (
         INSERT INTO ${s}.operations ${NEW_OPERATIONS.columns}
-        SELECT saga.id, ${NEW_OPERATIONS.values} FROM saga JOIN json_to_recordset($3::json) AS a${OPERATION_RECORD} ON a.saga_id = saga.id
+        SELECT saga.id, ${NEW_OPERATIONS.values} FROM saga JOIN a ON a.saga_id = saga.id
       ), record AS (
-        INSERT INTO ${s}.history (saga_id, ${HISTORY_COLUMNS})
-        SELECT saga.id, ${HISTORY_VALUES} FROM saga JOIN json_to_recordset($4::json) AS h${HISTORY_RECORD} ON h.saga_id = saga.id
+        ${historyInsert(s, 'a', '$4')}
       )
       SELECT m.id, lock.got, lock.paused, begun.created_at IS NOT NULL AS started, ${epochMs('begun.created_at')}::text AS created_at
              ${isKeyed ? ', owner.*' : ''}
@@ -163,13 +154,14 @@ function keyLock(schema: string, name: string, key: string): string {
 }
 
 /** What the saga itself was given, and the inputs of its steps. */
-function inputRecords({ sagaId, context, metadata, businessKey, laidOver, steps }: StartRequest): readonly object[] {
-  const given = { context, metadata, businessKey: businessKey?.key ?? null };
-  return [
-    { saga_id: sagaId, step: -1, input: given },
-    ...(laidOver == null ? [] : [{ saga_id: sagaId, step: -2, input: laidOver }]),
-    ...steps.map(({ stepId, input, references }, step) => {
-      return { saga_id: sagaId, step, step_id: stepId, input, ...(references.length > 0 && { refs: references }) };
-    }),
-  ];
+function inputRecords({ sagaId, context, metadata, businessKey, laidOver, steps }: StartRequest): readonly string[] {
+  const id = JSON.stringify(sagaId);
+  const given = JSON.stringify({ context, metadata, businessKey: businessKey?.key ?? null });
+  const records = [`{"saga_id":${id},"step":-1,"input":${given}}`];
+  if (laidOver != null) records.push(`{"saga_id":${id},"step":-2,"input":${JSON.stringify(laidOver)}}`);
+  for (const [step, { stepId, input, references }] of steps.entries()) {
+    const refs = references.length === 0 ? '' : jsonField('refs', references);
+    records.push(`{"saga_id":${id},"step":${step},"step_id":${JSON.stringify(stepId)},"input":${JSON.stringify(input)}${refs}}`);
+  }
+  return records;
 }

@@ -27,7 +27,6 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
   const reads = moves.some((move) => move.reads);
   const variant = `${hasAdditions ? '_add' : ''}${hasPatches ? '_lay' : ''}${reads ? '_next' : ''}`;
   return {
-    ...namedFor(`nest_saga_apply${variant}`, moves),
     text: `WITH m AS MATERIALIZED (
         SELECT * FROM json_to_recordset($1::json) AS m${MOVE_RECORD}
       ), locked AS MATERIALIZED (
@@ -72,6 +71,7 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
       [...new Set(changed.map(({ step }) => step))],
       ...(hasAdditions ? [jsonArray(moves.flatMap(({ additions }) => additions))] : []),
     ],
+    ...namedFor(`nest_saga_apply${variant}`, moves),
   };
 }
 

@@ -18,7 +18,6 @@ import { among, delayMs, epochMs, inMs, inOrder, namedFor, type Statement } from
 export function claimStatement(schema: string, requests: readonly ClaimRequest[]): Statement {
   const s = `"${schema}"`;
   return {
-    ...namedFor('nest_saga_claim', requests),
     text: `WITH m AS MATERIALIZED (
         SELECT * FROM json_to_recordset($1::json) AS m(saga_id text, direction text, step int, round int, claim_id text, worker text, lease_ms float8,
           plan_format int, can_verify boolean, max_losses int, alone boolean, conditions text[])
@@ -62,6 +61,7 @@ export function claimStatement(schema: string, requests: readonly ClaimRequest[]
       [...new Set(requests.map(({ operation }) => operation.direction))],
       [...new Set(requests.map(({ operation }) => operation.step))],
     ],
+    ...namedFor('nest_saga_claim', requests),
   };
 }
 

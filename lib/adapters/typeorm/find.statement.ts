@@ -25,9 +25,9 @@ export interface StoredSagaRow extends SagaRow {
 
 export function findStatement(schema: string, sagaIds: readonly string[]): Statement {
   return {
-    ...namedFor('nest_saga_find', sagaIds),
     text: `SELECT ${storedColumns(schema)} FROM "${schema}".sagas s WHERE s.id = ANY ($1::text[])`,
     values: [sagaIds],
+    ...namedFor('nest_saga_find', sagaIds),
   };
 }
 

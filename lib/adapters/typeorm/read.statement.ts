@@ -44,13 +44,13 @@ export async function readParts(
 ): Promise<Basis | undefined> {
   const s = `"${schema}"`;
   const rows = await sql.query<PartOfSagaRow>({
-    ...namedFor('nest_saga_read_parts', of),
     text: `SELECT ${sagaColumns('s')}, ${operationJson('op')} AS operation, ${neighboursOf(s, 'op')} AS neighbours
              FROM ${s}.sagas s CROSS JOIN (SELECT DISTINCT * FROM unnest($2::text[], $3::int[], $4::int[])) AS m(direction, step, round)
             CROSS JOIN LATERAL (SELECT * FROM ${s}.operations o
               WHERE o.saga_id = $1 AND o.direction = m.direction AND o.step = m.step AND o.round = m.round OFFSET 0) op
             WHERE s.id = $1`,
     values: [sagaId, of.map(({ direction }) => direction), of.map(({ step }) => step), of.map(({ round }) => round)],
+    ...namedFor('nest_saga_read_parts', of),
   });
   const [row] = rows;
   if (row === undefined) return undefined;

@@ -80,7 +80,6 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
   const s = `"${schema}"`;
   const isKeyed = starts.some((start) => start.isKeyed);
   return {
-    ...namedFor(isKeyed ? 'nest_saga_start_keyed' : 'nest_saga_start', starts),
     text: `WITH m AS MATERIALIZED (
         SELECT * FROM json_to_recordset($1::json) AS m(id text, name text, state text, rev bigint, plan_hash text, plan_format smallint, open_actions int,
           open_undos int, cause jsonb, parent jsonb, ends boolean, deadline_ms float8, wake_ms float8, key text, fingerprint text, paused_by text)
@@ -121,6 +120,7 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
       jsonArray(starts.flatMap(({ entries }) => entries)),
       ...(isKeyed ? [schema] : []),
     ],
+    ...namedFor(isKeyed ? 'nest_saga_start_keyed' : 'nest_saga_start', starts),
   };
 }
 

@@ -30,6 +30,16 @@ export function toJson(value: unknown, what: string, limits: JsonLimits, take: T
   return copy;
 }
 
+/** A deep copy of what is JSON already: several times as quick as `structuredClone`. */
+export function cloneJson<T extends Json>(value: T): T;
+export function cloneJson(value: Json): Json {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return (value as readonly Json[]).map((item) => cloneJson(item));
+  const copy: Record<string, Json> = {};
+  for (const key of Object.keys(value)) copy[key] = cloneJson((value as JsonObject)[key] as Json);
+  return copy;
+}
+
 function takeNothing(): undefined {
   return undefined;
 }

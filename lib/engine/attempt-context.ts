@@ -1,5 +1,5 @@
 import { handlerKindOf, type HandlerKind } from '../core/handler-declaration';
-import type { Json, JsonLimits, JsonObject } from '../core/json';
+import { cloneJson, type Json, type JsonLimits, type JsonObject } from '../core/json';
 import { attemptsOf } from '../core/operation';
 import { resolveReferences, type Unresolved } from '../core/reference';
 import type { CompensationContext, ContextVerbs, HandlerContext, VerifyContext } from '../ports/step-invoker';
@@ -28,7 +28,7 @@ export function callOf(
 ): Call | Unresolved {
   const resolved = resolveReferences(claim.input, claim.references, claim);
   if (resolved.kind === 'unresolved') return resolved;
-  const input = isShared(claim) ? structuredClone(resolved.input) : resolved.input;
+  const input = isShared(claim) ? cloneJson(resolved.input) : resolved.input;
   const notes: ContextNotes = { patch: null };
   const context = contextOf({ claim, abort, tokens }, contextVerbs(notes, limits, sets), store);
   if (claim.operation.verifying) {
@@ -42,7 +42,8 @@ export function callOf(
     actionIdempotencyKey: idempotencyKey(claim, 'action'),
     round: claim.operation.round,
   });
-  return { notes, payload: isShared(claim) ? structuredClone(claim.actionOutput) : claim.actionOutput, context: undo };
+  const { actionOutput } = claim;
+  return { notes, payload: isShared(claim) && actionOutput !== undefined ? cloneJson(actionOutput) : actionOutput, context: undo };
 }
 
 /** Whether later claims of the chain may have the same input and outputs: a handler that changes them changes a copy. */
@@ -127,8 +128,8 @@ function withGetters<T extends object, G>(target: T, source: Source, getters: Ge
 }
 
 /** All handlers of a saga see the same, and what one of them does to it must not reach another. */
-function ownCopy<V>(target: object, name: string, value: V): V {
-  const own = structuredClone(value);
+function ownCopy<V extends Json>(target: object, name: string, value: V): V {
+  const own = cloneJson(value);
   Object.defineProperty(target, name, { value: own, enumerable: true, configurable: true });
   return own;
 }

@@ -112,16 +112,13 @@ export class AttemptRunner {
     return this.sets.find('action', key);
   }
 
-  private async invoke(claim: Claim, call: Call): Promise<Ended> {
+  private invoke(claim: Claim, call: Call): Promise<Ended> {
     const key = keyOf(claim.basis.plan, claim.operation);
     const kind = handlerKindOf(claim.operation);
     const own = this.own.find(kind, key);
-    try {
-      if (own !== undefined) return { kind: 'returned', value: await own(claim, call) };
-      return { kind: 'returned', value: await runAsHandler(() => invokeChecked(this.invoker, kind, key, call.payload, call.context)) };
-    } catch (thrown) {
-      return { kind: 'threw', thrown };
-    }
+    const handler =
+      own === undefined ? runAsHandler(() => invokeChecked(this.invoker, kind, key, call.payload, call.context)) : own(claim, call);
+    return handler.then(returned, threw);
   }
 
   /** The timeout has passed: the handler is told, and what it says before lease and grace have ended still counts. */
@@ -177,6 +174,14 @@ export class AttemptRunner {
     };
     return { type: 'failed', ...reportOn(claim), error, outcome: 'failed', retryable: false, retryAfterMs: undefined, seed: 0 };
   }
+}
+
+function returned(value: unknown): Ended {
+  return { kind: 'returned', value };
+}
+
+function threw(thrown: unknown): Ended {
+  return { kind: 'threw', thrown };
 }
 
 /** The rules of its saga trust in a transaction that this process's handler does not have: left to one whose handler has. */

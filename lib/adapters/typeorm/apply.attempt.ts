@@ -13,7 +13,7 @@ import { isConnectionLost, sqlStateOf } from './database.error';
 import { endedSaga } from './ended-saga';
 import { historyRecords } from './history-record';
 import { wasAppliedStatement } from './history.statement';
-import { contextPatch, encoded, type EncodedMove } from './move';
+import { contextPatch, encoded, type EncodedMove, type Move } from './move';
 import { nextClaim, type Executed } from './next-claim';
 import type { PlanShelf } from './plan.shelf';
 import { readBasis, readParts } from './read.statement';
@@ -59,24 +59,43 @@ export class ApplyAttempt {
   }
 
   /** After `refused` the next turn reads what it needs, after `need` everything. */
-  async once(sql: Sql, write: MoveWriter = (move) => writeOne(sql, this.schema, move)): Promise<Outcome> {
-    const given = this.basis ?? (await this.readPart(sql));
-    const isOwn = this.basis !== undefined;
+  once(sql: Sql, write: MoveWriter = (move) => writeOne(sql, this.schema, move)): Promise<Outcome> {
+    const { basis } = this;
     this.basis = undefined;
+    return basis === undefined || this.unanswered !== null ? this.fromRead(sql, write, basis) : this.from(basis, write, 'own');
+  }
+
+  private async fromRead(sql: Sql, write: MoveWriter, own: Basis | undefined): Promise<Outcome> {
+    const given = own ?? (await this.readPart(sql));
     const basis = given ?? (await readBasis(sql, this.schema, this.plans, this.request.sagaId));
     if (basis === undefined) return { kind: 'missing' };
     // Asked after the read and before the decision: what was committed later than the read is caught by its rev.
     if (this.unanswered !== null && (await wasApplied(sql, this.schema, this.unanswered.applied))) return this.found(sql, this.unanswered);
-    const decision = this.decide(basis.plan, basis.saga, this.request.event);
+    return this.from(basis, write, own === undefined ? (given === undefined ? 'whole' : 'part') : 'own');
+  }
+
+  /** @param known whether `basis` is the claim's own, or was read just now */
+  private async from(basis: Basis, write: MoveWriter, known: 'own' | 'part' | 'whole'): Promise<Outcome> {
+    const { plan, saga } = basis;
+    const decision = this.decide(plan, saga, this.request.event);
     if (decision.kind === 'need') {
-      if (basis.saga.whole) throw new SagaInvariantError(`a decision asked for more than the whole of saga ${basis.saga.id}`);
+      if (saga.whole) throw new SagaInvariantError(`a decision asked for more than the whole of saga ${saga.id}`);
       return this.need();
     }
-    if (decision.kind === 'ignored') {
-      if (given !== undefined) return this.need();
-      return { kind: 'ignored', reason: decision.reason, state: basis.saga.state };
+    if (decision.kind === 'ignored')
+      return known === 'whole' ? { kind: 'ignored', reason: decision.reason, state: saga.state } : this.need();
+    const intent = this.intentOf(plan, decision, known === 'own');
+    const move = this.moveOf(basis, intent);
+    try {
+      const row = await write(encoded(move));
+      if (row === undefined) this.mayChain = false;
+      return row === undefined ? { kind: 'refused' } : this.answer(intent, row);
+    } catch (error) {
+      if (sqlStateOf(error) === 'SG001' && move.leaseGraceMs !== null)
+        return { kind: 'ignored', reason: 'lease-renewed', state: saga.state };
+      if (isConnectionLost(error)) this.unanswered = intent;
+      throw error;
     }
-    return this.write(write, basis, this.intentOf(basis.plan, decision, isOwn));
   }
 
   /**
@@ -105,10 +124,10 @@ export class ApplyAttempt {
   private intentOf(plan: Plan, decision: Extract<Decision, { kind: 'moved' }>, isOwn: boolean): Intent {
     const { chain: offer } = this.request;
     const chained = offer === undefined || !this.mayChain ? null : chain(plan, decision, offer);
-    if (offer === undefined || chained === null) return { applied: { plan, ...decision, kind: 'applied' }, link: undefined, isOwn };
-    const isKnown = isOwn && offer.after.ahead !== undefined;
-    const { saga, effects } = chained;
-    return { applied: { kind: 'applied', plan, saga, effects }, link: linkOf(plan, chained, offer, isKnown) };
+    const { saga, effects } = chained ?? decision;
+    const isKnown = isOwn && offer?.after.ahead !== undefined;
+    const link = offer === undefined || chained === null ? undefined : linkOf(plan, chained, offer, isKnown);
+    return { applied: { kind: 'applied', plan, saga, effects }, link, isOwn };
   }
 
   /** The lost answer was a good one. What it would have said of the chained claim is asked for; somebody else may have it by now. */
@@ -130,20 +149,10 @@ export class ApplyAttempt {
     return this.needsAll || !('operation' in event) ? undefined : readParts(sql, this.schema, this.plans, sagaId, [event.operation]);
   }
 
-  private async write(write: MoveWriter, { plan, saga }: Basis, intent: Intent): Promise<Outcome> {
-    const { applied, link } = intent;
+  private moveOf({ plan, saga: before }: Basis, { applied, link }: Intent): Move {
     const { resendMs, graceMs, event } = this.request;
     const leaseGraceMs = event.type === 'lease-expired' ? (graceMs ?? 0) : null;
-    const move = { plan, before: saga, after: applied.saga, effects: applied.effects, resendMs, leaseGraceMs, link };
-    try {
-      const row = await write(encoded(move));
-      if (row === undefined) this.mayChain = false;
-      return row === undefined ? { kind: 'refused' } : this.answer(intent, row);
-    } catch (error) {
-      if (sqlStateOf(error) === 'SG001' && leaseGraceMs !== null) return { kind: 'ignored', reason: 'lease-renewed', state: saga.state };
-      if (isConnectionLost(error)) this.unanswered = { applied, link };
-      throw error;
-    }
+    return { plan, before, after: applied.saga, effects: applied.effects, resendMs, leaseGraceMs, link };
   }
 
   private answer({ applied, link, isOwn = false }: Intent, row: AppliedRow): Applied {

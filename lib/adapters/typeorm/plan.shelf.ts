@@ -14,9 +14,13 @@ export class PlanShelf {
     private readonly size = 500,
   ) {}
 
+  has(hash: string): boolean {
+    return this.plans.has(hash);
+  }
+
   /** In a statement of its own: inside the start, two processes with one new plan would wait for each other. */
   async keep(sql: Sql, hash: string, plan: Plan): Promise<void> {
-    if (this.plans.has(hash)) return;
+    if (this.has(hash)) return;
     const body = JSON.stringify(plan);
     await sql.query({
       text: `INSERT INTO "${this.schema}".plans (hash, format, body) VALUES ($1, $2, $3::jsonb) ON CONFLICT (hash) DO NOTHING`,

@@ -52,14 +52,20 @@ export class SagaApplier {
     );
   }
 
-  async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
+  apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
     const [only, ...others] = requests;
-    if (only !== undefined && others.length === 0) return [await this.turns.take(only.sagaId, { request: only, decide })];
+    if (only !== undefined && others.length === 0)
+      return this.turns.take(only.sagaId, { request: only, decide }).then((result) => [result]);
     return Promise.all(requests.map((request) => this.turns.take(request.sagaId, { request, decide })));
   }
 
+  private applyAll(together: readonly Waiting<Ask, ApplyResult>[]): Promise<void> {
+    const [only, ...others] = together;
+    return only !== undefined && others.length === 0 ? this.applyOne(only.member).then(only.resolve) : this.applyMany(together);
+  }
+
   /** Events of one saga in the order in which they came; as many as possible as one. */
-  private async applyAll(together: readonly Waiting<Ask, ApplyResult>[]): Promise<void> {
+  private async applyMany(together: readonly Waiting<Ask, ApplyResult>[]): Promise<void> {
     for (let done = 0; done < together.length; done++) {
       const rest = together.slice(done);
       if (rest.length > 1) done += await this.applyTogether(rest);
@@ -87,18 +93,14 @@ export class SagaApplier {
   }
 
   /** @param unanswered what may have been written of it already */
-  private async applyOne({ request, decide }: Ask, unanswered?: Applied): Promise<ApplyResult> {
-    try {
-      if (request.event.type === 'claim') throw new SagaInvariantError('a claim goes through claim(), which sets its lease');
-      const attempt = new ApplyAttempt(this.schema, this.plans, request, decide);
-      if (unanswered !== undefined) attempt.isUnanswered(unanswered);
-      return await this.run(attempt);
-    } catch (error) {
-      return { kind: 'failed', error: redacted(error) };
-    }
+  private applyOne({ request, decide }: Ask, unanswered?: Applied): Promise<ApplyResult> {
+    const attempt = new ApplyAttempt(this.schema, this.plans, request, decide);
+    if (unanswered !== undefined) attempt.isUnanswered(unanswered);
+    return this.run(attempt, request).catch((error: unknown) => ({ kind: 'failed', error: redacted(error) }));
   }
 
-  private async run(attempt: ApplyAttempt): Promise<ApplyResult> {
+  private async run(attempt: ApplyAttempt, { event }: ApplyRequest): Promise<ApplyResult> {
+    if (event.type === 'claim') throw new SagaInvariantError('a claim goes through claim(), which sets its lease');
     let refusals = 0;
     for (let troubles = 0; refusals < FAST_TRIES;) {
       try {

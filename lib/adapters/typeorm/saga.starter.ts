@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { SagaBusyError, SagaInvariantError } from '../../errors';
 import type { SagaEffect } from '../../core/effect';
+import type { Operation } from '../../core/operation';
 import type { Claim } from '../../ports/claim';
 import type { StartRequest, StartResult } from '../../ports/saga-store';
 import { joinTransaction, type CallersTransaction } from './callers-transaction';
@@ -56,7 +57,7 @@ export class SagaStarter {
   async start(request: StartRequest): Promise<StartResult> {
     // Asked before anything is written: a refusal leaves nothing behind.
     const joined = request.manager === undefined ? null : joinTransaction(request.manager, this.application, this.commits);
-    await retrying(() => this.plans.keep(this.pool, request.planHash, request.plan));
+    if (!this.plans.has(request.planHash)) await retrying(() => this.plans.keep(this.pool, request.planHash, request.plan));
     if (joined !== null) return this.startInside(joined, request);
     const planned = plannedStart(request);
     return (await this.startPlanned(planned)) ?? this.unchained(request);
@@ -160,16 +161,19 @@ export class SagaStarter {
     return { kind: 'existing', sagaId, state, purged: purged === true };
   }
 
-  private async started(planned: PlannedStart, row: StartRow): Promise<StartResult> {
-    const { request, saga, effects, link } = planned;
+  private started({ request, saga, effects, link }: PlannedStart, row: StartRow): StartResult | Promise<StartResult> {
     if (link === undefined || request.chain === undefined) return STARTED;
-    const { operation } = link;
-    const { claimId } = request.chain;
-    if (row.created_at !== null) {
-      const next = firstClaim(request, request.chain, saga, operation, new Date(Number(row.created_at)));
-      return chainedStart(effects, next);
-    }
-    // The answer was lost. Somebody else may have the operation by now.
+    if (row.created_at === null) return this.startedBefore(request, effects, link.operation, request.chain.claimId);
+    return chainedStart(effects, firstClaim(request, request.chain, saga, link.operation, new Date(Number(row.created_at))));
+  }
+
+  /** The answer was lost. Somebody else may have the operation by now. */
+  private async startedBefore(
+    request: StartRequest,
+    effects: readonly SagaEffect[],
+    operation: Operation,
+    claimId: string,
+  ): Promise<StartResult> {
     const [mine] = await this.pool.query<ClaimRow>(claimedStatement(this.schema, { sagaId: request.sagaId, operation, claimId }));
     return mine === undefined ? STARTED : chainedStart(effects, toClaim(mine, request.plan, claimId));
   }

@@ -31,11 +31,10 @@ export class SharedTurns<Member, Result> {
 
   private plan(sagaId: string, together: Waiting<Member, Result>[]): void {
     this.next.set(sagaId, together);
-    void this.turns.take(sagaId, async () => {
+    const fail = (error: unknown): void => together.forEach(({ reject }) => reject(error));
+    void this.turns.take(sagaId, () => {
       if (this.next.get(sagaId) === together) this.next.delete(sagaId);
-      await this.work(together).catch((error: unknown) => {
-        for (const { reject } of together) reject(error);
-      });
+      return this.work(together).catch(fail);
     });
   }
 }

@@ -131,15 +131,15 @@ export class TypeOrmSagaStore implements SagaStore {
     await this.pool.close();
   }
 
-  async start(request: StartRequest): Promise<StartResult> {
+  start(request: StartRequest): Promise<StartResult> {
     return this.starter.start(request);
   }
 
-  async claim(request: ClaimRequest): Promise<ClaimResult> {
+  claim(request: ClaimRequest): Promise<ClaimResult> {
     return this.claimer.claim(request);
   }
 
-  async apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
+  apply(requests: readonly ApplyRequest[], decide: Decide): Promise<readonly ApplyResult[]> {
     return this.applier.apply(requests, decide);
   }
 

@@ -14,6 +14,7 @@ import { endedSaga } from './ended-saga';
 import { historyRecords } from './history-record';
 import { wasAppliedStatement } from './history.statement';
 import { contextPatch, encoded, type EncodedMove, type Move } from './move';
+import { Parcel } from './parcel';
 import { nextClaim, type Executed } from './next-claim';
 import type { PlanShelf } from './plan.shelf';
 import { readBasis, readParts } from './read.statement';
@@ -24,10 +25,10 @@ export type Applied = Extract<ApplyResult, { kind: 'applied' }>;
 export type Outcome = Exclude<ApplyResult, { kind: 'failed' }> | { readonly kind: 'refused' } | { readonly kind: 'need' };
 
 /** Answers what was applied; undefined: nothing. */
-export type MoveWriter = (move: EncodedMove) => Promise<AppliedRow | undefined>;
+export type MoveWriter = (move: Parcel<EncodedMove>) => Promise<AppliedRow | undefined>;
 
-export async function writeOne(sql: Sql, schema: string, move: EncodedMove): Promise<AppliedRow | undefined> {
-  const [row] = await sql.query<AppliedRow>(applyStatement(schema, [move]));
+export async function writeOne(sql: Sql, schema: string, move: Parcel<EncodedMove>): Promise<AppliedRow | undefined> {
+  const [row] = await sql.query<AppliedRow>(applyStatement(schema, [move.open()]));
   return row;
 }
 
@@ -87,7 +88,7 @@ export class ApplyAttempt {
     const intent = this.intentOf(plan, decision, known === 'own');
     const move = this.moveOf(basis, intent);
     try {
-      const row = await write(encoded(move));
+      const row = await write(new Parcel(saga.id, () => encoded(move)));
       if (row === undefined) this.mayChain = false;
       return row === undefined ? { kind: 'refused' } : this.answer(intent, row);
     } catch (error) {

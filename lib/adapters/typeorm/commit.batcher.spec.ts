@@ -84,6 +84,26 @@ describe('a batch', () => {
     expect(batches.filter((batch) => batch.includes('large'))).toHaveLength(2);
   });
 
+  it('goes without a member that cannot be encoded, which fails alone', async () => {
+    const { batches, commit, end } = slowly();
+    const batcher = new CommitBatcher(commit, 10, (member: string) => {
+      if (member === 'b') throw new Error('no text for b');
+      return 1;
+    });
+    const [a, b, c] = ['a', 'b', 'c'].map((member) => batcher.run(member));
+    await expect(b).rejects.toThrow('no text for b');
+    await turn();
+    end();
+    expect(await Promise.all([a, c])).toEqual(['a done', 'c done']);
+    const alone = batcher.run('b');
+    await expect(alone).rejects.toThrow('no text for b');
+    const next = batcher.run('d');
+    await turn();
+    end();
+    expect(await next).toBe('d done');
+    expect(batches).toEqual([['a', 'c'], ['d']]);
+  });
+
   it('that fails tells each member of it', async () => {
     const batcher = new CommitBatcher<string, string>(async (members) => members.map(() => ({ error: new Error('no') })));
     await expect(batcher.run('a')).rejects.toThrow('no');

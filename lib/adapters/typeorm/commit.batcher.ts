@@ -8,7 +8,6 @@ const WORTH_DIVIDING = 32;
 
 interface Waiting<Member, Result> {
   readonly member: Member;
-  readonly bytes: number;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -28,12 +27,13 @@ export class CommitBatcher<Member, Result> {
   constructor(
     private readonly commit: (members: readonly Member[]) => Promise<readonly Answer<Result>[]>,
     private readonly mostMembers = MOST_MEMBERS,
+    /** Asked when its batch is made. A member of which it throws fails with that, and alone. */
     private readonly bytesOf: (member: Member) => number = () => 0,
   ) {}
 
   run(member: Member): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.queue.push({ member, bytes: this.bytesOf(member), resolve, reject });
+      this.queue.push({ member, resolve, reject });
       if (this.mostMembers === 1) void this.commitNext(this.take(1));
       else this.plan();
     });
@@ -64,6 +64,7 @@ export class CommitBatcher<Member, Result> {
   }
 
   private async commitNext(batch: readonly Waiting<Member, Result>[]): Promise<void> {
+    if (batch.length === 0) return;
     const answers = await this.commit(batch.map(({ member }) => member));
     batch.forEach(({ resolve, reject }, place) => {
       const answer = answers[place] ?? { error: new Error('a batch forgot one of its members') };
@@ -73,14 +74,30 @@ export class CommitBatcher<Member, Result> {
   }
 
   private take(most: number): readonly Waiting<Member, Result>[] {
+    const batch: Waiting<Member, Result>[] = [];
     let bytes = 0;
-    let count = 0;
+    let passed = 0;
     for (const waiting of this.queue) {
-      bytes += waiting.bytes;
-      if (count > 0 && (count >= most || bytes > MOST_BYTES)) break;
-      count++;
+      if (batch.length >= most) break;
+      const size = this.sizeOf(waiting);
+      if (size !== null) {
+        bytes += size;
+        if (batch.length > 0 && bytes > MOST_BYTES) break;
+        batch.push(waiting);
+      }
+      passed++;
     }
-    return this.queue.splice(0, count);
+    this.queue.splice(0, passed);
+    return batch;
+  }
+
+  private sizeOf({ member, reject }: Waiting<Member, Result>): number | null {
+    try {
+      return this.bytesOf(member);
+    } catch (error) {
+      reject(error);
+      return null;
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import type { Applied, MoveWriter } from './apply.attempt';
 import { MOST_BYTES } from './commit.batcher';
 import { isConnectionLost } from './database.error';
 import { encoded, type EncodedMove } from './move';
+import { Parcel } from './parcel';
 import type { PlanShelf } from './plan.shelf';
 import { readParts } from './read.statement';
 import type { Sql } from './sql';
@@ -18,7 +19,7 @@ const BY_THEMSELVES: readonly SagaEvent['type'][] = ['lease-expired', 'claim'];
 
 interface Together {
   readonly decisions: Folded['decisions'];
-  readonly move: EncodedMove;
+  readonly move: Parcel<EncodedMove>;
 }
 
 /** Events of one saga on their way together: decided one after the other from one read, and written as one. */
@@ -58,7 +59,7 @@ export class FoldedAttempt {
   private folded({ plan, saga: before }: Basis, events: readonly SagaEvent[], resendMs: number): Together | null {
     const { saga: after, effects, decisions } = fold(plan, before, events, this.decide);
     if (decisions.length < 2) return null;
-    const move = encoded({ plan, before, after, effects, resendMs, leaseGraceMs: null });
+    const move = new Parcel(before.id, () => encoded({ plan, before, after, effects, resendMs, leaseGraceMs: null }));
     if (move.bytes <= MOST_BYTES) return { decisions, move };
     return this.folded({ plan, saga: before }, events.slice(0, Math.floor(decisions.length / 2)), resendMs);
   }

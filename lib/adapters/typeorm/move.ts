@@ -16,7 +16,7 @@ export interface Move extends Omit<Recording, 'sagaId'> {
   readonly leaseGraceMs: number | null;
 }
 
-/** A decision as JSON, encoded once, so that its size is known before it joins a batch. */
+/** A decision as JSON. */
 export interface EncodedMove {
   readonly sagaId: string;
   readonly saga: string;

@@ -9,6 +9,7 @@ import type { EnginePool } from './engine.pool';
 import { Lane } from './lane';
 import { FoldedAttempt } from './folded.attempt';
 import type { EncodedMove } from './move';
+import type { Parcel } from './parcel';
 import type { PlanShelf } from './plan.shelf';
 import { retrying } from './retrying';
 import { SharedTurns, type Waiting } from './shared-turns';
@@ -34,7 +35,7 @@ interface Ask {
  */
 export class SagaApplier {
   private readonly slowLane = new Lane();
-  private readonly batcher: CommitBatcher<EncodedMove, AppliedRow | undefined>;
+  private readonly batcher: CommitBatcher<Parcel<EncodedMove>, AppliedRow | undefined>;
   private readonly turns: SharedTurns<Ask, ApplyResult>;
 
   constructor(
@@ -116,12 +117,17 @@ export class SagaApplier {
   }
 
   /** Every member is of another saga: those of one saga take turns. */
-  private commit(moves: readonly EncodedMove[]): Promise<readonly Answer<AppliedRow | undefined>[]> {
+  private commit(moves: readonly Parcel<EncodedMove>[]): Promise<readonly Answer<AppliedRow | undefined>[]> {
     return bisecting(moves, (some) => this.write(some), isTransient);
   }
 
-  private async write(moves: readonly EncodedMove[]): Promise<readonly (AppliedRow | undefined)[]> {
-    const rows = await this.pool.query<AppliedRow>(applyStatement(this.schema, moves));
+  private async write(moves: readonly Parcel<EncodedMove>[]): Promise<readonly (AppliedRow | undefined)[]> {
+    const rows = await this.pool.query<AppliedRow>(
+      applyStatement(
+        this.schema,
+        moves.map((move) => move.open()),
+      ),
+    );
     const applied = new Map(rows.map((row) => [row.id, row]));
     return moves.map(({ sagaId }) => applied.get(sagaId));
   }

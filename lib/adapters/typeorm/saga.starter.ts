@@ -11,6 +11,7 @@ import { bisecting, CommitBatcher, type Answer } from './commit.batcher';
 import { isTransient, sqlStateOf } from './database.error';
 import type { EnginePool } from './engine.pool';
 import { Lane } from './lane';
+import { Parcel } from './parcel';
 import type { PlanShelf } from './plan.shelf';
 import { retrying } from './retrying';
 import type { Sql } from './sql';
@@ -37,7 +38,7 @@ const FAST_TRIES = 3;
 export class SagaStarter {
   private readonly keyLane = new Lane();
   private readonly vanguard = new Vanguard();
-  private readonly batcher: CommitBatcher<EncodedStart, StartRow>;
+  private readonly batcher: CommitBatcher<Parcel<EncodedStart>, StartRow>;
 
   constructor(
     private readonly pool: EnginePool,
@@ -73,30 +74,30 @@ export class SagaStarter {
   /** Null when a pause forbids what is chained to it. */
   private async startPlanned(planned: PlannedStart): Promise<StartResult | null> {
     const { businessKey, plan } = planned.request;
-    const encoded = encodedStart(planned);
+    const parcel = new Parcel(planned.request.sagaId, () => encodedStart(planned));
     if (businessKey !== null)
-      return this.vanguard.take(`${plan.name}\u001f${businessKey.key}`, () => this.startKeyed(planned, encoded, businessKey));
+      return this.vanguard.take(`${plan.name}\u001f${businessKey.key}`, () => this.startKeyed(planned, parcel, businessKey));
     // Asked again after an answer got lost, the id shows that the saga is there.
     return retrying(async (attempt) => {
-      const row = await this.batcher.run(encoded);
+      const row = await this.batcher.run(parcel);
       if (row.paused) return null;
-      if (!row.started && attempt === 0) throw new SagaInvariantError(`a saga with the id ${encoded.sagaId} exists already`);
+      if (!row.started && attempt === 0) throw new SagaInvariantError(`a saga with the id ${parcel.sagaId} exists already`);
       return this.started(planned, row);
     });
   }
 
-  private async startKeyed(planned: PlannedStart, encoded: EncodedStart, key: Key): Promise<StartResult | null> {
+  private async startKeyed(planned: PlannedStart, parcel: Parcel<EncodedStart>, key: Key): Promise<StartResult | null> {
     for (let tries = 0; tries < FAST_TRIES; tries++) {
-      const row = await retrying(async (attempt) => this.judge(planned, await this.batcher.run(encoded), key, attempt > 0));
+      const row = await retrying(async (attempt) => this.judge(planned, await this.batcher.run(parcel), key, attempt > 0));
       if (row !== 'ask again') return row;
       await pause(2 ** tries * (1 + Math.random()));
     }
-    return this.keyLane.run(() => retrying((attempt) => this.waitForKey(planned, encoded, key, attempt > 0)));
+    return this.keyLane.run(() => retrying((attempt) => this.waitForKey(planned, parcel, key, attempt > 0)));
   }
 
-  private async waitForKey(planned: PlannedStart, encoded: EncodedStart, key: Key, again: boolean): Promise<StartResult | null> {
+  private async waitForKey(planned: PlannedStart, parcel: Parcel<EncodedStart>, key: Key, again: boolean): Promise<StartResult | null> {
     try {
-      return await this.pool.transaction((sql) => this.underKeyLock(sql, planned, encoded, key, again));
+      return await this.pool.transaction((sql) => this.underKeyLock(sql, planned, parcel, key, again));
     } catch (error) {
       if (sqlStateOf(error) !== '55P03') throw error;
       throw busy(planned, key);
@@ -106,13 +107,13 @@ export class SagaStarter {
   private async underKeyLock(
     sql: Sql,
     planned: PlannedStart,
-    encoded: EncodedStart,
+    parcel: Parcel<EncodedStart>,
     key: Key,
     again: boolean,
   ): Promise<StartResult | null> {
     // A statement of its own: the next one then sees what was committed while this one waited.
     await sql.query(keyLockStatement(this.schema, planned.request, key.key));
-    const result = await this.judge(planned, await this.insert(sql, encoded), key, again);
+    const result = await this.judge(planned, await this.insert(sql, parcel), key, again);
     if (result === 'ask again') throw busy(planned, key);
     return result;
   }
@@ -121,30 +122,35 @@ export class SagaStarter {
   private async startInside(transaction: CallersTransaction, { chain: _, ...request }: StartRequest): Promise<StartResult> {
     const { businessKey } = request;
     const planned = plannedStart(request);
-    const encoded = encodedStart(planned);
+    const parcel = new Parcel(planned.request.sagaId, () => encodedStart(planned));
     if (businessKey === null) {
-      const { started } = await this.insert(transaction.sql, encoded);
+      const { started } = await this.insert(transaction.sql, parcel);
       if (!started) throw new SagaInvariantError(`a saga with the id ${request.sagaId} exists already`);
     } else {
-      const result = await this.underKeyLock(transaction.sql, planned, encoded, businessKey, false);
+      const result = await this.underKeyLock(transaction.sql, planned, parcel, businessKey, false);
       if (result !== null && result.kind !== 'started') return result;
     }
     return { kind: 'started', committed: transaction.committed() };
   }
 
   /** Of one key one goes first. Where several meet after all, the unique key decides, and the others ask again. */
-  private commit(starts: readonly EncodedStart[]): Promise<readonly Answer<StartRow>[]> {
+  private commit(starts: readonly Parcel<EncodedStart>[]): Promise<readonly Answer<StartRow>[]> {
     return bisecting(starts, (some) => this.write(some), isTransient);
   }
 
-  private async write(starts: readonly EncodedStart[]): Promise<readonly StartRow[]> {
-    const rows = await this.pool.query<StartRow>(startStatement(this.schema, starts));
+  private async write(starts: readonly Parcel<EncodedStart>[]): Promise<readonly StartRow[]> {
+    const rows = await this.pool.query<StartRow>(
+      startStatement(
+        this.schema,
+        starts.map((start) => start.open()),
+      ),
+    );
     const byId = new Map(rows.map((row) => [row.id, row]));
     return starts.map(({ sagaId }) => byId.get(sagaId) as StartRow);
   }
 
-  private async insert(sql: Sql, start: EncodedStart): Promise<StartRow> {
-    const [row] = await sql.query<StartRow>(startStatement(this.schema, [start]));
+  private async insert(sql: Sql, start: Parcel<EncodedStart>): Promise<StartRow> {
+    const [row] = await sql.query<StartRow>(startStatement(this.schema, [start.open()]));
     if (row === undefined) throw new SagaInvariantError('a start answered nothing');
     return row;
   }

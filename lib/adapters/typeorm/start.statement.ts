@@ -23,7 +23,7 @@ export function plannedStart(request: StartRequest): PlannedStart {
   return { request, saga: chained.saga, effects: chained.effects, link: linkOf(plan, chained, offer, true) };
 }
 
-/** A start as JSON, encoded once, so that its size is known before it joins a batch. */
+/** A start as JSON. */
 export interface EncodedStart {
   readonly sagaId: string;
   readonly saga: string;

@@ -34,10 +34,12 @@ export class AttemptReporter {
   ) {}
 
   /** @param offer of whoever goes on with what this sets free; the answer is what that is */
-  async report(claim: Claim, event: Report, offer?: ChainOffer): Promise<NextClaim | null> {
+  report(claim: Claim, event: Report, offer?: ChainOffer): Promise<NextClaim | null> {
     const sentAt = this.scheduler.now();
-    const next = this.heard(claim, await this.commit(claim, event, offer))?.next;
-    return next === undefined ? null : { claim: next, sentAt };
+    return this.commit(claim, event, offer).then((result) => {
+      const next = this.heard(claim, result)?.next;
+      return next === undefined ? null : { claim: next, sentAt };
+    });
   }
 
   /** Stores that the condition of a step has said yes. Null when the attempt is over all the same: its handler must not run. */

@@ -51,23 +51,20 @@ export class Committer {
   }
 
   /** One try. The result says what became of the event; errors of the store are a result too. */
-  async commit(
+  commit(
     sagaId: string,
     event: SagaEvent,
     given: Pick<ApplyRequest, 'basis' | 'chain'> = {},
     announce?: (applied: Applied) => void,
   ): Promise<ApplyResult> {
-    let result: ApplyResult | undefined;
-    try {
-      [result] = await this.store.apply([{ sagaId, event, ...this.times, ...given }], transition);
-    } catch (error) {
-      return { kind: 'failed', error: toError(error) };
-    }
-    if (result === undefined) return { kind: 'failed', error: new Error('the store gave no result') };
-    if (result.kind !== 'applied') return result;
-    announce?.(result); // first what happened, then what follows from it
-    this.perform(result.plan, result.saga, result.effects, event, result.ended);
-    return result;
+    const committed = ([result]: readonly ApplyResult[]): ApplyResult => {
+      if (result === undefined) return { kind: 'failed', error: new Error('the store gave no result') };
+      if (result.kind !== 'applied') return result;
+      announce?.(result); // first what happened, then what follows from it
+      this.perform(result.plan, result.saga, result.effects, event, result.ended);
+      return result;
+    };
+    return this.store.apply([{ sagaId, event, ...this.times, ...given }], transition).then(committed, failed);
   }
 
   /** Tries until the store answers or `until` (by the scheduler) has passed: the outcome of user code is not given up lightly. */
@@ -132,4 +129,8 @@ export class Committer {
       this.pauses.add(end);
     });
   }
+}
+
+function failed(error: unknown): ApplyResult {
+  return { kind: 'failed', error: toError(error) };
 }

@@ -69,8 +69,17 @@ function memberOf(request: ClaimRequest): object {
   const { sagaId, operation, claimId, worker, leaseMs, planFormat, conditions } = request;
   const { canVerify = true, maxLosses = MOST_LOSSES, alone = false } = request;
   return {
-    ...{ saga_id: sagaId, direction: operation.direction, step: operation.step, round: operation.round, claim_id: claimId, worker },
-    ...{ lease_ms: delayMs(leaseMs), plan_format: planFormat, can_verify: canVerify, max_losses: Math.min(maxLosses, MOST_LOSSES), alone },
+    saga_id: sagaId,
+    direction: operation.direction,
+    step: operation.step,
+    round: operation.round,
+    claim_id: claimId,
+    worker,
+    lease_ms: delayMs(leaseMs),
+    plan_format: planFormat,
+    can_verify: canVerify,
+    max_losses: Math.min(maxLosses, MOST_LOSSES),
+    alone,
     conditions: conditions ?? null,
   };
 }

@@ -19,7 +19,21 @@ export function databaseOfMillions({ finished, live }) {
     await database.rows('VACUUM ANALYZE');
     await database.rows('CHECKPOINT');
     return database;
-  });
+  }, lookedAtAllTheTime);
+}
+
+/** Between the rounds no process is there, and what was to be looked at meanwhile would all be looked at first. */
+async function lookedAtAllTheTime(database) {
+  await database.rows(
+    `WITH late AS MATERIALIZED (
+       SELECT id AS saga_id, row_number() OVER () AS n FROM saga.sagas
+        WHERE state = 'started' AND wake_at < clock_timestamp() + interval '5 minutes'
+     ), saga AS (
+       UPDATE saga.sagas s SET wake_at = ${NEXT_LOOK} FROM late WHERE s.id = late.saga_id
+     )
+     UPDATE saga.operations o SET send_at = ${NEXT_LOOK} FROM late WHERE o.saga_id = late.saga_id AND o.state = 'waiting' AND o.send_at IS NOT NULL`,
+  );
+  return database;
 }
 
 /** Tables of which the planner never hears anything. */
@@ -33,9 +47,12 @@ export function neverAnalysed() {
   });
 }
 
-function once(make) {
+function once(make, again = (database) => database) {
   let made;
-  return { get: (services) => (made ??= make(services)), drop: async () => void (await (await made)?.drop()) };
+  return {
+    get: (services) => (made = made === undefined ? make(services) : made.then(again)),
+    drop: async () => void (await (await made)?.drop()),
+  };
 }
 
 // Until both wait, and a sweep has found out that nothing is due at the one that sleeps: so the copies shall look.

@@ -46,7 +46,7 @@ async function runOpening({ services, opening, seconds, tell, hot }) {
     return opening.rows.map((row) => ({ row: nameOf(row), sample: null }));
   }
   try {
-    await warmUp(contender, { seconds: Math.min(2, seconds), inFlight: Math.max(10, processes) });
+    await warmUp(contender, { seconds: opening.warmSeconds ?? Math.min(2, seconds), inFlight: Math.max(10, processes) });
     for (const row of opening.rows) {
       const sample = await measure(contender, { ...row, seconds });
       results.push({ row: nameOf(row), sample });

@@ -64,9 +64,10 @@ export class Signals {
   }
 
   private async bringOne(sagaId: string, name: string): Promise<boolean> {
-    const stored = await this.store.find(sagaId);
+    // Asked first: of most waits that are looked at now and then there is nothing to bring.
+    const signal = await this.store.nextSignal(sagaId, name);
+    const stored = signal === null ? null : await this.store.find(sagaId);
     const waiting = stored === null ? undefined : firstWaiting(stored.saga, name);
-    const signal = waiting === undefined ? null : await this.store.nextSignal(sagaId, name);
     if (waiting === undefined || signal === null) return false;
     const { signalId, payload: output } = signal;
     const result = { kind: 'completed', output } as const;

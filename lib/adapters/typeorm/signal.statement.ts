@@ -36,6 +36,7 @@ export interface SignalRow {
 export function nextSignalStatement(schema: string, sagaId: string, name: string): Statement {
   const s = `"${schema}"`;
   return {
+    name: 'nest_saga_next_signal',
     text: `SELECT g.signal_id, g.payload FROM ${s}.signals g
             WHERE g.saga_id = $1 AND g.name = $2
               AND NOT EXISTS (SELECT FROM ${s}.operations o WHERE o.saga_id = $1 AND o.wait ->> 'taken' = g.signal_id)

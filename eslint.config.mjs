@@ -1,5 +1,6 @@
 // Typed rules for the library; the plain JavaScript around it gets the recommended ones.
 import tseslint from 'typescript-eslint';
+import newFieldsFirst from './test/architecture/new-fields-first.cjs';
 
 export default tseslint.config(
   { ignores: ['**/dist/**', 'node_modules/**', 'coverage/**'] },
@@ -34,6 +35,14 @@ export default tseslint.config(
       // Control characters are what these expressions look for.
       'no-control-regex': 'off',
     },
+  },
+  {
+    // What is made for every operation of every saga.
+    files: ['lib/core/**/*.ts', 'lib/engine/**/*.ts', 'lib/adapters/{typeorm,rabbitmq,node}/**/*.ts'],
+    // What users wrote may have more fields than its type says, and ours must stand.
+    ignores: ['**/*.spec.ts', 'lib/core/{child-form,step-forms}.ts'],
+    plugins: { shapes: { rules: { 'new-fields-first': newFieldsFirst } } },
+    rules: { 'shapes/new-fields-first': 'error' },
   },
   {
     // What they return is the test runner's to wait for.

@@ -134,7 +134,7 @@ function verified(plan: Plan, saga: SagaValue, operation: Operation, event: Veri
     case 'not-done':
       return settle(plan, saga, { ...operation, state: 'failed' });
     case 'unknown':
-      return retryOrSettle(plan, saga, operation, { ...event, retryable: undefined, retryAfterMs: undefined });
+      return retryOrSettle(plan, saga, operation, { retryable: undefined, retryAfterMs: undefined, ...event });
   }
 }
 
@@ -147,7 +147,7 @@ function leaseExpired(plan: Plan, saga: SagaValue, operation: Operation, event: 
   const taken = { ...operation, fence: operation.fence + 1, hadUnknown: operation.hadUnknown || mayTakeEffect(plan, operation) };
   if (operation.timedOut) {
     const error = { code: 'STEP_TIMEOUT', message: `no outcome within ${policy.timeoutMs} ms` };
-    return retryOrSettle(plan, saga, { ...taken, error }, { ...event, retryable: undefined, retryAfterMs: undefined });
+    return retryOrSettle(plan, saga, { ...taken, error }, { retryable: undefined, retryAfterMs: undefined, ...event });
   }
   const error = { code: 'WORKER_LOST', message: `the process that ran it stopped reporting (${operation.losses + 1} so far)` };
   // Beside others it may have been one of them that ended the process.

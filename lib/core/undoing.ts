@@ -19,7 +19,7 @@ export function beginUndo(plan: Plan, saga: SagaValue): Draft {
   const undos = places.map(({ step, waitsFor, releases }, place) => {
     const waits = waitsFor.length;
     const init = { order: place + 1, waits, releases, actionOutcome: outcomes.get(step) ?? null };
-    return newOperation({ step, direction: 'undo', round: 1 }, { ...init, state: waits === 0 ? 'started' : 'pending' });
+    return newOperation({ step, direction: 'undo', round: 1 }, { state: waits === 0 ? 'started' : 'pending', ...init });
   });
   if (undos.length === 0) return ended({ ...saga, state: 'failed' });
   return draft({ ...withOperations(saga, undos), openUndos: undos.length }, null, wakeUps(plan, undos));

@@ -161,7 +161,7 @@ export class AttemptRunner {
 
   private foundBy(claim: Claim, answer: unknown, elapsedMs: number): Report {
     const found = foundIn(answer, keyOf(claim.basis.plan, claim.operation), this.limits);
-    const rest = { ...reportOn(claim), elapsedMs, seed: this.scheduler.random() };
+    const rest = { elapsedMs, seed: this.scheduler.random(), ...reportOn(claim) };
     if (found.kind !== 'unreadable') return { type: 'verified', ...rest, found };
     return { type: 'failed', ...rest, error: found.error, outcome: 'failed', retryable: undefined, retryAfterMs: undefined };
   }

@@ -134,7 +134,7 @@ export class ChildSagas {
   private async startForward(claim: Claim, of: Omit<Planned, 'parent' | 'key' | 'begin'>): Promise<string> {
     const parent = parentOf(claim);
     const begin = (sagaId: string): BegunSaga => startSaga(of.plan, sagaId, parent);
-    return (await this.start(claim, { ...of, parent, key: keyOf(claim), begin })).id;
+    return (await this.start(claim, { parent, key: keyOf(claim), begin, ...of })).id;
   }
 
   /** In the place of the saga that the step runs, if nobody has started it: an attempt that was thought lost may still be about to. */
@@ -149,8 +149,6 @@ export class ChildSagas {
     const sagaId = this.identity.newId();
     const { parent: _parent, ...given } = of;
     return this.begin({
-      ...given,
-      ...begin(sagaId),
       sagaId,
       plan,
       planHash: this.identity.digest(canonicalJson(plan as unknown as Json)),
@@ -158,6 +156,8 @@ export class ChildSagas {
       metadata: claim.metadata,
       businessKey: { key, fingerprint: 'child' },
       resendMs: this.options.resendMs,
+      ...given,
+      ...begin(sagaId),
     });
   }
 

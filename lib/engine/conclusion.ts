@@ -13,7 +13,7 @@ import { verbIn, type VerbOf } from './handler-verb';
  */
 export function concludedBy(claim: Claim, value: unknown, patch: JsonObject | null, limits: JsonLimits): ConcludedEvent {
   const word = verbIn(value);
-  const rest: Rest = patch === null ? reportOn(claim) : { ...reportOn(claim), contextPatch: patch };
+  const rest: Rest = patch === null ? reportOn(claim) : { contextPatch: patch, ...reportOn(claim) };
   const what = `output of "${keyOf(claim.basis.plan, claim.operation)}"`;
   if (word === null) return { type: 'completed', ...rest, output: toJson(value ?? null, what, limits) };
   return said(word, rest, what, limits);

@@ -22,7 +22,7 @@ export class EventWriter {
     const { manager, version, headers, ...about } = publishOptionsOf(options);
     const id = this.identity.newId();
     const event = { id, type: checkedType, version, aggregate: checkedType, key: id, headers, ...about };
-    const { committed } = await this.store.addEvent({ ...event, payload: toJson(payload, 'payload', this.limits) }, manager);
+    const { committed } = await this.store.addEvent({ payload: toJson(payload, 'payload', this.limits), ...event }, manager);
     if (committed === null) this.onCommitted();
     else void committed.then(this.onCommitted);
     return { id };

@@ -44,7 +44,7 @@ export class Janitor {
   private async clean(): Promise<void> {
     let isFull = false;
     try {
-      const { sagas, messages } = await this.store.purge({ ...this.retention, limit: BATCH });
+      const { sagas, messages } = await this.store.purge({ limit: BATCH, ...this.retention });
       isFull = sagas === BATCH || messages === BATCH;
       if (sagas + messages > 0) this.observer.notify({ type: 'purge.done', sagas, messages });
     } catch (error) {

@@ -99,7 +99,7 @@ function signalOptionsOf(options: unknown): SignalOptions {
   if (signalId !== undefined) toJson(signalId, 'options.signalId', { maxBytes: Infinity }); // only what PostgreSQL can store
   if (manager !== undefined && !isRecord(manager))
     return refuse('/manager', 'must be the EntityManager of an open transaction; leave it out to send in a transaction of its own');
-  return { ...(signalId === undefined ? {} : { signalId }), manager };
+  return { manager, ...(signalId === undefined ? {} : { signalId }) };
 }
 
 function refuse(path: string, reason: string): never {

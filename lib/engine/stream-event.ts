@@ -55,7 +55,7 @@ export function streamEventsOf(plan: Plan, saga: SagaValue, effects: readonly Sa
     if (kind === 'start') events.push({ type: 'saga.started', ...about });
     if (step === null || direction === null || round === null) continue;
     const operation = saga.operations.get(operationKey({ step, direction, round }));
-    const event = operation && stepEvent(kind, operation, { ...about, step: nameOf(plan, step), direction }, reason);
+    const event = operation && stepEvent(kind, operation, { step: nameOf(plan, step), direction, ...about }, reason);
     if (event) events.push(event);
   }
   for (const effect of effects) {

@@ -51,14 +51,14 @@ export class Watchers {
       return;
     }
     const watch: Watch = { sagaId, stream, steps: stored.plan.steps.map(({ name }) => name), rev: 0, last: '' };
-    this.show(watch, { ...stored.saga, step: null });
+    this.show(watch, { step: null, ...stored.saga });
     if (!stream.isOver) this.follow(watch);
   }
 
   /** Something is stored, by this process. */
   happened(saga: SagaValue, step: number | null): void {
     const watches = this.watching.get(saga.id);
-    if (watches !== undefined) for (const watch of watches) this.show(watch, { ...saga, step });
+    if (watches !== undefined) for (const watch of watches) this.show(watch, { step, ...saga });
   }
 
   private follow(watch: Watch): void {

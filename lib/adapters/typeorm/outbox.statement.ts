@@ -68,5 +68,5 @@ export interface EventRow {
 }
 
 export function toStoredEvent({ aggregatetype: aggregate, aggregateid: key, at, ...same }: EventRow): StoredEvent {
-  return { ...same, aggregate, key, at: new Date(at) };
+  return { aggregate, key, at: new Date(at), ...same };
 }

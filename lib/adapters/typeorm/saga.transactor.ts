@@ -72,7 +72,7 @@ export class SagaTransactor {
       if (request.isolation !== undefined && !(await this.hold(request)))
         return { kind: 'ignored', reason: 'stale', state: request.basis.saga.state };
       const first = holdsSaga ? { text: lockSaga(this.schema), values: [request.sagaId] } : null;
-      transaction = await HandlerTransaction.begin(this.application, { ...request, first });
+      transaction = await HandlerTransaction.begin(this.application, { first, ...request });
     } catch (error) {
       const why = redacted(error);
       return isConflict(why) ? { kind: 'conflict', error: why, atBegin: true } : { kind: 'lost', error: why };
@@ -124,7 +124,7 @@ export class SagaTransactor {
   private async apply(transaction: HandlerTransaction, request: TransactRequest, event: ConcludedEvent, decide: Decide): Promise<Ended> {
     if (transaction.guard.misuse !== null) return misused(transaction.guard.misuse);
     if (!(await transaction.takeOver())) return ENDED_BY_HANDLER;
-    const attempt = new ApplyAttempt(this.schema, this.plans, { ...request, event }, decide);
+    const attempt = new ApplyAttempt(this.schema, this.plans, { event, ...request }, decide);
     const outcome = await attempt.once(transaction);
     return outcome.kind === 'refused' || outcome.kind === 'need' ? attempt.underLock(transaction) : outcome;
   }

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { SagaInputError } from '../errors';
-import { canonicalJson, toJson, utf8Length, type Json } from './json';
+import { canonicalJson, cloneJson, toJson, utf8Length, type Json } from './json';
 import { ref } from './reference';
 
 const ROOMY = { maxBytes: 10_000_000 };
@@ -236,5 +236,16 @@ describe('the length in UTF-8', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('a copy of JSON', () => {
+  it('is equal, and nothing in it is in the original', () => {
+    const original = { deep: { list: [{ name: 'a' }, null] } };
+    const copy = cloneJson(original);
+    expect(copy).toEqual(original);
+    copy.deep.list.push({ name: 'b' });
+    (copy.deep.list[0] as { name: string }).name = 'changed';
+    expect(original).toEqual({ deep: { list: [{ name: 'a' }, null] } });
   });
 });

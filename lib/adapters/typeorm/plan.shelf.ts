@@ -18,9 +18,8 @@ export class PlanShelf {
     return this.plans.has(hash);
   }
 
-  /** In a statement of its own: inside the start, two processes with one new plan would wait for each other. */
+  /** One that it has not. In a statement of its own: inside the start, two processes with one new plan would wait for each other. */
   async keep(sql: Sql, hash: string, plan: Plan): Promise<void> {
-    if (this.has(hash)) return;
     const body = JSON.stringify(plan);
     await sql.query({
       text: `INSERT INTO "${this.schema}".plans (hash, format, body) VALUES ($1, $2, $3::jsonb) ON CONFLICT (hash) DO NOTHING`,

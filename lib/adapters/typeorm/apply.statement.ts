@@ -2,7 +2,8 @@ import { historyInsert } from './history-record';
 import { MOVE_RECORD, type EncodedMove } from './move';
 import { nextColumns, type NextRow } from './next-claim.columns';
 import { NEW_OPERATIONS, OPERATION_CHANGES, OPERATION_RECORD } from './operation-record';
-import { among, epochMs, inMs, inOrder, jsonArray, namedFor, type Statement } from './sql';
+import { recordArray, unnested } from './record-text';
+import { among, epochMs, inMs, inOrder, namedFor, type Statement } from './sql';
 
 /** A move that was applied, and what its chained claim needs. */
 export interface AppliedRow extends NextRow {
@@ -28,7 +29,7 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
   const variant = `${hasAdditions ? '_add' : ''}${hasPatches ? '_lay' : ''}${reads ? '_next' : ''}`;
   return {
     text: `WITH m AS MATERIALIZED (
-        SELECT * FROM json_to_recordset($1::json) AS m${MOVE_RECORD}
+        SELECT * FROM ${unnested(s, MOVE_RECORD, '$1')} AS m
       ), locked AS MATERIALIZED (
         SELECT held.id FROM (SELECT * FROM m ORDER BY id) m CROSS JOIN LATERAL (
           SELECT s.id FROM ${s}.sagas s
@@ -47,7 +48,7 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
           FROM m WHERE s.id ${among('locked', moves)} AND s.id = m.id
         RETURNING s.id, s.state, s.updated_at, s.completed_at, m.changed, m.grace_ms, coalesce(m.timed_out, false) AS timed_out, m.patch, m.next_direction, m.next_step, m.next_round, m.next_neighbours
       ), c AS MATERIALIZED (
-        SELECT * FROM json_to_recordset($2::json) AS c${OPERATION_RECORD}
+        SELECT * FROM ${unnested(s, OPERATION_RECORD, '$2')} AS c
       ), changed AS (
         UPDATE ${s}.operations o
            SET ${OPERATION_CHANGES}
@@ -63,13 +64,13 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
       )${hasPatches ? laidOver(s) : ''}
       SELECT saga.id, ${epochMs('saga.updated_at')} AS at, ${epochMs('saga.completed_at')} AS completed_at, ${s}.expect_rows((SELECT count(*) FROM changed), (SELECT sum(changed) FROM saga)) AS complete ${reads ? `, ${nextColumns(s)}` : 'FROM saga'}`,
     values: [
-      jsonArray(moves.map(({ saga }) => saga)),
-      jsonArray(moves.flatMap(({ changes }) => changes)),
-      jsonArray(moves.flatMap(({ entries }) => entries)),
+      recordArray(moves.map(({ saga }) => saga)),
+      recordArray(moves.flatMap(({ changes }) => changes)),
+      recordArray(moves.flatMap(({ entries }) => entries)),
       inOrder(moves.map(({ sagaId }) => sagaId)),
       [...new Set(changed.map(({ direction }) => direction))],
       [...new Set(changed.map(({ step }) => step))],
-      ...(hasAdditions ? [jsonArray(moves.flatMap(({ additions }) => additions))] : []),
+      ...(hasAdditions ? [recordArray(moves.flatMap(({ additions }) => additions))] : []),
     ],
     ...namedFor(`nest_saga_apply${variant}`, moves),
   };
@@ -78,7 +79,7 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
 function addedOperations(s: string): string {
   return `, added AS (
         INSERT INTO ${s}.operations ${NEW_OPERATIONS.columns}
-        SELECT saga.id, ${NEW_OPERATIONS.values} FROM saga JOIN json_to_recordset($7::json) AS a${OPERATION_RECORD} ON a.saga_id = saga.id
+        SELECT saga.id, ${NEW_OPERATIONS.values} FROM saga JOIN ${unnested(s, OPERATION_RECORD, '$7')} AS a ON a.saga_id = saga.id
       )`;
 }
 

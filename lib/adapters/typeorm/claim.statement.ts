@@ -4,6 +4,7 @@ import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
 import type { Claim, ClaimRequest } from '../../ports/claim';
 import { goesTheWayOf, neighboursOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
+import { flagField, jsonField, record, recordArray, textField, unnested, type RecordType } from './record-text';
 import { among, delayMs, epochMs, inMs, inOrder, namedFor, type Statement } from './sql';
 
 /**
@@ -19,8 +20,7 @@ export function claimStatement(schema: string, requests: readonly ClaimRequest[]
   const s = `"${schema}"`;
   return {
     text: `WITH m AS MATERIALIZED (
-        SELECT * FROM json_to_recordset($1::json) AS m(saga_id text, direction text, step int, round int, claim_id text, worker text, lease_ms float8,
-          plan_format int, can_verify boolean, max_losses int, alone boolean, conditions text[])
+        SELECT * FROM ${unnested(s, CLAIM_RECORD, '$1')} AS m
       ), seen AS MATERIALIZED (
         SELECT s.id, s.rev, o.direction, o.step, o.round, m.claim_id, m.worker, m.alone, m.lease_ms,
                row_number() OVER (PARTITION BY s.id ORDER BY o.direction, o.step, o.round) AS nth
@@ -43,7 +43,7 @@ export function claimStatement(schema: string, requests: readonly ClaimRequest[]
            SET state = 'running', fence = o.fence + 1, claim_id = seen.claim_id, worker = seen.worker, claims = o.claims + 1,
                ord = CASE WHEN o.direction = 'action' AND o.ord = 0 THEN saga.rev_before + seen.nth ELSE o.ord END,
                timed_out = false, heard = CASE WHEN o.heard ->> 'kind' = 'failed' AND NOT o.verifying THEN NULL ELSE o.heard END,
-               alone = seen.alone AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
+               alone = coalesce(seen.alone, false) AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
                lease_until = ${inMs('seen.lease_ms')}, due_at = NULL, send_at = NULL, resends = 0
           FROM saga JOIN seen ON seen.id = saga.id
          WHERE o.saga_id = ANY ($2::text[]) AND o.direction = ANY ($3::text[]) AND o.step = ANY ($4::int[])
@@ -56,7 +56,7 @@ export function claimStatement(schema: string, requests: readonly ClaimRequest[]
       )
       ${claimed(s)}`,
     values: [
-      JSON.stringify(requests.map(memberOf)),
+      recordArray(requests.map(claimText)),
       inOrder([...new Set(requests.map(({ sagaId }) => sagaId))]),
       [...new Set(requests.map(({ operation }) => operation.direction))],
       [...new Set(requests.map(({ operation }) => operation.step))],
@@ -65,23 +65,19 @@ export function claimStatement(schema: string, requests: readonly ClaimRequest[]
   };
 }
 
-function memberOf(request: ClaimRequest): object {
+/** A claim as a statement gets it. */
+export const CLAIM_RECORD: RecordType = {
+  name: 'claim_record',
+  fields: `saga_id text, direction text, step int, round int, claim_id text, worker text, lease_ms float8, plan_format int, max_losses int,
+    can_verify boolean, alone boolean, conditions jsonb`,
+};
+
+function claimText(request: ClaimRequest): string {
   const { sagaId, operation, claimId, worker, leaseMs, planFormat, conditions } = request;
   const { canVerify = true, maxLosses = MOST_LOSSES, alone = false } = request;
-  return {
-    saga_id: sagaId,
-    direction: operation.direction,
-    step: operation.step,
-    round: operation.round,
-    claim_id: claimId,
-    worker,
-    lease_ms: delayMs(leaseMs),
-    plan_format: planFormat,
-    can_verify: canVerify,
-    max_losses: Math.min(maxLosses, MOST_LOSSES),
-    alone,
-    conditions: conditions ?? null,
-  };
+  let text = `${textField(sagaId)},${operation.direction},${operation.step},${operation.round}${textField(claimId)}${textField(worker)}`;
+  text += `,${delayMs(leaseMs)},${planFormat},${Math.min(maxLosses, MOST_LOSSES)}`;
+  return record(text + flagField(canVerify) + flagField(alone) + jsonField(conditions));
 }
 
 /** The rule of `transition` for the claim `m`, in the words of SQL. */
@@ -91,8 +87,8 @@ function mayBeClaimed(s: string): string {
            AND (o.state = 'started' OR (o.state = 'retrying' AND o.due_at <= clock_timestamp()))
            AND NOT s.paused AND (${NO_ACTION} OR NOT ${isPaused(s, 'o')})
            AND (${NO_ACTION} OR ${DEADLINE_DEALT_WITH} OR NOT ${PAST_DEADLINE})
-           AND (NOT o.verifying OR m.can_verify)
-           AND (o.condition IS NULL OR m.conditions IS NULL OR o.condition = ANY (m.conditions))
+           AND (NOT o.verifying OR m.can_verify IS TRUE)
+           AND (o.condition IS NULL OR m.conditions IS NULL OR jsonb_exists(m.conditions, o.condition))
            AND o.losses <= m.max_losses
            AND o.claims - o.losses < o.attempt_limit AND o.blamed < o.loss_limit`;
 }

@@ -2,7 +2,7 @@ import { SagaInvariantError } from '../../errors';
 import type { HistoryEntry, RecordEffect, SagaEffect } from '../../core/effect';
 import { attemptsOf, operationKey, type Operation, type OperationKey } from '../../core/operation';
 import type { SagaValue } from '../../core/saga-value';
-import { jsonField, numberField, wordField } from './record-text';
+import { jsonField, numberField, record, textField, unnested, wordField, type RecordType } from './record-text';
 
 export interface HistoryRecord {
   readonly rev: number;
@@ -35,10 +35,10 @@ export interface ToldHistory {
 export function toldHistory(after: SagaValue, effects: readonly SagaEffect[], isWritten: IsWritten): ToldHistory {
   const within = new Map<OperationKey, HistoryRecord>();
   const apart: string[] = [];
-  for (const record of historyRecords(effects, after.rev)) {
-    const key = toldBy(record.entry, after, isWritten);
-    if (key === null || within.has(key)) apart.push(historyText(after.id, record));
-    else within.set(key, record);
+  for (const event of historyRecords(effects, after.rev)) {
+    const key = toldBy(event.entry, after, isWritten);
+    if (key === null || within.has(key)) apart.push(historyText(after.id, event));
+    else within.set(key, event);
   }
   return { within, apart };
 }
@@ -56,11 +56,16 @@ function toldBy(entry: HistoryEntry, after: SagaValue, isWritten: IsWritten): Op
 }
 
 function historyText(sagaId: string, { rev, entry }: HistoryRecord): string {
-  return `{"saga_id":${JSON.stringify(sagaId)},"rev":${rev},"kind":"${entry.kind}","state":"${entry.state}"${numberField('step', entry.step)}${wordField('direction', entry.direction)}${numberField('round', entry.round)}${numberField('fence', entry.fence)}${numberField('attempt', entry.attempt)}${jsonField('actor', entry.actor)}${jsonField('reason', entry.reason)}${jsonField('error', entry.error)}}`;
+  let text = `${textField(sagaId)},${rev},${entry.kind},${entry.state}${numberField(entry.step)}${wordField(entry.direction)}`;
+  text += numberField(entry.round) + numberField(entry.fence) + numberField(entry.attempt);
+  return record(text + textField(entry.actor) + textField(entry.reason) + jsonField(entry.error));
 }
 
-const RECORD = `(
-  saga_id text, rev bigint, kind text, state text, step int, direction text, round int, fence bigint, attempt int, actor text, reason text, error jsonb)`;
+export const HISTORY_RECORD: RecordType = {
+  name: 'history_record',
+  fields: `saga_id text, rev bigint, kind text, state text, step int, direction text, round int, fence bigint, attempt int, actor text, reason text,
+    error jsonb`,
+};
 
 /**
  * Writes the history of the sagas in the CTE `saga`.
@@ -74,5 +79,5 @@ export function historyInsert(s: string, operations: string, apart: string): str
           FROM saga JOIN ${operations} o ON o.saga_id = saga.id WHERE o.told IS NOT NULL
         UNION ALL
         SELECT saga.id, h.rev, h.kind, h.state, h.step, h.direction, h.round, h.fence, h.attempt, h.actor, h.reason, h.error
-          FROM saga JOIN json_to_recordset(${apart}::json) AS h${RECORD} ON h.saga_id = saga.id`;
+          FROM saga JOIN ${unnested(s, HISTORY_RECORD, apart)} AS h ON h.saga_id = saga.id`;
 }

@@ -5,7 +5,7 @@ import { isTerminal, type SagaValue } from '../../core/saga-value';
 import type { Link } from './chain-link';
 import { historyEntriesOf, toldHistory, type ToldHistory } from './history-record';
 import { changedRecords, earliestMs, newRecords, type Recording } from './operation-record';
-import { countField, flagField, jsonField, numberField } from './record-text';
+import { countField, flagField, jsonField, numberField, numbersField, record, textField, type RecordType } from './record-text';
 import { delayMs, lengthOf } from './sql';
 
 /** A decision on its way into the database. */
@@ -16,7 +16,7 @@ export interface Move extends Omit<Recording, 'sagaId'> {
   readonly leaseGraceMs: number | null;
 }
 
-/** A decision as JSON. */
+/** A decision as records. */
 export interface EncodedMove {
   readonly sagaId: string;
   readonly saga: string;
@@ -50,28 +50,29 @@ const NOTHING_TOLD: ToldHistory['within'] = new Map();
 
 function sagaText(move: Move, changed: number, patch: JsonObject | null): string {
   const { before, after, leaseGraceMs } = move;
-  let text = `{"id":${JSON.stringify(before.id)},"rev":${before.rev},"events":${after.rev - before.rev},"state":"${after.state}","changed":${changed}`;
-  text += countField('open_actions', after.openActions) + countField('open_undos', after.openUndos) + jsonField('cause', after.cause);
-  text += flagField('attention', after.attention) + flagField('paused', after.paused) + flagField('past_pivot', after.pastPivot);
-  text += jsonField('turning', after.turning) + countField('given_up', after.givenUp) + numberField('finished_by', after.finishedBy);
-  text += flagField('ends', isTerminal(after.state)) + numberField('wake_ms', wakesInMs(move)) + jsonField('patch', patch);
-  if (leaseGraceMs !== null) text += numberField('grace_ms', delayMs(leaseGraceMs)) + flagField('timed_out', timedOutBefore(move));
-  return `${text}${linkFields(move.link)}}`;
+  let text = `${textField(before.id)},${before.rev},${after.rev - before.rev},${after.state},${changed}`;
+  text += countField(after.openActions) + countField(after.openUndos) + jsonField(after.cause) + flagField(after.attention);
+  text += flagField(after.paused) + flagField(after.pastPivot) + jsonField(after.turning) + countField(after.givenUp);
+  text += numberField(after.finishedBy) + flagField(isTerminal(after.state)) + numberField(wakesInMs(move)) + jsonField(patch);
+  text += leaseGraceMs === null ? ',,' : `,${delayMs(leaseGraceMs)}${flagField(timedOutBefore(move))}`;
+  return record(text + linkFields(move.link));
 }
 
-/** The fields of a move as a statement reads them; what is null, 0 or false is left out. */
-export const MOVE_RECORD = `(id text, rev bigint, events int, state text, open_actions int, open_undos int, cause jsonb, attention boolean,
-  paused boolean, past_pivot boolean, turning jsonb, given_up int, finished_by int, ends boolean, wake_ms float8, changed int, grace_ms float8,
-  timed_out boolean, patch jsonb, next_paused_by text, next_minds_deadline boolean, next_direction text, next_step int, next_round int,
-  next_neighbours int[])`;
+/** A move of a saga as a statement gets it. */
+export const MOVE_RECORD: RecordType = {
+  name: 'move_record',
+  fields: `id text, rev bigint, events int, state text, changed int, open_actions int, open_undos int, cause jsonb, attention boolean,
+    paused boolean, past_pivot boolean, turning jsonb, given_up int, finished_by int, ends boolean, wake_ms float8, patch jsonb,
+    grace_ms float8, timed_out boolean, next_paused_by text, next_minds_deadline boolean, next_direction text, next_step int,
+    next_round int, next_neighbours int[]`,
+};
 
 function linkFields(link: Link | undefined): string {
-  if (link === undefined) return '';
+  if (link === undefined) return ',,,,,,';
   const { operation, reads } = link;
-  const terms = jsonField('next_paused_by', link.pausedBy) + flagField('next_minds_deadline', link.mindsDeadline);
-  if (reads === null) return terms;
-  const { direction, step, round } = operation;
-  return `${terms},"next_direction":"${direction}","next_step":${step},"next_round":${round}${jsonField('next_neighbours', reads.neighbours)}`;
+  const terms = textField(link.pausedBy) + flagField(link.mindsDeadline);
+  if (reads === null) return `${terms},,,,`;
+  return `${terms},${operation.direction},${operation.step},${operation.round}${numbersField(reads.neighbours)}`;
 }
 
 /** Until the next sweep has to look; whatever waited for a resume is looked at now. */

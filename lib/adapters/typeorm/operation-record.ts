@@ -5,18 +5,29 @@ import { operationKey, type Operation, type OperationKey } from '../../core/oper
 import { dependentsByStep, dependentsOf, type Plan } from '../../core/plan';
 import type { Link } from './chain-link';
 import type { ToldHistory } from './history-record';
-import { countField, flagField, jsonField, numberField, wordField } from './record-text';
+import {
+  countField,
+  flagField,
+  jsonField,
+  numberField,
+  numbersField,
+  record,
+  textField,
+  valueField,
+  wordField,
+  type RecordType,
+} from './record-text';
 import { delayMs, inMs } from './sql';
 
-/**
- * The type of an operation as a statement gets it: one element of a JSON array. `told`: the kind of the event that its history gets with it,
- * at `told_rev`.
- */
-export const OPERATION_RECORD = `(
-  direction text, step int, round int, key text, state text, waits int, ord bigint, fence bigint, fence_before bigint, claim_id text,
-  claims int, losses int, blamed int, attempt_limit int, loss_limit int, had_unknown boolean, timed_out boolean, alone boolean, verifying boolean, action_outcome text, late_fence bigint, wait jsonb, heard jsonb, condition text,
-  dependents int[], error jsonb, output jsonb, has_output boolean, due_ms float8, send_ms float8, lease_ms float8, worker text, saga_id text,
-  told text, told_rev bigint)`;
+/** An operation as a statement gets it. `told`: the kind of the event that its history gets with it, at `told_rev`. */
+export const OPERATION_RECORD: RecordType = {
+  name: 'operation_record',
+  fields: `saga_id text, direction text, step int, round int, state text,
+    waits int, ord bigint, fence bigint, claim_id text, claims int, losses int, blamed int, attempt_limit int, loss_limit int,
+    had_unknown boolean, timed_out boolean, alone boolean, verifying boolean, late_fence bigint, wait jsonb, heard jsonb,
+    condition text, error jsonb, output jsonb, due_ms float8, send_ms float8, lease_ms float8, worker text, told text, told_rev bigint,
+    fence_before bigint, key text, action_outcome text, dependents int[]`,
+};
 
 /** What changes nothing but what is known of an operation does not say again when it is due. */
 function orAsBefore(column: string, told: string): string {
@@ -26,7 +37,7 @@ function orAsBefore(column: string, told: string): string {
 /** What a record `c` makes of an operation `o`, when its saga has become `saga`. */
 export const OPERATION_CHANGES = `state = c.state, waits = coalesce(c.waits, 0), ord = coalesce(c.ord, 0), fence = coalesce(c.fence, 0), claim_id = c.claim_id, claims = coalesce(c.claims, 0), losses = coalesce(c.losses, 0),
                blamed = coalesce(c.blamed, 0), attempt_limit = c.attempt_limit, loss_limit = c.loss_limit, alone = coalesce(c.alone, false), verifying = coalesce(c.verifying, false), wait = c.wait, heard = c.heard, condition = c.condition, had_unknown = coalesce(c.had_unknown, false), timed_out = coalesce(c.timed_out, false), late_fence = coalesce(c.late_fence, 0), error = c.error,
-               output = CASE WHEN c.has_output THEN coalesce(c.output, 'null') ELSE o.output END,
+               output = coalesce(c.output, o.output),
                due_at = ${orAsBefore('due_at', inMs('c.due_ms'))}, send_at = ${orAsBefore('send_at', inMs('c.send_ms'))}, resends = 0,
                first_at = CASE WHEN c.lease_ms IS NULL THEN o.first_at ELSE clock_timestamp() END,
                lease_until = CASE WHEN c.lease_ms IS NOT NULL THEN ${inMs('c.lease_ms')} WHEN c.state = 'running' THEN o.lease_until END,
@@ -40,7 +51,7 @@ export const NEW_OPERATIONS = {
            first_at, lease_until, worker)`,
   values: `a.direction, a.step, a.round, a.key, a.state, coalesce(a.waits, 0), coalesce(a.ord, 0), coalesce(a.fence, 0), a.claim_id, coalesce(a.claims, 0), coalesce(a.losses, 0), coalesce(a.blamed, 0),
                a.attempt_limit, a.loss_limit, coalesce(a.had_unknown, false), coalesce(a.timed_out, false), coalesce(a.alone, false), coalesce(a.verifying, false), a.wait, a.heard, a.condition, coalesce(a.late_fence, 0), a.action_outcome, a.dependents,
-               ${inMs('a.due_ms')}, ${inMs('a.send_ms')}, CASE WHEN a.has_output THEN coalesce(a.output, 'null') END, a.error,
+               ${inMs('a.due_ms')}, ${inMs('a.send_ms')}, a.output, a.error,
                CASE WHEN a.lease_ms IS NOT NULL THEN clock_timestamp() END, ${inMs('a.lease_ms')}, a.worker`,
 };
 
@@ -60,8 +71,8 @@ export function newRecords(added: readonly Operation[], recording: Recording, to
   const common = commonFields(recording, told);
   return added.map((operation) => {
     const { direction, step, releases, actionOutcome } = operation;
-    const key = jsonField('key', keyOf(recording.plan, operation)) + wordField('action_outcome', actionOutcome);
-    return `${common(operation)}${key},"dependents":[${(direction === 'action' ? (dependents.get(step) ?? []) : releases).join()}]}`;
+    const ends = direction === 'action' ? (dependents.get(step) ?? []) : releases;
+    return record(`${common(operation)},${textField(keyOf(recording.plan, operation))}${wordField(actionOutcome)}${numbersField(ends)}`);
   });
 }
 
@@ -73,7 +84,7 @@ export function changedRecords(
   told: Told,
 ): readonly string[] {
   const common = commonFields(recording, told);
-  return changed.map((operation) => `${common(operation)}${numberField('fence_before', before.get(operationKey(operation))?.fence)}}`);
+  return changed.map((operation) => record(`${common(operation)}${numberField(before.get(operationKey(operation))?.fence)},,,`));
 }
 
 type Told = ToldHistory['within'];
@@ -81,24 +92,23 @@ type Told = ToldHistory['within'];
 /** The record of an operation, but for its end. */
 function commonFields({ sagaId, plan, effects, resendMs, link }: Recording, told: Told): (operation: Operation) => string {
   const delays = delaysOf(effects, resendMs);
-  const id = JSON.stringify(sagaId);
+  const id = textField(sagaId);
   return (operation) => {
     const key = operationKey(operation);
     const limits = limitsOf(plan, operation, policyOf(plan, operation));
     const due = delays.get(key);
     const history = told.get(key);
-    let text = `{"saga_id":${id},"direction":"${operation.direction}","step":${operation.step},"round":${operation.round},"state":"${operation.state}"`;
-    text += countField('waits', operation.waits) + countField('ord', operation.order) + countField('fence', operation.fence);
-    text += jsonField('claim_id', operation.claimId) + countField('claims', operation.claims) + countField('losses', operation.losses);
-    text += countField('blamed', operation.blamed) + `,"attempt_limit":${limits.attempts},"loss_limit":${limits.losses}`;
-    text +=
-      flagField('had_unknown', operation.hadUnknown) + flagField('timed_out', operation.timedOut) + flagField('alone', operation.alone);
-    text += flagField('verifying', operation.verifying) + countField('late_fence', operation.lateFence) + jsonField('wait', operation.wait);
-    text += jsonField('heard', operation.heard) + jsonField('condition', operation.condition) + jsonField('error', operation.error);
-    if (operation.output !== undefined) text += `,"has_output":true,"output":${JSON.stringify(operation.output)}`;
-    if (due !== undefined) text += numberField('due_ms', due.dueMs) + numberField('send_ms', due.sendMs);
-    if (operation === link?.operation) text += `,"lease_ms":${delayMs(link.leaseMs)}` + jsonField('worker', link.worker);
-    if (history !== undefined) text += `,"told":"${history.entry.kind}","told_rev":${history.rev}`;
+    let text = `${id},${operation.direction},${operation.step},${operation.round},${operation.state}`;
+    text += countField(operation.waits) + countField(operation.order) + countField(operation.fence) + textField(operation.claimId);
+    text += countField(operation.claims) + countField(operation.losses) + countField(operation.blamed);
+    text += `,${limits.attempts},${limits.losses}`;
+    text += flagField(operation.hadUnknown) + flagField(operation.timedOut) + flagField(operation.alone) + flagField(operation.verifying);
+    text += countField(operation.lateFence) + jsonField(operation.wait) + jsonField(operation.heard);
+    text += textField(operation.condition) + jsonField(operation.error);
+    text += operation.output === undefined ? ',' : valueField(operation.output);
+    text += due === undefined ? ',,' : numberField(due.dueMs) + numberField(due.sendMs);
+    text += operation === link?.operation ? `,${delayMs(link.leaseMs)}${textField(link.worker)}` : ',,';
+    text += history === undefined ? ',,' : `,${history.entry.kind},${history.rev}`;
     return text;
   };
 }

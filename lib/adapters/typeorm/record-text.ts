@@ -1,27 +1,72 @@
-// A record for PostgreSQL is written as JSON field by field, each with its comma before it: a few times as quick as an object that is made
-// only to be stringified. PostgreSQL reads each field that is there, so what is null is left out.
+// A record for PostgreSQL is one element of an array of a composite type, written as text: `"(01J…,action,,2)"`. PostgreSQL reads that in a
+// third of the time that JSON with the same fields takes it. What is null, 0 or false is left empty. Every function gives one field with the
+// comma before it; the fields stand in the order of their type.
+
+/** A type of the schema: what a statement reads as one record. */
+export interface RecordType {
+  readonly name: string;
+  /** Its fields and their types, in order. */
+  readonly fields: string;
+}
+
+/** The rows of records that come as one parameter: `unnest($2::"saga".operation_record[])`. */
+export function unnested(s: string, { name }: RecordType, parameter: string): string {
+  return `unnest(${parameter}::${s}.${name}[])`;
+}
+
+/** A record, of fields that each bring their comma. */
+export function record(fields: string): string {
+  return `"(${fields.slice(1)})"`;
+}
+
+/** Records as one value. */
+export function recordArray(records: readonly string[]): string {
+  return `{${records.join()}}`;
+}
 
 /** A number of which 0 says something else than nothing. */
-export function numberField(name: string, value: number | null | undefined): string {
-  return value === null || value === undefined ? '' : `,"${name}":${value}`;
+export function numberField(value: number | null | undefined): string {
+  return value === null || value === undefined ? ',' : `,${value}`;
 }
 
 /** A number that is 0 where it is left out. */
-export function countField(name: string, value: number): string {
-  return value === 0 ? '' : `,"${name}":${value}`;
+export function countField(value: number): string {
+  return value === 0 ? ',' : `,${value}`;
 }
 
 /** False where it is left out. */
-export function flagField(name: string, value: boolean): string {
-  return value ? `,"${name}":true` : '';
+export function flagField(value: boolean): string {
+  return value ? ',t' : ',';
 }
 
 /** A word of our own, in which nothing has to be escaped. */
-export function wordField(name: string, value: string | null | undefined): string {
-  return value === null || value === undefined ? '' : `,"${name}":"${value}"`;
+export function wordField(value: string | null | undefined): string {
+  return value === null || value === undefined ? ',' : `,${value}`;
 }
 
-/** Anything else. */
-export function jsonField(name: string, value: unknown): string {
-  return value === null || value === undefined ? '' : `,"${name}":${JSON.stringify(value)}`;
+/** Any text that PostgreSQL can store. */
+export function textField(value: string | null | undefined): string {
+  if (value === null || value === undefined) return ',';
+  return PLAIN.test(value) ? `,${value}` : escaped(value);
+}
+
+export function numbersField(values: readonly number[] | null | undefined): string {
+  return values === null || values === undefined ? ',' : `,\\"{${values.join()}}\\"`;
+}
+
+/** Anything else, as JSON. Null is left out. */
+export function jsonField(value: unknown): string {
+  return value === null || value === undefined ? ',' : valueField(value);
+}
+
+/** As JSON; null is a value as well. */
+export function valueField(value: unknown): string {
+  return escaped(JSON.stringify(value));
+}
+
+const PLAIN = /^[\w.:-]+$/;
+
+/** Quoted for the record, and what is quoted once more for the array. */
+function escaped(text: string): string {
+  return `,\\"${text.replace(/["\\]/g, String.raw`\\\$&`)}\\"`;
 }

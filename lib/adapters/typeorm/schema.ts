@@ -1,5 +1,11 @@
+import { CLAIM_RECORD } from './claim.statement';
+import { HISTORY_RECORD } from './history-record';
+import { MOVE_RECORD } from './move';
+import { OPERATION_RECORD } from './operation-record';
 import { outboxTable } from './outbox.table';
+import type { RecordType } from './record-text';
 import { signalTables } from './signal.tables';
+import { INPUT_RECORD, START_RECORD } from './start.statement';
 
 /**
  * Version 1 of the tables. Every statement may run twice.
@@ -159,6 +165,8 @@ export function schemaVersion1(schema: string): readonly string[] {
     ...signalTables(s),
     ...outboxTable(s, VACUUM_EARLY),
 
+    ...RECORD_TYPES.map((type) => recordType(schema, type)),
+
     // What no program may get wrong is guarded here too. The WHEN keeps the function off the hot path.
     `CREATE OR REPLACE FUNCTION ${s}.refuse_terminal_change() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -176,6 +184,21 @@ export function schemaVersion1(schema: string): readonly string[] {
       RETURN true;
     END $$`,
   ];
+}
+
+/** What statements for many read their records as. Once released, one that changes is another type with another name. */
+export const RECORD_TYPES: readonly RecordType[] = [
+  START_RECORD,
+  INPUT_RECORD,
+  MOVE_RECORD,
+  OPERATION_RECORD,
+  HISTORY_RECORD,
+  CLAIM_RECORD,
+];
+
+function recordType(schema: string, { name, fields }: RecordType): string {
+  const type = `"${schema}".${name}`;
+  return `DO $$ BEGIN IF to_regtype('${type}') IS NULL THEN CREATE TYPE ${type} AS (${fields}); END IF; END $$`;
 }
 
 const VACUUM_EARLY =

@@ -46,11 +46,6 @@ export function inMs(ms: string, now = 'clock_timestamp()'): string {
   return `${now} + ${ms} * interval '1 millisecond'`;
 }
 
-/** Records that are JSON already, as one array. */
-export function jsonArray(records: readonly string[]): string {
-  return `[${records.join(',')}]`;
-}
-
 export function lengthOf(records: readonly string[]): number {
   let length = 0;
   for (const record of records) length += record.length;

@@ -5,8 +5,19 @@ import type { StartRequest } from '../../ports/saga-store';
 import { linkOf, type Link } from './chain-link';
 import { historyInsert, toldHistory } from './history-record';
 import { earliestMs, NEW_OPERATIONS, newRecords, OPERATION_RECORD } from './operation-record';
-import { countField, flagField, jsonField, numberField } from './record-text';
-import { delayMs, epochMs, inMs, jsonArray, lengthOf, namedFor, type Statement } from './sql';
+import {
+  countField,
+  flagField,
+  jsonField,
+  numberField,
+  record,
+  recordArray,
+  textField,
+  unnested,
+  valueField,
+  type RecordType,
+} from './record-text';
+import { delayMs, epochMs, inMs, lengthOf, namedFor, type Statement } from './sql';
 
 /** What is to be stored: a start, and maybe the claim that is chained to it. */
 export interface PlannedStart {
@@ -23,7 +34,16 @@ export function plannedStart(request: StartRequest): PlannedStart {
   return { request, saga: chained.saga, effects: chained.effects, link: linkOf(plan, chained, offer, true) };
 }
 
-/** A start as JSON. */
+/** A saga that starts, as a statement gets it. */
+export const START_RECORD: RecordType = {
+  name: 'start_record',
+  fields: `id text, name text, state text, rev bigint, plan_hash text, plan_format smallint, open_actions int, open_undos int, cause jsonb,
+    parent jsonb, ends boolean, deadline_ms float8, wake_ms float8, key text, fingerprint text, paused_by text`,
+};
+
+export const INPUT_RECORD: RecordType = { name: 'input_record', fields: 'saga_id text, step int, step_id text, input jsonb, refs jsonb' };
+
+/** A start as records. */
 export interface EncodedStart {
   readonly sagaId: string;
   readonly saga: string;
@@ -37,18 +57,17 @@ export interface EncodedStart {
 export function encodedStart({ request, saga, effects, link }: PlannedStart): EncodedStart {
   const { sagaId, plan, resendMs, deadlineMs, businessKey } = request;
   const recording = { sagaId, plan, effects, resendMs, link };
-  let text = `{"id":${JSON.stringify(sagaId)},"name":${JSON.stringify(plan.name)},"state":"${saga.state}","rev":${saga.rev}`;
-  text += `,"plan_hash":"${request.planHash}","plan_format":${plan.format}`;
-  text += countField('open_actions', saga.openActions) + countField('open_undos', saga.openUndos) + jsonField('cause', saga.cause);
-  text += jsonField('parent', saga.parent) + flagField('ends', isTerminal(saga.state));
-  text += numberField('deadline_ms', deadlineMs === null ? null : delayMs(deadlineMs)) + numberField('wake_ms', earliestMs(recording));
-  text += jsonField('key', businessKey?.key) + jsonField('fingerprint', businessKey?.fingerprint) + jsonField('paused_by', link?.pausedBy);
-  text += '}';
+  let text = `${textField(sagaId)}${textField(plan.name)},${saga.state},${saga.rev},${request.planHash},${plan.format}`;
+  text += countField(saga.openActions) + countField(saga.openUndos) + jsonField(saga.cause) + jsonField(saga.parent);
+  text += flagField(isTerminal(saga.state)) + numberField(deadlineMs === null ? null : delayMs(deadlineMs));
+  text +=
+    numberField(earliestMs(recording)) + textField(businessKey?.key) + textField(businessKey?.fingerprint) + textField(link?.pausedBy);
   const told = toldHistory(saga, effects, () => true);
   const inputs = inputRecords(request);
   const operations = newRecords([...saga.operations.values()], recording, told.within);
-  const bytes = text.length + lengthOf(inputs) + lengthOf(operations) + lengthOf(told.apart);
-  return { sagaId, saga: text, inputs, operations, entries: told.apart, isKeyed: businessKey !== null, bytes };
+  const started = record(text);
+  const bytes = started.length + lengthOf(inputs) + lengthOf(operations) + lengthOf(told.apart);
+  return { sagaId, saga: started, inputs, operations, entries: told.apart, isKeyed: businessKey !== null, bytes };
 }
 
 export interface StartRow {
@@ -81,8 +100,7 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
   const isKeyed = starts.some((start) => start.isKeyed);
   return {
     text: `WITH m AS MATERIALIZED (
-        SELECT * FROM json_to_recordset($1::json) AS m(id text, name text, state text, rev bigint, plan_hash text, plan_format smallint, open_actions int,
-          open_undos int, cause jsonb, parent jsonb, ends boolean, deadline_ms float8, wake_ms float8, key text, fingerprint text, paused_by text)
+        SELECT * FROM ${unnested(s, START_RECORD, '$1')} AS m
       ), lock AS MATERIALIZED (
         SELECT m.id, p.paused, NOT p.paused AND ${isKeyed ? `(m.key IS NULL OR pg_try_advisory_xact_lock(${keyLock('$5::text', 'm.name', 'm.key')}))` : 'true'} AS got
           FROM m CROSS JOIN LATERAL (SELECT m.paused_by IS NOT NULL
@@ -97,11 +115,11 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
         ON CONFLICT (id) DO NOTHING
         RETURNING id, state, created_at
       ), a AS MATERIALIZED (
-        SELECT * FROM json_to_recordset($3::json) AS a${OPERATION_RECORD}
+        SELECT * FROM ${unnested(s, OPERATION_RECORD, '$3')} AS a
       ), given AS (
         INSERT INTO ${s}.inputs (saga_id, step, step_id, input, refs)
-        SELECT saga.id, i.step, i.step_id, coalesce(i.input, 'null'), coalesce(i.refs, '[]')
-          FROM saga JOIN json_to_recordset($2::json) AS i(saga_id text, step int, step_id text, input jsonb, refs jsonb) ON i.saga_id = saga.id
+        SELECT saga.id, i.step, i.step_id, i.input, coalesce(i.refs, '[]')
+          FROM saga JOIN ${unnested(s, INPUT_RECORD, '$2')} AS i ON i.saga_id = saga.id
       ), operation AS (
         INSERT INTO ${s}.operations ${NEW_OPERATIONS.columns}
         SELECT saga.id, ${NEW_OPERATIONS.values} FROM saga JOIN a ON a.saga_id = saga.id
@@ -114,10 +132,10 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
         LEFT JOIN saga begun ON begun.id = m.id
         ${isKeyed ? ownersOfKeys(s) : ''}`,
     values: [
-      jsonArray(starts.map(({ saga }) => saga)),
-      jsonArray(starts.flatMap(({ inputs }) => inputs)),
-      jsonArray(starts.flatMap(({ operations }) => operations)),
-      jsonArray(starts.flatMap(({ entries }) => entries)),
+      recordArray(starts.map(({ saga }) => saga)),
+      recordArray(starts.flatMap(({ inputs }) => inputs)),
+      recordArray(starts.flatMap(({ operations }) => operations)),
+      recordArray(starts.flatMap(({ entries }) => entries)),
       ...(isKeyed ? [schema] : []),
     ],
     ...namedFor(isKeyed ? 'nest_saga_start_keyed' : 'nest_saga_start', starts),
@@ -155,13 +173,13 @@ function keyLock(schema: string, name: string, key: string): string {
 
 /** What the saga itself was given, and the inputs of its steps. */
 function inputRecords({ sagaId, context, metadata, businessKey, laidOver, steps }: StartRequest): readonly string[] {
-  const id = JSON.stringify(sagaId);
-  const given = JSON.stringify({ context, metadata, businessKey: businessKey?.key ?? null });
-  const records = [`{"saga_id":${id},"step":-1,"input":${given}}`];
-  if (laidOver != null) records.push(`{"saga_id":${id},"step":-2,"input":${JSON.stringify(laidOver)}}`);
+  const id = textField(sagaId);
+  const given = { context, metadata, businessKey: businessKey?.key ?? null };
+  const records = [record(`${id},-1,${valueField(given)},`)];
+  if (laidOver != null) records.push(record(`${id},-2,${valueField(laidOver)},`));
   for (const [step, { stepId, input, references }] of steps.entries()) {
-    const refs = references.length === 0 ? '' : jsonField('refs', references);
-    records.push(`{"saga_id":${id},"step":${step},"step_id":${JSON.stringify(stepId)},"input":${JSON.stringify(input)}${refs}}`);
+    const refs = references.length === 0 ? ',' : valueField(references);
+    records.push(record(`${id},${step}${textField(stepId)}${valueField(input)}${refs}`));
   }
   return records;
 }

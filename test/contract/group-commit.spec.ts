@@ -380,6 +380,28 @@ describe('a statement for many', () => {
   });
 });
 
+describe.each([1, 3, 30])('a statement for %i', (count) => {
+  it('is planned a few times, not every time: a plan for just that many never looks cheaper than the one that is kept', async () => {
+    await within(async (fixture) => {
+      const pool = (fixture.store as unknown as { pool: EnginePool }).pool;
+      const statements = await statementsForMany(fixture, count);
+      const plans = await pool.transaction(async (sql) => {
+        for (const statement of statements) {
+          for (let times = 0; times < 20; times++) {
+            await sql.query({ text: 'SAVEPOINT before_each', values: [] });
+            await sql.query(statement);
+            await sql.query({ text: 'ROLLBACK TO SAVEPOINT before_each', values: [] });
+          }
+        }
+        const names = statements.map(({ name }) => name);
+        return sql.query({ text: 'SELECT custom_plans FROM pg_prepared_statements WHERE name = ANY ($1)', values: [names] });
+      });
+      // What PostgreSQL tries before it compares.
+      expect(plans).toEqual(statements.map(() => ({ custom_plans: 5 })));
+    });
+  });
+});
+
 const TABLES = ['sagas', 'operations', 'inputs', 'business_keys'];
 const WHOLE_TABLE = new RegExp(`Seq Scan on (\\S+\\.)?(${TABLES.join('|')})`);
 
@@ -388,9 +410,12 @@ async function keepWithoutStatistics({ app, schema }: PostgresFixture): Promise<
 }
 
 /** A start, a claim and a chained report of many, none of them sent. */
-async function statementsForMany({ schema, scenario }: PostgresFixture & { readonly scenario: Scenario }): Promise<readonly Statement[]> {
-  const ids = await all(async () => scenario.start(TWO_STEPS));
-  const claims = await all(async (place) => scenario.claim(ids[place] as string, action(0)));
+async function statementsForMany(
+  { schema, scenario }: PostgresFixture & { readonly scenario: Scenario },
+  count = MANY.length,
+): Promise<readonly Statement[]> {
+  const ids = await Promise.all(MANY.slice(0, count).map(async () => scenario.start(TWO_STEPS)));
+  const claims = await Promise.all(ids.map(async (id) => scenario.claim(id, action(0))));
   const offer = { claimId: 'c', worker: 'w', leaseMs: 1_000, conditions: [], accepts: () => true };
   const moves = claims.map((claim) => {
     const { plan: of, saga } = claim.basis;
@@ -403,7 +428,7 @@ async function statementsForMany({ schema, scenario }: PostgresFixture & { reado
     return encoded({ plan: of, before: saga, after, effects, resendMs: RESEND_MS, leaseGraceMs: null, link });
   });
   const rest = { worker: 'w', leaseMs: 1_000, planFormat: PLAN_FORMAT };
-  const keyed = MANY.map((place) => startRequest(TWO_STEPS, { businessKey: { key: `k${place}`, fingerprint: 'f' } }));
+  const keyed = MANY.slice(0, count).map((place) => startRequest(TWO_STEPS, { businessKey: { key: `k${place}`, fingerprint: 'f' } }));
   return [
     applyStatement(schema, moves),
     claimStatement(

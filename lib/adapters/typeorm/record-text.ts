@@ -9,9 +9,12 @@ export interface RecordType {
   readonly fields: string;
 }
 
-/** The rows of records that come as one parameter: `unnest($2::"saga".operation_record[])`. */
+/**
+ * The rows of records that come as one parameter. A SELECT of its own keeps PostgreSQL from counting them: it would plan each short list anew,
+ * since a plan for just that many looks cheaper than the kept one.
+ */
 export function unnested(s: string, { name }: RecordType, parameter: string): string {
-  return `unnest(${parameter}::${s}.${name}[])`;
+  return `unnest((SELECT ${parameter}::${s}.${name}[]))`;
 }
 
 /** A record, of fields that each bring their comma. */

@@ -78,7 +78,7 @@ export async function expectWholeSagas(url: string, schema: string): Promise<num
     const { rows } = await client.query<{ id: string; problem: string | null }>(
       `SELECT s.id, concat_ws(', ',
           CASE WHEN s.rev <> (SELECT count(*) FROM "${schema}".history h WHERE h.saga_id = s.id AND h.rev <= s.rev) THEN 'history' END,
-          CASE WHEN jsonb_array_length(p.body -> 'steps') + 1 <> (SELECT count(*) FROM "${schema}".inputs i WHERE i.saga_id = s.id) THEN 'inputs' END,
+          CASE WHEN jsonb_array_length(p.body -> 'steps') + 1 <> (SELECT count(*) + coalesce(sum(jsonb_array_length(i.steps)), 0) FROM "${schema}".inputs i WHERE i.saga_id = s.id) THEN 'inputs' END,
           CASE WHEN jsonb_array_length(p.body -> 'steps') <> (SELECT count(*) FROM "${schema}".operations o
                  WHERE o.saga_id = s.id AND o.direction = 'action') THEN 'operations' END) AS problem
          FROM "${schema}".sagas s JOIN "${schema}".plans p ON p.hash = s.plan_hash`,

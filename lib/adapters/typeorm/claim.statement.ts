@@ -4,6 +4,7 @@ import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
 import type { Claim, ClaimRequest } from '../../ports/claim';
 import { goesTheWayOf, neighboursOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
+import { inputOf } from './inputs';
 import { flagField, jsonField, record, recordArray, textField, unnested, type RecordType } from './record-text';
 import { among, delayMs, epochMs, inMs, inOrder, namedFor, type Statement } from './sql';
 
@@ -160,8 +161,8 @@ function claimed(s: string): string {
         ${neighboursOf(s, 'op')} AS neighbours
       FROM saga
       JOIN op ON op.saga_id = saga.id
-      CROSS JOIN LATERAL (SELECT * FROM ${s}.inputs i WHERE i.saga_id = op.saga_id AND i.step = op.step OFFSET 0) i
       CROSS JOIN LATERAL (SELECT * FROM ${s}.inputs g WHERE g.saga_id = op.saga_id AND g.step = -1 OFFSET 0) given
+      CROSS JOIN LATERAL ${inputOf(s, 'given', 'op')} i
       LEFT JOIN LATERAL (SELECT * FROM ${s}.inputs l WHERE l.saga_id = op.saga_id AND l.step = -2 OFFSET 0) laid ON true`;
 }
 

@@ -4,9 +4,10 @@ import type { Plan } from '../../core/plan';
 import type { SagaQuery } from '../../ports/saga-store';
 import type { SagaGlance, StoredSaga, StoredStep } from '../../ports/stored-saga';
 import type { StoredReference } from '../../core/reference';
+import { inputsOf } from './inputs';
 import { wholeOperations } from './read.statement';
 import { sagaColumns, toSaga, type OperationRow, type SagaRow } from './rows';
-import { epochMs, namedFor, type Statement } from './sql';
+import { epochMs, namedFor, oneOf, type Statement } from './sql';
 
 export interface StoredSagaRow extends SagaRow {
   readonly operations: readonly OperationRow[];
@@ -25,7 +26,7 @@ export interface StoredSagaRow extends SagaRow {
 
 export function findStatement(schema: string, sagaIds: readonly string[]): Statement {
   return {
-    text: `SELECT ${storedColumns(schema)} FROM "${schema}".sagas s WHERE s.id = ANY ($1::text[])`,
+    text: `SELECT ${storedColumns(schema)} FROM "${schema}".sagas s WHERE s.id ${oneOf('$1', sagaIds)}`,
     values: [sagaIds],
     ...namedFor('nest_saga_find', sagaIds),
   };
@@ -51,7 +52,11 @@ export function listStatement(schema: string, query: SagaQuery): Statement {
 }
 
 export function statesStatement(schema: string, sagaIds: readonly string[]): Statement {
-  return { text: `SELECT s.id, s.state FROM "${schema}".sagas s WHERE s.id = ANY ($1::text[])`, values: [sagaIds] };
+  return {
+    text: `SELECT s.id, s.state FROM "${schema}".sagas s WHERE s.id ${oneOf('$1', sagaIds)}`,
+    values: [sagaIds],
+    ...namedFor('nest_saga_states', sagaIds),
+  };
 }
 
 export interface GlanceRow extends SagaGlance {
@@ -74,9 +79,8 @@ export function storedColumns(schema: string): string {
         (SELECT g.input FROM ${s}.inputs g WHERE g.saga_id = s.id AND g.step = -1) AS given,
         (SELECT g.input FROM ${s}.inputs g WHERE g.saga_id = s.id AND g.step = -2) AS laid,
         coalesce((SELECT json_agg(json_build_array(i.step_id, i.input, a.output, ${epochMs('a.settled_at')}, i.refs) ORDER BY i.step)
-           FROM ${s}.inputs i
-           LEFT JOIN ${s}.operations a ON a.saga_id = i.saga_id AND a.direction = 'action' AND a.step = i.step AND a.round = 1
-          WHERE i.saga_id = s.id AND i.step >= 0), '[]'::json) AS steps`;
+           FROM ${inputsOf(s, 's.id')} i
+           LEFT JOIN ${s}.operations a ON a.saga_id = s.id AND a.direction = 'action' AND a.step = i.step AND a.round = 1), '[]'::json) AS steps`;
 }
 
 /** A saga that lost rows is shown with what it has: one broken saga must not hide all the others from a list. */

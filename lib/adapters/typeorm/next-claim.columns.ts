@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../core/json';
 import type { StoredReference } from '../../core/reference';
+import { inputOf } from './inputs';
 import { neighboursOf, type OperationRow } from './rows';
 
 /** What a chained claim needs; null when there is none, or this process knows all of it. */
@@ -28,6 +29,7 @@ export function nextColumns(s: string): string {
           ${neighboursOf(s, 'op')} AS neighbours
         FROM (SELECT saga.id AS saga_id, saga.next_direction AS direction, saga.next_step AS step, saga.next_round AS round,
                      saga.next_neighbours AS dependents WHERE saga.next_step IS NOT NULL) op
-        CROSS JOIN LATERAL (SELECT * FROM ${s}.inputs i WHERE i.saga_id = op.saga_id AND i.step = op.step OFFSET 0) i
+        CROSS JOIN LATERAL (SELECT * FROM ${s}.inputs g WHERE g.saga_id = op.saga_id AND g.step = -1 OFFSET 0) given
+        CROSS JOIN LATERAL ${inputOf(s, 'given', 'op')} i
         LEFT JOIN LATERAL (SELECT * FROM ${s}.inputs l WHERE l.saga_id = op.saga_id AND l.step = -2 OFFSET 0) laid ON true) next ON true`;
 }

@@ -64,7 +64,12 @@ export function jsonField(value: unknown): string {
 
 /** As JSON; null is a value as well. */
 export function valueField(value: unknown): string {
-  return escaped(JSON.stringify(value));
+  return jsonText(JSON.stringify(value));
+}
+
+/** What is JSON already. */
+export function jsonText(json: string): string {
+  return escaped(json);
 }
 
 const PLAIN = /^[\w.:-]+$/;

@@ -1,11 +1,12 @@
 import { CLAIM_RECORD } from './claim.statement';
 import { HISTORY_RECORD } from './history-record';
+import { INPUT_RECORD } from './inputs';
 import { MOVE_RECORD } from './move';
 import { OPERATION_RECORD } from './operation-record';
 import { outboxTable } from './outbox.table';
 import type { RecordType } from './record-text';
 import { signalTables } from './signal.tables';
-import { INPUT_RECORD, START_RECORD } from './start.statement';
+import { START_RECORD } from './start.statement';
 
 /**
  * Version 1 of the tables. Every statement may run twice.
@@ -61,9 +62,11 @@ export function schemaVersion1(schema: string): readonly string[] {
       step_id text,
       input   jsonb NOT NULL,
       refs    jsonb NOT NULL,
+      steps   jsonb,
       PRIMARY KEY (saga_id, step)
     ) WITH (${VACUUM_EARLY})`,
     `COMMENT ON COLUMN ${s}.inputs.step IS 'place in the plan; -1 holds what the saga itself was given (context, metadata, businessKey), -2 what setContext() has laid over its context'`,
+    `COMMENT ON COLUMN ${s}.inputs.steps IS 'in the row of -1: step_id, input and refs of each step, where they are short; NULL where each has a row'`,
 
     `CREATE TABLE IF NOT EXISTS ${s}.operations (
       saga_id        text        NOT NULL,

@@ -65,6 +65,14 @@ export function among(cte: string, members: readonly unknown[]): string {
   return members.length === 1 ? `= (SELECT id FROM ${cte})` : `= ANY (ARRAY(SELECT id FROM ${cte}))`;
 }
 
+/**
+ * The condition that an id is one of those that come as a parameter. A SELECT of its own keeps PostgreSQL from counting them: it would plan
+ * each short list anew, since a plan for just that many looks cheaper than the kept one.
+ */
+export function oneOf(parameter: string, members: readonly unknown[]): string {
+  return members.length === 1 ? `= (${parameter}::text[])[1]` : `= ANY ((SELECT ${parameter}::text[])::text[])`;
+}
+
 /** The name of a statement for one member, and of the one for many: what differs in their texts differs in their names. */
 export function namedFor(name: string, members: readonly unknown[]): Required<Pick<Statement, 'name' | 'isSet'>> {
   return members.length === 1 ? { name, isSet: false } : { name: `${name}_set`, isSet: true };

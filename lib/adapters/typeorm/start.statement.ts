@@ -4,19 +4,9 @@ import { isTerminal, type SagaState, type SagaValue } from '../../core/saga-valu
 import type { StartRequest } from '../../ports/saga-store';
 import { linkOf, type Link } from './chain-link';
 import { historyInsert, toldHistory } from './history-record';
+import { INPUT_RECORD, inputRecords } from './inputs';
 import { earliestMs, NEW_OPERATIONS, newRecords, OPERATION_RECORD } from './operation-record';
-import {
-  countField,
-  flagField,
-  jsonField,
-  numberField,
-  record,
-  recordArray,
-  textField,
-  unnested,
-  valueField,
-  type RecordType,
-} from './record-text';
+import { countField, flagField, jsonField, numberField, record, recordArray, textField, unnested, type RecordType } from './record-text';
 import { delayMs, epochMs, inMs, lengthOf, namedFor, type Statement } from './sql';
 
 /** What is to be stored: a start, and maybe the claim that is chained to it. */
@@ -40,8 +30,6 @@ export const START_RECORD: RecordType = {
   fields: `id text, name text, state text, rev bigint, plan_hash text, plan_format smallint, open_actions int, open_undos int, cause jsonb,
     parent jsonb, ends boolean, deadline_ms float8, wake_ms float8, key text, fingerprint text, paused_by text`,
 };
-
-export const INPUT_RECORD: RecordType = { name: 'input_record', fields: 'saga_id text, step int, step_id text, input jsonb, refs jsonb' };
 
 /** A start as records. */
 export interface EncodedStart {
@@ -117,8 +105,8 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
       ), a AS MATERIALIZED (
         SELECT * FROM ${unnested(s, OPERATION_RECORD, '$3')} AS a
       ), given AS (
-        INSERT INTO ${s}.inputs (saga_id, step, step_id, input, refs)
-        SELECT saga.id, i.step, i.step_id, i.input, coalesce(i.refs, '[]')
+        INSERT INTO ${s}.inputs (saga_id, step, step_id, input, refs, steps)
+        SELECT saga.id, i.step, i.step_id, i.input, coalesce(i.refs, '[]'), i.steps
           FROM saga JOIN ${unnested(s, INPUT_RECORD, '$2')} AS i ON i.saga_id = saga.id
       ), operation AS (
         INSERT INTO ${s}.operations ${NEW_OPERATIONS.columns}
@@ -169,17 +157,4 @@ export function keyLockStatement(schema: string, request: StartRequest, key: str
 
 function keyLock(schema: string, name: string, key: string): string {
   return `hashtextextended(${schema} || chr(31) || ${name} || chr(31) || ${key}, 0)`;
-}
-
-/** What the saga itself was given, and the inputs of its steps. */
-function inputRecords({ sagaId, context, metadata, businessKey, laidOver, steps }: StartRequest): readonly string[] {
-  const id = textField(sagaId);
-  const given = { context, metadata, businessKey: businessKey?.key ?? null };
-  const records = [record(`${id},-1,${valueField(given)},`)];
-  if (laidOver != null) records.push(record(`${id},-2,${valueField(laidOver)},`));
-  for (const [step, { stepId, input, references }] of steps.entries()) {
-    const refs = references.length === 0 ? ',' : valueField(references);
-    records.push(record(`${id},${step}${textField(stepId)}${valueField(input)}${refs}`));
-  }
-  return records;
 }

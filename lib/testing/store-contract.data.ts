@@ -11,6 +11,26 @@ const DIAMOND = plan([step('a'), step('b'), step('c', { dependsOn: [0, 1] }), st
 
 /** What flows from step to step: outputs, the context that is laid over the given one, and conditions. */
 export const dataCases: readonly StoreCase[] = [
+  ...['short', 'long'].map((length) =>
+    promise(`inputs that are ${length} come back as they were given`, async ({ store }) => {
+      const scenario = new Scenario(store);
+      const text = 'ä"\\{},'.repeat(length === 'short' ? 1 : 1_000);
+      const inputs = [{ text }, null, [], 'text'];
+      const references = [{ at: ['x'], step: 0, path: ['n'] }];
+      const given = startRequest(DIAMOND);
+      const steps = given.steps.map((of, place) => ({ ...of, input: inputs[place] ?? null, references: place === 3 ? references : [] }));
+      await store.start({ ...given, steps });
+      const claims = [];
+      for (const place of [0, 1, 2, 3]) claims.push(await scenario.perform(given.sagaId, action(place), { n: place }));
+      const { steps: found } = await scenario.find(given.sagaId);
+      for (const [place, { stepId, input, references: refs }] of steps.entries()) {
+        const expected = [stepId, input, refs];
+        same([claims[place]?.stepId, claims[place]?.input, claims[place]?.references], expected);
+        same([found[place]?.stepId, found[place]?.input, found[place]?.references], expected);
+      }
+    }),
+  ),
+
   promise('outputs are those of the steps that have completed', async ({ store }) => {
     const scenario = new Scenario(store);
     const sagaId = await scenario.start(DIAMOND);

@@ -45,7 +45,7 @@ describe('a record', () => {
       const fields = fieldsOf(type);
       const values = [...NASTY, null].map((text, place) => fields.map(({ kind }) => valueOf(kind, text, place)));
       const text = recordArray(values.map((row) => record(row.map((value, place) => written(fields[place]?.kind ?? '', value)).join(''))));
-      const rows: unknown[] = await app.query(`SELECT to_json(r) AS r FROM ${unnested(`"${schema}"`, type, '$1')} AS r`, [text]);
+      const rows: unknown[] = await app.query(`SELECT to_jsonb(r) - 'value' AS r FROM ${unnested(`"${schema}"`, type, '$1')} AS r`, [text]);
       const expected = values.map((row) => ({ r: Object.fromEntries(row.map((value, place) => [fields[place]?.name, value])) }));
       expect(rows).toEqual(expected);
     } finally {

@@ -1,8 +1,8 @@
 import { historyInsert } from './history-record';
-import { MOVE_RECORD, type EncodedMove } from './move';
+import { MOVE_RECORD, SELDOM_SAGA_CHANGES, type EncodedMove } from './move';
 import { nextColumns, type NextRow } from './next-claim.columns';
-import { NEW_OPERATIONS, OPERATION_CHANGES, OPERATION_RECORD } from './operation-record';
-import { recordArray, unnested } from './record-text';
+import { ADDITION_RECORD, CHANGE_RECORD, newOperations, operationChanges } from './operation-record';
+import { partedArray, recordArray, saysMore, unnestedParts } from './record-text';
 import { among, epochMs, inMs, inOrder, namedFor, type Statement } from './sql';
 
 /** A move that was applied, and what its chained claim needs. */
@@ -23,13 +23,16 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
   const s = `"${schema}"`;
   const changed = moves.flatMap((move) => move.changed);
   // What no member needs is left out: a plan costs what it could do, not what it does.
-  const hasAdditions = moves.some(({ additions }) => additions.length > 0);
   const hasPatches = moves.some(({ patches }) => patches);
   const reads = moves.some((move) => move.reads);
-  const variant = `${hasAdditions ? '_add' : ''}${hasPatches ? '_lay' : ''}${reads ? '_next' : ''}`;
+  const sagas = moves.map(({ saga }) => saga);
+  const changes = moves.flatMap((move) => move.changes);
+  const additions = moves.flatMap((move) => move.additions);
+  const isWhole = sagas.some(saysMore) || changes.some(saysMore) || additions.some(saysMore);
+  const variant = `${additions.length > 0 ? '_add' : ''}${hasPatches ? '_lay' : ''}${reads ? '_next' : ''}${isWhole ? '_whole' : ''}`;
   return {
     text: `WITH m AS MATERIALIZED (
-        SELECT * FROM ${unnested(s, MOVE_RECORD, '$1')} AS m
+        SELECT * FROM ${unnestedParts(s, MOVE_RECORD, isWhole, '$1')} AS m
       ), locked AS MATERIALIZED (
         SELECT held.id FROM (SELECT * FROM m ORDER BY id) m CROSS JOIN LATERAL (
           SELECT s.id FROM ${s}.sagas s
@@ -40,46 +43,50 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
       ), saga AS (
         UPDATE ${s}.sagas s
            SET rev = s.rev + m.events, state = m.state, open_actions = coalesce(m.open_actions, 0), open_undos = coalesce(m.open_undos, 0),
-               cause = m.cause, attention = coalesce(m.attention, false), paused = coalesce(m.paused, false),
-               past_pivot = coalesce(m.past_pivot, false), turning = m.turning, given_up = coalesce(m.given_up, 0),
-               finished_by = m.finished_by, updated_at = clock_timestamp(),
+               ${isWhole ? `${SELDOM_SAGA_CHANGES},` : ''} updated_at = clock_timestamp(),
                wake_at = CASE WHEN m.ends AND s.completed_at IS NULL THEN NULL ELSE least(s.wake_at, ${inMs('m.wake_ms')}) END,
                completed_at = CASE WHEN m.ends THEN coalesce(s.completed_at, clock_timestamp()) END
           FROM m WHERE s.id ${among('locked', moves)} AND s.id = m.id
-        RETURNING s.id, s.state, s.updated_at, s.completed_at, m.changed, m.grace_ms, coalesce(m.timed_out, false) AS timed_out, m.patch, m.next_direction, m.next_step, m.next_round, m.next_neighbours
+        RETURNING s.id, s.state, s.updated_at, s.completed_at, m.changed${isWhole ? SELDOM_ASKED : ''}
       ), c AS MATERIALIZED (
-        SELECT * FROM ${unnested(s, OPERATION_RECORD, '$2')} AS c
+        SELECT * FROM ${unnestedParts(s, CHANGE_RECORD, isWhole, '$2')} AS c
       ), changed AS (
         UPDATE ${s}.operations o
-           SET ${OPERATION_CHANGES}
+           SET ${operationChanges(isWhole)}
           FROM saga, c
          WHERE o.saga_id = ANY ($4::text[]) AND o.direction = ANY ($5::text[]) AND o.step = ANY ($6::int[])
            AND saga.id = c.saga_id AND o.saga_id = c.saga_id AND o.direction = c.direction AND o.step = c.step AND o.round = c.round
-           AND o.fence = c.fence_before
-           AND (saga.grace_ms IS NULL OR o.state <> 'running' OR o.fence = coalesce(c.fence, 0)
-                OR (o.timed_out = saga.timed_out AND ${inMs('saga.grace_ms', 'o.lease_until')} <= clock_timestamp()))
+           AND o.fence = c.fence_before ${isWhole ? STILL_OVER : ''}
         RETURNING 1
-      )${hasAdditions ? addedOperations(s) : ''}, record AS (
-        ${historyInsert(s, 'c', '$3')}
+      )${additions.length > 0 ? addedOperations(s, isWhole) : ''}, record AS (
+        ${historyInsert(s, 'c', '$3', isWhole)}
       )${hasPatches ? laidOver(s) : ''}
-      SELECT saga.id, ${epochMs('saga.updated_at')} AS at, ${epochMs('saga.completed_at')} AS completed_at, ${s}.expect_rows((SELECT count(*) FROM changed), (SELECT sum(changed) FROM saga)) AS complete ${reads ? `, ${nextColumns(s)}` : 'FROM saga'}`,
+      SELECT saga.id, ${epochMs('saga.updated_at')} AS at, ${epochMs('saga.completed_at')} AS completed_at, (SELECT ${s}.expect_rows((SELECT count(*) FROM changed), (SELECT sum(changed) FROM saga))) AS complete ${reads ? `, ${nextColumns(s)}` : 'FROM saga'}`,
     values: [
-      recordArray(moves.map(({ saga }) => saga)),
-      recordArray(moves.flatMap(({ changes }) => changes)),
+      partedArray(sagas, MOVE_RECORD, isWhole),
+      partedArray(changes, CHANGE_RECORD, isWhole),
       recordArray(moves.flatMap(({ entries }) => entries)),
       inOrder(moves.map(({ sagaId }) => sagaId)),
       [...new Set(changed.map(({ direction }) => direction))],
       [...new Set(changed.map(({ step }) => step))],
-      ...(hasAdditions ? [recordArray(moves.flatMap(({ additions }) => additions))] : []),
+      ...(additions.length > 0 ? [partedArray(additions, ADDITION_RECORD, isWhole)] : []),
     ],
     ...namedFor(`nest_saga_apply${variant}`, moves),
   };
 }
 
-function addedOperations(s: string): string {
+/** What only some moves have, and later parts ask for. */
+const SELDOM_ASKED =
+  ', m.grace_ms, coalesce(m.timed_out, false) AS timed_out, m.patch, m.next_direction, m.next_step, m.next_round, m.next_neighbours';
+
+/** Where a lease is taken away: nobody has renewed it since that was decided. */
+const STILL_OVER = `AND (saga.grace_ms IS NULL OR o.state <> 'running' OR o.fence = coalesce(c.fence, 0)
+                OR (o.timed_out = saga.timed_out AND ${inMs('saga.grace_ms', 'o.lease_until')} <= clock_timestamp()))`;
+
+function addedOperations(s: string, isWhole: boolean): string {
   return `, added AS (
-        INSERT INTO ${s}.operations ${NEW_OPERATIONS.columns}
-        SELECT saga.id, ${NEW_OPERATIONS.values} FROM saga JOIN ${unnested(s, OPERATION_RECORD, '$7')} AS a ON a.saga_id = saga.id
+        ${newOperations(s, isWhole)}
+          FROM saga JOIN ${unnestedParts(s, ADDITION_RECORD, isWhole, '$7')} AS a ON a.saga_id = saga.id
       )`;
 }
 

@@ -72,10 +72,11 @@ export const HISTORY_RECORD: RecordType = {
  *
  * @param operations the CTE of the operations' records
  * @param apart the parameter that has the others: `$3`
+ * @param isWhole whether the records of operations have all fields
  */
-export function historyInsert(s: string, operations: string, apart: string): string {
+export function historyInsert(s: string, operations: string, apart: string, isWhole: boolean): string {
   return `INSERT INTO ${s}.history (saga_id, rev, kind, state, step, direction, round, fence, attempt, actor, reason, error)
-        SELECT saga.id, o.told_rev, o.told, saga.state, o.step, o.direction, o.round, coalesce(o.fence, 0), coalesce(o.claims, 0) - coalesce(o.losses, 0), NULL, NULL, o.error
+        SELECT saga.id, o.told_rev, o.told, saga.state, o.step, o.direction, o.round, coalesce(o.fence, 0), coalesce(o.claims, 0)${isWhole ? ' - coalesce(o.losses, 0)' : ''}, NULL, NULL, ${isWhole ? 'o.error' : 'NULL::jsonb'}
           FROM saga JOIN ${operations} o ON o.saga_id = saga.id WHERE o.told IS NOT NULL
         UNION ALL
         SELECT saga.id, h.rev, h.kind, h.state, h.step, h.direction, h.round, h.fence, h.attempt, h.actor, h.reason, h.error

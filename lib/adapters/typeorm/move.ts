@@ -2,11 +2,22 @@ import type { ContextEffect, SagaEffect } from '../../core/effect';
 import type { JsonObject } from '../../core/json';
 import type { Operation } from '../../core/operation';
 import { isTerminal, type SagaValue } from '../../core/saga-value';
-import type { Link } from './chain-link';
 import { historyEntriesOf, toldHistory, type ToldHistory } from './history-record';
 import { changedRecords, earliestMs, newRecords, type Recording } from './operation-record';
-import { countField, flagField, jsonField, numberField, numbersField, record, textField, type RecordType } from './record-text';
-import { delayMs, lengthOf } from './sql';
+import {
+  countField,
+  flagField,
+  jsonField,
+  lengthOf,
+  numberField,
+  numbersField,
+  partedType,
+  textField,
+  whereSeldom,
+  type Parted,
+  type PartedType,
+} from './record-text';
+import { delayMs } from './sql';
 
 /** A decision on its way into the database. */
 export interface Move extends Omit<Recording, 'sagaId'> {
@@ -19,10 +30,10 @@ export interface Move extends Omit<Recording, 'sagaId'> {
 /** A decision as records. */
 export interface EncodedMove {
   readonly sagaId: string;
-  readonly saga: string;
+  readonly saga: Parted;
   readonly changed: readonly Operation[];
-  readonly changes: readonly string[];
-  readonly additions: readonly string[];
+  readonly changes: readonly Parted[];
+  readonly additions: readonly Parted[];
   readonly entries: readonly string[];
   /** It lays something over the context. */
   readonly patches: boolean;
@@ -37,10 +48,10 @@ export function encoded(move: Move): EncodedMove {
   const patch = contextPatch(effects);
   const told = toldHistory(after, effects, (operation, key) => isChange(before.operations.get(key), operation));
   const recording = { sagaId: before.id, plan: move.plan, effects, resendMs: move.resendMs, link };
-  const saga = sagaText(move, changed.length, patch);
+  const saga = movedSaga(move, changed.length, patch);
   const changes = changedRecords(changed, before.operations, recording, told.within);
   const additions = newRecords(added, recording, NOTHING_TOLD);
-  const bytes = saga.length + lengthOf(changes) + lengthOf(additions) + lengthOf(told.apart);
+  const bytes = lengthOf([saga]) + lengthOf(changes) + lengthOf(additions) + told.apart.join('').length;
   const reads = link !== undefined && link.reads !== null;
   return { sagaId: before.id, saga, changed, changes, additions, entries: told.apart, patches: patch !== null, reads, bytes };
 }
@@ -48,31 +59,58 @@ export function encoded(move: Move): EncodedMove {
 /** Of what is new the statement tells nothing but what it is. */
 const NOTHING_TOLD: ToldHistory['within'] = new Map();
 
-function sagaText(move: Move, changed: number, patch: JsonObject | null): string {
-  const { before, after, leaseGraceMs } = move;
-  let text = `${textField(before.id)},${before.rev},${after.rev - before.rev},${after.state},${changed}`;
-  text += countField(after.openActions) + countField(after.openUndos) + jsonField(after.cause) + flagField(after.attention);
-  text += flagField(after.paused) + flagField(after.pastPivot) + jsonField(after.turning) + countField(after.givenUp);
-  text += numberField(after.finishedBy) + flagField(isTerminal(after.state)) + numberField(wakesInMs(move)) + jsonField(patch);
-  text += leaseGraceMs === null ? ',,' : `,${delayMs(leaseGraceMs)}${flagField(timedOutBefore(move))}`;
-  return record(text + linkFields(move.link));
-}
+const COMMON = `id text, rev bigint, events int, state text, changed int, open_actions int, open_undos int, ends boolean, wake_ms float8,
+    next_paused_by text, next_minds_deadline boolean`;
+/** `seldom`: what the saga has in these columns changes, or the statement is to do more than usual. */
+const SELDOM = `seldom boolean, cause jsonb, attention boolean, paused boolean, past_pivot boolean, turning jsonb, given_up int, finished_by int,
+    patch jsonb, grace_ms float8, timed_out boolean, next_direction text, next_step int, next_round int, next_neighbours int[]`;
 
 /** A move of a saga as a statement gets it. */
-export const MOVE_RECORD: RecordType = {
-  name: 'move_record',
-  fields: `id text, rev bigint, events int, state text, changed int, open_actions int, open_undos int, cause jsonb, attention boolean,
-    paused boolean, past_pivot boolean, turning jsonb, given_up int, finished_by int, ends boolean, wake_ms float8, patch jsonb,
-    grace_ms float8, timed_out boolean, next_paused_by text, next_minds_deadline boolean, next_direction text, next_step int,
-    next_round int, next_neighbours int[]`,
-};
+export const MOVE_RECORD: PartedType = partedType(
+  { name: 'move_record', fields: COMMON },
+  { name: 'whole_move_record', fields: `${COMMON}, ${SELDOM}` },
+);
 
-function linkFields(link: Link | undefined): string {
-  if (link === undefined) return ',,,,,,';
-  const { operation, reads } = link;
-  const terms = textField(link.pausedBy) + flagField(link.mindsDeadline);
-  if (reads === null) return `${terms},,,,`;
-  return `${terms},${operation.direction},${operation.step},${operation.round}${numbersField(reads.neighbours)}`;
+/** What a record `m` makes of a saga `s` in the columns that seldom change. */
+export const SELDOM_SAGA_CHANGES = whereSeldom('m', 's', {
+  cause: 'm.cause',
+  attention: 'coalesce(m.attention, false)',
+  paused: 'coalesce(m.paused, false)',
+  past_pivot: 'coalesce(m.past_pivot, false)',
+  turning: 'm.turning',
+  given_up: 'coalesce(m.given_up, 0)',
+  finished_by: 'm.finished_by',
+});
+
+function movedSaga(move: Move, changed: number, patch: JsonObject | null): Parted {
+  const { before, after, leaseGraceMs, link } = move;
+  let text = `${textField(before.id)},${before.rev},${after.rev - before.rev},${after.state},${changed}`;
+  text += countField(after.openActions) + countField(after.openUndos) + flagField(isTerminal(after.state)) + numberField(wakesInMs(move));
+  text += link === undefined ? ',,' : textField(link.pausedBy) + flagField(link.mindsDeadline);
+  const isUsual = patch === null && leaseGraceMs === null && (link === undefined || link.reads === null) && isSeldomSame(before, after);
+  return { text, rest: isUsual ? null : seldomFields(move, patch) };
+}
+
+function seldomFields(move: Move, patch: JsonObject | null): string {
+  const { after, leaseGraceMs, link } = move;
+  let text = `,t${jsonField(after.cause)}${flagField(after.attention)}${flagField(after.paused)}${flagField(after.pastPivot)}`;
+  text += jsonField(after.turning) + countField(after.givenUp) + numberField(after.finishedBy) + jsonField(patch);
+  text += leaseGraceMs === null ? ',,' : `,${delayMs(leaseGraceMs)}${flagField(timedOutBefore(move))}`;
+  if (link === undefined || link.reads === null) return `${text},,,,`;
+  const { direction, step, round } = link.operation;
+  return `${text},${direction},${step},${round}${numbersField(link.reads.neighbours)}`;
+}
+
+function isSeldomSame(one: SagaValue, other: SagaValue): boolean {
+  return (
+    one.cause === other.cause &&
+    one.attention === other.attention &&
+    one.paused === other.paused &&
+    one.pastPivot === other.pastPivot &&
+    one.turning === other.turning &&
+    one.givenUp === other.givenUp &&
+    one.finishedBy === other.finishedBy
+  );
 }
 
 /** Until the next sweep has to look; whatever waited for a resume is looked at now. */

@@ -2,7 +2,7 @@ import { CLAIM_RECORD } from './claim.statement';
 import { HISTORY_RECORD } from './history-record';
 import { INPUT_RECORD } from './inputs';
 import { MOVE_RECORD } from './move';
-import { OPERATION_RECORD } from './operation-record';
+import { ADDITION_RECORD, CHANGE_RECORD } from './operation-record';
 import { outboxTable } from './outbox.table';
 import type { RecordType } from './record-text';
 import { signalTables } from './signal.tables';
@@ -193,8 +193,11 @@ export function schemaVersion1(schema: string): readonly string[] {
 export const RECORD_TYPES: readonly RecordType[] = [
   START_RECORD,
   INPUT_RECORD,
-  MOVE_RECORD,
-  OPERATION_RECORD,
+  MOVE_RECORD.usual,
+  MOVE_RECORD.whole,
+  CHANGE_RECORD.usual,
+  ADDITION_RECORD.usual,
+  ADDITION_RECORD.whole,
   HISTORY_RECORD,
   CLAIM_RECORD,
 ];

@@ -46,12 +46,6 @@ export function inMs(ms: string, now = 'clock_timestamp()'): string {
   return `${now} + ${ms} * interval '1 millisecond'`;
 }
 
-export function lengthOf(records: readonly string[]): number {
-  let length = 0;
-  for (const record of records) length += record.length;
-  return length;
-}
-
 /** A statement that reaches rows by such a list looks at all of it again for each of them, and is done sooner when it is in order. */
 export function inOrder(ids: readonly string[]): readonly string[] {
   return ids.toSorted();

@@ -5,9 +5,24 @@ import type { StartRequest } from '../../ports/saga-store';
 import { linkOf, type Link } from './chain-link';
 import { historyInsert, toldHistory } from './history-record';
 import { INPUT_RECORD, inputRecords } from './inputs';
-import { earliestMs, NEW_OPERATIONS, newRecords, OPERATION_RECORD } from './operation-record';
-import { countField, flagField, jsonField, numberField, record, recordArray, textField, unnested, type RecordType } from './record-text';
-import { delayMs, epochMs, inMs, lengthOf, namedFor, type Statement } from './sql';
+import { ADDITION_RECORD, earliestMs, newOperations, newRecords } from './operation-record';
+import {
+  countField,
+  flagField,
+  jsonField,
+  lengthOf,
+  numberField,
+  partedArray,
+  record,
+  recordArray,
+  saysMore,
+  textField,
+  unnested,
+  unnestedParts,
+  type Parted,
+  type RecordType,
+} from './record-text';
+import { delayMs, epochMs, inMs, namedFor, type Statement } from './sql';
 
 /** What is to be stored: a start, and maybe the claim that is chained to it. */
 export interface PlannedStart {
@@ -36,7 +51,7 @@ export interface EncodedStart {
   readonly sagaId: string;
   readonly saga: string;
   readonly inputs: readonly string[];
-  readonly operations: readonly string[];
+  readonly operations: readonly Parted[];
   readonly entries: readonly string[];
   readonly isKeyed: boolean;
   readonly bytes: number;
@@ -54,7 +69,7 @@ export function encodedStart({ request, saga, effects, link }: PlannedStart): En
   const inputs = inputRecords(request);
   const operations = newRecords([...saga.operations.values()], recording, told.within);
   const started = record(text);
-  const bytes = started.length + lengthOf(inputs) + lengthOf(operations) + lengthOf(told.apart);
+  const bytes = started.length + inputs.join('').length + lengthOf(operations) + told.apart.join('').length;
   return { sagaId, saga: started, inputs, operations, entries: told.apart, isKeyed: businessKey !== null, bytes };
 }
 
@@ -86,6 +101,7 @@ export interface KeyedStartRow extends StartRow {
 export function startStatement(schema: string, starts: readonly EncodedStart[]): Statement {
   const s = `"${schema}"`;
   const isKeyed = starts.some((start) => start.isKeyed);
+  const isWhole = starts.some(({ operations }) => operations.some(saysMore));
   return {
     text: `WITH m AS MATERIALIZED (
         SELECT * FROM ${unnested(s, START_RECORD, '$1')} AS m
@@ -103,16 +119,15 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
         ON CONFLICT (id) DO NOTHING
         RETURNING id, state, created_at
       ), a AS MATERIALIZED (
-        SELECT * FROM ${unnested(s, OPERATION_RECORD, '$3')} AS a
+        SELECT * FROM ${unnestedParts(s, ADDITION_RECORD, isWhole, '$3')} AS a
       ), given AS (
         INSERT INTO ${s}.inputs (saga_id, step, step_id, input, refs, steps)
         SELECT saga.id, i.step, i.step_id, i.input, coalesce(i.refs, '[]'), i.steps
           FROM saga JOIN ${unnested(s, INPUT_RECORD, '$2')} AS i ON i.saga_id = saga.id
       ), operation AS (
-        INSERT INTO ${s}.operations ${NEW_OPERATIONS.columns}
-        SELECT saga.id, ${NEW_OPERATIONS.values} FROM saga JOIN a ON a.saga_id = saga.id
+        ${newOperations(s, isWhole)} FROM saga JOIN a ON a.saga_id = saga.id
       ), record AS (
-        ${historyInsert(s, 'a', '$4')}
+        ${historyInsert(s, 'a', '$4', isWhole)}
       )
       SELECT m.id, lock.got, lock.paused, begun.created_at IS NOT NULL AS started, ${epochMs('begun.created_at')}::text AS created_at
              ${isKeyed ? ', owner.*' : ''}
@@ -122,11 +137,15 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
     values: [
       recordArray(starts.map(({ saga }) => saga)),
       recordArray(starts.flatMap(({ inputs }) => inputs)),
-      recordArray(starts.flatMap(({ operations }) => operations)),
+      partedArray(
+        starts.flatMap(({ operations }) => operations),
+        ADDITION_RECORD,
+        isWhole,
+      ),
       recordArray(starts.flatMap(({ entries }) => entries)),
       ...(isKeyed ? [schema] : []),
     ],
-    ...namedFor(isKeyed ? 'nest_saga_start_keyed' : 'nest_saga_start', starts),
+    ...namedFor(`nest_saga_start${isKeyed ? '_keyed' : ''}${isWhole ? '_whole' : ''}`, starts),
   };
 }
 

@@ -3,7 +3,17 @@ import type { OperationRef } from '../../core/operation';
 import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
 import type { Claim, ClaimRequest } from '../../ports/claim';
-import { goesTheWayOf, neighboursOf, operationJson, sagaColumns, toOperation, toSaga, type OperationRow, type SagaRow } from './rows';
+import {
+  goesTheWayOf,
+  neighboursOf,
+  operationJson,
+  SAGA_COLUMNS,
+  sagaColumns,
+  toOperation,
+  toSaga,
+  type OperationRow,
+  type SagaRow,
+} from './rows';
 import { inputOf } from './inputs';
 import { flagField, jsonField, record, recordArray, textField, unnested, type RecordType } from './record-text';
 import { among, delayMs, epochMs, inMs, inOrder, namedFor, type Statement } from './sql';
@@ -23,12 +33,14 @@ export function claimStatement(schema: string, requests: readonly ClaimRequest[]
     text: `WITH m AS MATERIALIZED (
         SELECT * FROM ${unnested(s, CLAIM_RECORD, '$1')} AS m
       ), seen AS MATERIALIZED (
-        SELECT s.id, s.rev, o.direction, o.step, o.round, m.claim_id, m.worker, m.alone, m.lease_ms,
-               row_number() OVER (PARTITION BY s.id ORDER BY o.direction, o.step, o.round) AS nth
-          FROM m CROSS JOIN LATERAL (SELECT * FROM ${s}.sagas s WHERE s.id = m.saga_id OFFSET 0) s
-         CROSS JOIN LATERAL (SELECT * FROM ${s}.operations o
-           WHERE o.saga_id = m.saga_id AND o.direction = m.direction AND o.step = m.step AND o.round = m.round OFFSET 0) o
-         WHERE ${mayBeClaimed(s)}
+        SELECT id, rev, direction, step, round, claim_id, worker, alone, lease_ms,
+               row_number() OVER (PARTITION BY id ORDER BY direction, step, round) AS nth
+          FROM (SELECT s.id, s.rev, o.direction, o.step, o.round, m.claim_id, m.worker, m.alone, m.lease_ms, ${mayBeClaimed(s)} AS may
+                  FROM m CROSS JOIN LATERAL (SELECT * FROM ${s}.sagas s WHERE s.id = m.saga_id OFFSET 0) s
+                 CROSS JOIN LATERAL (SELECT * FROM ${s}.operations o
+                   WHERE o.saga_id = m.saga_id AND o.direction = m.direction AND o.step = m.step AND o.round = m.round OFFSET 0) o
+                OFFSET 0) judged
+         WHERE may
       ), wanted AS MATERIALIZED (
         SELECT id, rev, max(nth) AS claims, min(lease_ms) AS lease_ms FROM seen GROUP BY id, rev
       ), locked AS MATERIALIZED (
@@ -38,7 +50,7 @@ export function claimStatement(schema: string, requests: readonly ClaimRequest[]
         UPDATE ${s}.sagas s
            SET rev = s.rev + wanted.claims, updated_at = clock_timestamp(), wake_at = least(s.wake_at, ${inMs('wanted.lease_ms')})
           FROM wanted WHERE s.id ${among('locked', requests)} AND s.id = wanted.id
-        RETURNING s.*, s.rev - wanted.claims AS rev_before
+        RETURNING ${SAGA_COLUMNS.map((column) => `s.${column}`).join(', ')}, s.created_at, s.rev - wanted.claims AS rev_before
       ), op AS (
         UPDATE ${s}.operations o
            SET state = 'running', fence = o.fence + 1, claim_id = seen.claim_id, worker = seen.worker, claims = o.claims + 1,
@@ -49,11 +61,10 @@ export function claimStatement(schema: string, requests: readonly ClaimRequest[]
           FROM saga JOIN seen ON seen.id = saga.id
          WHERE o.saga_id = ANY ($2::text[]) AND o.direction = ANY ($3::text[]) AND o.step = ANY ($4::int[])
            AND o.saga_id = saga.id AND o.direction = seen.direction AND o.step = seen.step AND o.round = seen.round
-        RETURNING o.*, saga.rev_before + seen.nth AS rev
+        RETURNING ${claimedColumns('saga', 'o')}, saga.rev_before + seen.nth AS claim_rev
       ), record AS (
         INSERT INTO ${s}.history (saga_id, rev, kind, state, step, direction, round, fence, attempt, error)
-        SELECT saga.id, op.rev, 'claim', saga.state, op.step, op.direction, op.round, op.fence, op.claims - op.losses, op.error
-          FROM saga JOIN op ON op.saga_id = saga.id
+        SELECT saga_id, claim_rev, 'claim', state, step, direction, round, fence, attempt, error FROM op
       )
       ${claimed(s)}`,
     values: [
@@ -98,10 +109,11 @@ function mayBeClaimed(s: string): string {
 export function claimedStatement(schema: string, request: Pick<ClaimRequest, 'sagaId' | 'operation' | 'claimId'>): Statement {
   const s = `"${schema}"`;
   return {
-    text: `WITH saga AS MATERIALIZED (SELECT * FROM ${s}.sagas WHERE id = $1),
-        op AS MATERIALIZED (
-          SELECT * FROM ${s}.operations
-           WHERE saga_id = $1 AND direction = $2 AND step = $3 AND round = $4 AND claim_id = $5 AND state = 'running')
+    text: `WITH op AS MATERIALIZED (
+        SELECT ${claimedColumns('s', 'o')}
+          FROM (SELECT * FROM ${s}.operations
+                 WHERE saga_id = $1 AND direction = $2 AND step = $3 AND round = $4 AND claim_id = $5 AND state = 'running') o
+          JOIN ${s}.sagas s ON s.id = $1)
       ${claimed(s)}`,
     values: [...identity(request.sagaId, request.operation), request.claimId],
   };
@@ -146,11 +158,18 @@ function identity(sagaId: string, { direction, step, round }: OperationRef): rea
   return [sagaId, direction, step, round];
 }
 
+/** What `claimed` and its history need of a saga and its operation, all in one row: nothing has to be put together again. */
+function claimedColumns(saga: string, operation: string): string {
+  const o = operation;
+  const columns = ['saga_id', 'direction', 'step', 'round', 'fence', 'error', 'claim_id', 'first_at', 'action_outcome', 'dependents'];
+  return `${sagaColumns(saga)}, ${columns.map((column) => `${o}.${column}`).join(', ')}, ${o}.claims - ${o}.losses AS attempt, ${operationJson(o)} AS operation`;
+}
+
 /**
  * What a worker needs, and what its report will be decided from.
  */
 function claimed(s: string): string {
-  return `SELECT ${sagaColumns('saga')}, op.claim_id, ${operationJson('op')} AS operation,
+  return `SELECT ${[...SAGA_COLUMNS, 'created_at', 'claim_id', 'operation'].map((column) => `op.${column}`).join(', ')},
         greatest(0, ${epochMs('clock_timestamp()')} - ${epochMs('op.first_at')}) AS elapsed, i.step_id, i.input, i.refs, given.input AS given, laid.input AS laid,
         (SELECT json_object_agg(a.step, a.output) FROM ${s}.operations a
           WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.round = 1 AND a.state = 'completed' AND a.output IS NOT NULL
@@ -159,8 +178,7 @@ function claimed(s: string): string {
           (SELECT a.output FROM ${s}.operations a
             WHERE a.saga_id = op.saga_id AND a.direction = 'action' AND a.step = op.step AND a.round = 1) END AS action_output,
         ${neighboursOf(s, 'op')} AS neighbours
-      FROM saga
-      JOIN op ON op.saga_id = saga.id
+      FROM op
       CROSS JOIN LATERAL (SELECT * FROM ${s}.inputs g WHERE g.saga_id = op.saga_id AND g.step = -1 OFFSET 0) given
       CROSS JOIN LATERAL ${inputOf(s, 'given', 'op')} i
       LEFT JOIN LATERAL (SELECT * FROM ${s}.inputs l WHERE l.saga_id = op.saga_id AND l.step = -2 OFFSET 0) laid ON true`;

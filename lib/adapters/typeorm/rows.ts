@@ -95,24 +95,14 @@ export function toOperation(row: OperationRow): Operation {
   };
 }
 
-const LATER_COLUMNS = ['past_pivot', 'turning', 'given_up', 'finished_by', 'parent'] as const;
+/** The columns of a saga that every read of one returns, but for the time when it was made. */
+export const SAGA_COLUMNS: readonly string[] = [
+  ...['id', 'name', 'state', 'rev', 'open_actions', 'open_undos', 'cause', 'attention', 'paused', 'plan_hash'],
+  ...['past_pivot', 'turning', 'given_up', 'finished_by', 'parent'],
+];
 
-/** The columns of a saga that every read of one returns. */
 export function sagaColumns(alias: string): string {
-  const columns = [
-    'id',
-    'name',
-    'state',
-    'rev',
-    'open_actions',
-    'open_undos',
-    'cause',
-    'attention',
-    'paused',
-    'plan_hash',
-    ...LATER_COLUMNS,
-  ];
-  return [...columns.map((column) => `${alias}.${column}`), `${epochMs(`${alias}.created_at`)} AS created_at`].join(', ');
+  return [...SAGA_COLUMNS.map((column) => `${alias}.${column}`), `${epochMs(`${alias}.created_at`)} AS created_at`].join(', ');
 }
 
 export interface SagaRow {

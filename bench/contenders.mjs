@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { freshQueues, removeQueues } from './broker.mjs';
 import { Database } from './database.mjs';
-import { node22, startRestate } from './restate-server.mjs';
+import { startRestate } from './restate-server.mjs';
 import { Belongings } from '../test/services/belongings.mjs';
 import { beforeExit } from '../test/services/shutdown.mjs';
 import { startWorker } from './worker-process.mjs';
@@ -26,7 +26,7 @@ export const CONTENDERS = {
 /**
  * Starts what a contender needs.
  *
- * @param {{ services: object, name: keyof CONTENDERS, processes?: number, database?: Database, config?: object }} options `database`: one
+ * @param {{ services: object & { node: string }, name: keyof CONTENDERS, processes?: number, database?: Database, config?: object }} options `database`: one
  *   that stays when the contender is closed. Default: a fresh one.
  * @returns the running contender, or null when this version of nest-saga has no such mode
  */
@@ -54,7 +54,6 @@ export async function open({ services, name, processes = 1, database: given, con
   let restate = null;
   try {
     if (program === 'restate') restate = await startRestate(belongings);
-    const execPath = restate ? node22() : process.execPath;
     const addresses = {
       databaseUrl: database.url,
       amqpUrl: services.env.AMQP_URL,
@@ -65,7 +64,7 @@ export async function open({ services, name, processes = 1, database: given, con
     const how = { contender: program, config: { ...addresses, ...merged(config, more) } };
     // The first one makes the tables.
     for (let i = 0; i < processes; i++) {
-      workers.push(startWorker({ belongings, execPath }));
+      workers.push(startWorker({ belongings, execPath: services.node }));
       await workers[i].ask('boot', how);
     }
   } catch (error) {

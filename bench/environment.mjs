@@ -5,15 +5,16 @@ import { createRequire } from 'node:module';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { connect } from './database.mjs';
+import { versionOf } from './node.mjs';
 import { median, round } from './statistics.mjs';
 
 const root = createRequire(new URL('../package.json', import.meta.url));
 const here = new URL('./package.json', import.meta.url);
 
-export async function environmentOf({ env }) {
+export async function environmentOf({ env, node }) {
   const { dependencies, optionalDependencies } = JSON.parse(readFileSync(here, 'utf8'));
   return {
-    node: process.version,
+    node: versionOf(node),
     cpus: cpus().length,
     model: cpus()[0]?.model.trim() ?? 'unknown',
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,

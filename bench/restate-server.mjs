@@ -42,12 +42,6 @@ export async function startRestate(belongings) {
   return { pid: server.pid, ingressUrl: `http://${at(ingress)}`, adminUrl: `http://${at(admin)}` };
 }
 
-/** Restate's SDK asks for Node 22: this one, if it is that new, or the one in bench/node_modules. */
-export function node22() {
-  if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath;
-  return require.resolve(`node-${process.platform}-${process.arch}/bin/node`);
-}
-
 const binary = (name, file) => require.resolve(`@restatedev/${name}-${process.platform}-${process.arch}/bin/${file}`);
 
 async function answers(url) {

@@ -12,6 +12,7 @@ import { startServices } from '../test/services/services.mjs';
 import { isShuttingDown } from '../test/services/shutdown.mjs';
 import { CONTENDERS } from './contenders.mjs';
 import { environmentOf } from './environment.mjs';
+import { isNew, nodeOf } from './node.mjs';
 import { openings } from './plan.mjs';
 import { profileWorker } from './profile.mjs';
 import { printResult, resultOf } from './report.mjs';
@@ -26,8 +27,8 @@ let stop = async () => {};
 try {
   const wishes = wishesOf(process.argv.slice(2));
   mkdirSync(folder, { recursive: true });
-  if (wishes.needsPeers) await ensureInstalled(fileURLToPath(new URL('.', import.meta.url)));
-  const services = await startServices({ root, postgres: { fast: false }, rabbit: { install: true } });
+  if (wishes.needsPeers || !(wishes.thisNode || isNew())) await ensureInstalled(fileURLToPath(new URL('.', import.meta.url)));
+  const services = { ...(await startServices({ root, postgres: { fast: false }, rabbit: { install: true } })), node: nodeOf(wishes.thisNode) };
   stop = services.stop;
   await wishes.work(services, wishes);
 } catch (error) {
@@ -80,17 +81,18 @@ function wishesOf(args) {
       'in-flight': { type: 'string' },
       seconds: { type: 'string' },
       rounds: { type: 'string' },
+      'this-node': { type: 'boolean', default: false },
       out: { type: 'string', default: join(folder, 'latest.json') },
     },
   });
-  const { quick } = values;
+  const { quick, 'this-node': thisNode } = values;
   const only = values.only?.split(',');
   const unknown = only?.filter((name) => !(name in CONTENDERS)) ?? [];
   if (unknown.length > 0) throw new Error(`--only ${unknown.join(',')}: there are ${Object.keys(CONTENDERS).join(', ')}`);
   const numbers = (text) => text?.split(',').map(Number);
   const seconds = (otherwise) => Number(values.seconds ?? otherwise);
-  if (values.profile) return { work: profile, only, seconds: seconds(10), needsPeers: PEERS.includes(only?.[0]) };
-  if (values.soak) return { work: soakFor, minutes: Number(positionals[0] ?? 60), seconds: seconds(60), needsPeers: false };
+  if (values.profile) return { work: profile, thisNode, only, seconds: seconds(10), needsPeers: PEERS.includes(only?.[0]) };
+  if (values.soak) return { work: soakFor, thisNode, minutes: Number(positionals[0] ?? 60), seconds: seconds(60), needsPeers: false };
 
   const asked = ['growth', 'loads'].filter((part) => values[part]);
   // Whoever names contenders wants these compared, not what else can be done to one of them.
@@ -99,6 +101,7 @@ function wishesOf(args) {
   const everything = only === undefined && asked.length === 0;
   return {
     work: compare,
+    thisNode,
     quick,
     plan,
     seconds: seconds(quick ? 3 : 5),

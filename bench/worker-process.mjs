@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('./worker.mjs', import.meta.url));
 
-/** @param {{ belongings: import('../test/services/belongings.mjs').Belongings, execPath?: string }} options */
-export function startWorker({ belongings, execPath = process.execPath }) {
+/** @param {{ belongings: import('../test/services/belongings.mjs').Belongings, execPath: string }} options */
+export function startWorker({ belongings, execPath }) {
   const child = belongings.spawn(execPath, ['--no-deprecation', program], { stdio: ['ignore', 2, 2, 'ipc'] });
   const calls = new Map();
   let lastCall = 0;

@@ -7,13 +7,11 @@ import {
   numberField,
   numbersField,
   record,
-  recordArray,
   textField,
-  unnested,
   valueField,
   wordField,
-  type RecordType,
 } from '../../lib/adapters/typeorm/record-text';
+import { recordArray, unnested, type RecordType } from '../../lib/adapters/typeorm/record-type';
 import { RECORD_TYPES } from '../../lib/adapters/typeorm/schema';
 import { postgresFixture } from './typeorm-store.fixture';
 
@@ -46,7 +44,9 @@ describe('a record', () => {
       const values = [...NASTY, null].map((text, place) => fields.map(({ kind }) => valueOf(kind, text, place)));
       const text = recordArray(values.map((row) => record(row.map((value, place) => written(fields[place]?.kind ?? '', value)).join(''))));
       const rows: unknown[] = await app.query(`SELECT to_jsonb(r) - 'value' AS r FROM ${unnested(`"${schema}"`, type, '$1')} AS r`, [text]);
-      const expected = values.map((row) => ({ r: Object.fromEntries(row.map((value, place) => [fields[place]?.name, value])) }));
+      const expected: unknown[] = values.map((row) => ({
+        r: Object.fromEntries(row.map((value, place): [string, unknown] => [fields[place]?.name ?? '', value])),
+      }));
       expect(rows).toEqual(expected);
     } finally {
       await dispose();

@@ -460,6 +460,41 @@ describe('when a saga changes between the snapshot of a statement and its lock',
     });
   });
 
+  it('a claim whose saga was only looked at meanwhile is taken by the next try', async () => {
+    await within(async ({ advance, app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(TWO_STEPS);
+      await advance(RESEND_MS + 1_000);
+      const request = { sagaId, operation: action(0), claimId: 'late', worker: 'w', leaseMs: 1_000, planFormat: 1 };
+      const { text, values } = slowly(claimStatement(schema, [request]));
+      const late = app.query(text, [...values]);
+      await untilWaiting(app, schema, 'PgSleep');
+      expect((await scenario.sweep()).wakeUps).toHaveLength(1);
+      expect(await late).toEqual([]);
+      const claim = await scenario.claim(sagaId, action(0));
+      expect(claim.operation).toMatchObject({ fence: 1, claims: 1 });
+      expect((await store.history(sagaId)).map(({ rev }) => rev)).toEqual([1, 2]);
+    });
+  });
+
+  it('a report that meets a heartbeat of its own attempt counts, once', async () => {
+    await within(async ({ app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(TWO_STEPS);
+      const claim = await scenario.claim(sagaId, action(0));
+      let report: Promise<ApplyResult> | undefined;
+      await app.transaction(async (beat) => {
+        await beat.query(`UPDATE "${schema}".operations SET lease_until = lease_until + interval '1 s' WHERE saga_id = $1 AND step = 0`, [
+          sagaId,
+        ]);
+        report = scenario.complete(claim);
+        await untilWaiting(app, schema, 'Lock');
+      });
+      expect((await report)?.kind).toBe('applied');
+      expect((await store.history(sagaId)).map(({ kind }) => kind)).toEqual(['start', 'claim', 'completed']);
+    });
+  });
+
   it('the sweep leaves it for the next one', async () => {
     await within(async ({ advance, app, schema, store }) => {
       const scenario = new Scenario(store);

@@ -9,7 +9,7 @@ import type { ApplyRequest, ApplyResult, Decide } from '../../ports/saga-store';
 import { applyStatement, type AppliedRow } from './apply.statement';
 import { linkOf, type Link } from './chain-link';
 import { claimedStatement, toClaim, type ClaimRow } from './claim.statement';
-import { isConnectionLost, sqlStateOf } from './database.error';
+import { hasMissedRow, isConnectionLost, sqlStateOf } from './database.error';
 import { endedSaga } from './ended-saga';
 import { historyRecords } from './history-record';
 import { wasAppliedStatement } from './history.statement';
@@ -92,8 +92,7 @@ export class ApplyAttempt {
       if (row === undefined) this.mayChain = false;
       return row === undefined ? { kind: 'refused' } : this.answer(intent, row);
     } catch (error) {
-      if (sqlStateOf(error) === 'SG001' && move.leaseGraceMs !== null)
-        return { kind: 'ignored', reason: 'lease-renewed', state: saga.state };
+      if (hasMissedRow(error) && move.leaseGraceMs !== null) return { kind: 'ignored', reason: 'lease-renewed', state: saga.state };
       if (isConnectionLost(error)) this.unanswered = intent;
       throw error;
     }

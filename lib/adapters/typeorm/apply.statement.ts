@@ -2,8 +2,8 @@ import { historyInsert } from './history-record';
 import { MOVE_RECORD, SELDOM_SAGA_CHANGES, type EncodedMove } from './move';
 import { nextColumns, type NextRow } from './next-claim.columns';
 import { ADDITION_RECORD, CHANGE_RECORD, newOperations, operationChanges } from './operation-record';
-import { partedArray, recordArray, saysMore, unnestedParts } from './record-text';
-import { among, epochMs, inMs, inOrder, namedFor, type Statement } from './sql';
+import { besideSaga, partedArray, recordArray, saysMore, unnestedParts } from './record-type';
+import { epochMs, inMs, namedJoin, type Statement } from './sql';
 
 /** A move that was applied, and what its chained claim needs. */
 export interface AppliedRow extends NextRow {
@@ -15,13 +15,12 @@ export interface AppliedRow extends NextRow {
 
 /**
  * Applies decisions about different sagas, each if its saga is still the one that was decided on; those are answered. A row too few raises
- * SG001, which undoes them all. Rows are reached by their whole keys, through LATERAL or arrays: a join with a table that has no
- * statistics may read all of it. Locks are taken in the order of ids. A chained claim whose rule does not hold at this moment keeps
- * its whole move from being applied.
+ * SG001, which undoes them all. Rows are looked up one by one, by their whole keys, and changed where they were found: PostgreSQL has no
+ * choice that could turn out to be a look at all of them. Locks are taken in the order of ids. A chained claim whose rule does not hold at
+ * this moment keeps its whole move from being applied.
  */
 export function applyStatement(schema: string, moves: readonly EncodedMove[]): Statement {
   const s = `"${schema}"`;
-  const changed = moves.flatMap((move) => move.changed);
   // What no member needs is left out: a plan costs what it could do, not what it does.
   const hasPatches = moves.some(({ patches }) => patches);
   const reads = moves.some((move) => move.reads);
@@ -34,8 +33,8 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
     text: `WITH m AS MATERIALIZED (
         SELECT * FROM ${unnestedParts(s, MOVE_RECORD, isWhole, '$1')} AS m
       ), locked AS MATERIALIZED (
-        SELECT held.id FROM (SELECT * FROM m ORDER BY id) m CROSS JOIN LATERAL (
-          SELECT s.id FROM ${s}.sagas s
+        SELECT m.*, held.place FROM (SELECT * FROM m ORDER BY id) m CROSS JOIN LATERAL (
+          SELECT s.ctid AS place FROM ${s}.sagas s
            WHERE s.id = m.id AND s.rev = m.rev
              AND NOT (m.next_minds_deadline IS TRUE AND coalesce(s.deadline_at <= clock_timestamp(), false))
              AND (m.next_paused_by IS NULL OR NOT EXISTS (SELECT FROM ${s}.pauses p WHERE p.key = m.next_paused_by AND p.resumed_at IS NULL))
@@ -46,17 +45,17 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
                ${isWhole ? `${SELDOM_SAGA_CHANGES},` : ''} updated_at = clock_timestamp(),
                wake_at = CASE WHEN m.ends AND s.completed_at IS NULL THEN NULL ELSE least(s.wake_at, ${inMs('m.wake_ms')}) END,
                completed_at = CASE WHEN m.ends THEN coalesce(s.completed_at, clock_timestamp()) END
-          FROM m WHERE s.id ${among('locked', moves)} AND s.id = m.id
+          FROM locked m WHERE s.ctid = m.place
         RETURNING s.id, s.state, s.updated_at, s.completed_at, m.changed${isWhole ? SELDOM_ASKED : ''}
       ), c AS MATERIALIZED (
-        SELECT * FROM ${unnestedParts(s, CHANGE_RECORD, isWhole, '$2')} AS c
+        SELECT r.*, found.place
+          FROM ${besideSaga(unnestedParts(s, CHANGE_RECORD, isWhole, '$2'), `, saga.updated_at${isWhole ? ', saga.grace_ms, saga.timed_out AS timed_out_before' : ''}`)} r
+         CROSS JOIN LATERAL (SELECT o.ctid AS place FROM ${s}.operations o
+           WHERE o.saga_id = r.saga_id AND o.direction = r.direction AND o.step = r.step AND o.round = r.round OFFSET 0) found
       ), changed AS (
         UPDATE ${s}.operations o
            SET ${operationChanges(isWhole)}
-          FROM saga, c
-         WHERE o.saga_id = ANY ($4::text[]) AND o.direction = ANY ($5::text[]) AND o.step = ANY ($6::int[])
-           AND saga.id = c.saga_id AND o.saga_id = c.saga_id AND o.direction = c.direction AND o.step = c.step AND o.round = c.round
-           AND o.fence = c.fence_before ${isWhole ? STILL_OVER : ''}
+          FROM c WHERE o.ctid = c.place AND o.fence = c.fence_before ${isWhole ? STILL_OVER : ''}
         RETURNING 1
       )${additions.length > 0 ? addedOperations(s, isWhole) : ''}, record AS (
         ${historyInsert(s, 'c', '$3', isWhole)}
@@ -66,12 +65,9 @@ export function applyStatement(schema: string, moves: readonly EncodedMove[]): S
       partedArray(sagas, MOVE_RECORD, isWhole),
       partedArray(changes, CHANGE_RECORD, isWhole),
       recordArray(moves.flatMap(({ entries }) => entries)),
-      inOrder(moves.map(({ sagaId }) => sagaId)),
-      [...new Set(changed.map(({ direction }) => direction))],
-      [...new Set(changed.map(({ step }) => step))],
       ...(additions.length > 0 ? [partedArray(additions, ADDITION_RECORD, isWhole)] : []),
     ],
-    ...namedFor(`nest_saga_apply${variant}`, moves),
+    ...namedJoin(`nest_saga_apply${variant}`, moves),
   };
 }
 
@@ -80,13 +76,13 @@ const SELDOM_ASKED =
   ', m.grace_ms, coalesce(m.timed_out, false) AS timed_out, m.patch, m.next_direction, m.next_step, m.next_round, m.next_neighbours';
 
 /** Where a lease is taken away: nobody has renewed it since that was decided. */
-const STILL_OVER = `AND (saga.grace_ms IS NULL OR o.state <> 'running' OR o.fence = coalesce(c.fence, 0)
-                OR (o.timed_out = saga.timed_out AND ${inMs('saga.grace_ms', 'o.lease_until')} <= clock_timestamp()))`;
+const STILL_OVER = `AND (c.grace_ms IS NULL OR o.state <> 'running' OR o.fence = coalesce(c.fence, 0)
+                OR (o.timed_out = c.timed_out_before AND ${inMs('c.grace_ms', 'o.lease_until')} <= clock_timestamp()))`;
 
 function addedOperations(s: string, isWhole: boolean): string {
   return `, added AS (
         ${newOperations(s, isWhole)}
-          FROM saga JOIN ${unnestedParts(s, ADDITION_RECORD, isWhole, '$7')} AS a ON a.saga_id = saga.id
+          FROM ${besideSaga(unnestedParts(s, ADDITION_RECORD, isWhole, '$4'))} a
       )`;
 }
 

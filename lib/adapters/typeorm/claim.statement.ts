@@ -15,15 +15,17 @@ import {
   type SagaRow,
 } from './rows';
 import { inputOf } from './inputs';
-import { flagField, jsonField, record, recordArray, textField, unnested, type RecordType } from './record-text';
-import { among, delayMs, epochMs, inMs, inOrder, namedFor, type Statement } from './sql';
+import { flagField, jsonField, record, textField } from './record-text';
+import { recordArray, unnested, type RecordType } from './record-type';
+import { delayMs, epochMs, inMs, namedJoin, type Statement } from './sql';
 
 /**
  * Takes operations; several of one saga raise its `rev` by one each. The whole rule of `transition` is the WHERE of `seen`, judged by what
  * this statement's snapshot shows; a saga that has changed since is left alone by the `rev` of `locked` (a row lock reads the newest row,
  * while operations are still read from the older snapshot). What follows reads the RETURNING of the saga's update, never the lock. What
- * cannot be claimed, or is held by somebody else, is not among the answers, and delays nobody. Rows are reached by their whole keys, and
- * locked in the order of their ids.
+ * cannot be claimed, or is held by somebody else, is not among the answers, and delays nobody. Rows are changed where they were found: who
+ * changes an operation that could be claimed changes its saga's row as well, and then that is not where it was. Locks are taken in the order
+ * of ids.
  *
  * @param requests no two of the same operation
  */
@@ -33,47 +35,42 @@ export function claimStatement(schema: string, requests: readonly ClaimRequest[]
     text: `WITH m AS MATERIALIZED (
         SELECT * FROM ${unnested(s, CLAIM_RECORD, '$1')} AS m
       ), seen AS MATERIALIZED (
-        SELECT id, rev, direction, step, round, claim_id, worker, alone, lease_ms,
+        SELECT id, rev, place, direction, step, round, claim_id, worker, alone, lease_ms,
                row_number() OVER (PARTITION BY id ORDER BY direction, step, round) AS nth
-          FROM (SELECT s.id, s.rev, o.direction, o.step, o.round, m.claim_id, m.worker, m.alone, m.lease_ms, ${mayBeClaimed(s)} AS may
+          FROM (SELECT s.id, s.rev, o.ctid AS place, o.direction, o.step, o.round, m.claim_id, m.worker, m.alone, m.lease_ms, ${mayBeClaimed(s)} AS may
                   FROM m CROSS JOIN LATERAL (SELECT * FROM ${s}.sagas s WHERE s.id = m.saga_id OFFSET 0) s
-                 CROSS JOIN LATERAL (SELECT * FROM ${s}.operations o
+                 CROSS JOIN LATERAL (SELECT o.ctid, o.* FROM ${s}.operations o
                    WHERE o.saga_id = m.saga_id AND o.direction = m.direction AND o.step = m.step AND o.round = m.round OFFSET 0) o
                 OFFSET 0) judged
          WHERE may
       ), wanted AS MATERIALIZED (
         SELECT id, rev, max(nth) AS claims, min(lease_ms) AS lease_ms FROM seen GROUP BY id, rev
       ), locked AS MATERIALIZED (
-        SELECT held.id FROM (SELECT * FROM wanted ORDER BY id) wanted CROSS JOIN LATERAL (
-          SELECT s.id FROM ${s}.sagas s WHERE s.id = wanted.id AND s.rev = wanted.rev FOR NO KEY UPDATE SKIP LOCKED) held
+        SELECT wanted.*, held.place FROM (SELECT * FROM wanted ORDER BY id) wanted CROSS JOIN LATERAL (
+          SELECT s.ctid AS place FROM ${s}.sagas s WHERE s.id = wanted.id AND s.rev = wanted.rev FOR NO KEY UPDATE SKIP LOCKED) held
       ), saga AS (
         UPDATE ${s}.sagas s
            SET rev = s.rev + wanted.claims, updated_at = clock_timestamp(), wake_at = least(s.wake_at, ${inMs('wanted.lease_ms')})
-          FROM wanted WHERE s.id ${among('locked', requests)} AND s.id = wanted.id
+          FROM locked wanted WHERE s.ctid = wanted.place
         RETURNING ${SAGA_COLUMNS.map((column) => `s.${column}`).join(', ')}, s.created_at, s.rev - wanted.claims AS rev_before
       ), op AS (
         UPDATE ${s}.operations o
-           SET state = 'running', fence = o.fence + 1, claim_id = seen.claim_id, worker = seen.worker, claims = o.claims + 1,
-               ord = CASE WHEN o.direction = 'action' AND o.ord = 0 THEN saga.rev_before + seen.nth ELSE o.ord END,
+           SET state = 'running', fence = o.fence + 1, claim_id = t.claim_id, worker = t.worker, claims = o.claims + 1,
+               ord = CASE WHEN o.direction = 'action' AND o.ord = 0 THEN t.rev_before + t.nth ELSE o.ord END,
                timed_out = false, heard = CASE WHEN o.heard ->> 'kind' = 'failed' AND NOT o.verifying THEN NULL ELSE o.heard END,
-               alone = coalesce(seen.alone, false) AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
-               lease_until = ${inMs('seen.lease_ms')}, due_at = NULL, send_at = NULL, resends = 0
-          FROM saga JOIN seen ON seen.id = saga.id
-         WHERE o.saga_id = ANY ($2::text[]) AND o.direction = ANY ($3::text[]) AND o.step = ANY ($4::int[])
-           AND o.saga_id = saga.id AND o.direction = seen.direction AND o.step = seen.step AND o.round = seen.round
-        RETURNING ${claimedColumns('saga', 'o')}, saga.rev_before + seen.nth AS claim_rev
+               alone = coalesce(t.alone, false) AND o.losses >= 2, first_at = CASE WHEN o.claims = 0 THEN clock_timestamp() ELSE o.first_at END,
+               lease_until = ${inMs('t.lease_ms')}, due_at = NULL, send_at = NULL, resends = 0
+          FROM (SELECT saga.*, seen.place, seen.claim_id, seen.worker, seen.alone, seen.lease_ms, seen.nth
+                  FROM saga FULL JOIN seen ON seen.id = saga.id OFFSET 0) t
+         WHERE t.id IS NOT NULL AND o.ctid = t.place
+        RETURNING ${claimedColumns('t', 'o')}, t.rev_before + t.nth AS claim_rev
       ), record AS (
         INSERT INTO ${s}.history (saga_id, rev, kind, state, step, direction, round, fence, attempt, error)
         SELECT saga_id, claim_rev, 'claim', state, step, direction, round, fence, attempt, error FROM op
       )
       ${claimed(s)}`,
-    values: [
-      recordArray(requests.map(claimText)),
-      inOrder([...new Set(requests.map(({ sagaId }) => sagaId))]),
-      [...new Set(requests.map(({ operation }) => operation.direction))],
-      [...new Set(requests.map(({ operation }) => operation.step))],
-    ],
-    ...namedFor('nest_saga_claim', requests),
+    values: [recordArray(requests.map(claimText))],
+    ...namedJoin('nest_saga_claim', requests),
   };
 }
 

@@ -62,6 +62,14 @@ export function isConflict(error: unknown): boolean {
   return state === '40001' || state === '40P01';
 }
 
+/**
+ * A statement of ours found fewer rows than it was to change, and changed none. Somebody has changed one since its snapshot without raising
+ * the saga's `rev`: a heartbeat does.
+ */
+export function hasMissedRow(error: unknown): boolean {
+  return sqlStateOf(error) === 'SG001';
+}
+
 /** The same statement may succeed a moment later. */
 export function isTransient(error: unknown): boolean {
   return isConnectionLost(error) || TRANSIENT.has(sqlStateOf(error) ?? '');

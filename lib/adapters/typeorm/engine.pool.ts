@@ -126,7 +126,7 @@ const settingsQuery: Statement = {
   values: [],
 };
 
-/** Which statements are prepared once a connection: where plans may read whole tables, only those about a single row. */
+/** Which statements are prepared once a connection: where plans may read whole tables, only those about a single row without a join. */
 type Naming = 'none' | 'single' | 'all';
 
 async function run<Row>(dataSource: DataSource, statement: Statement, naming: Naming, answerMs = ANSWER_MS): Promise<readonly Row[]> {
@@ -173,8 +173,8 @@ async function answerOf(client: PgClient, query: PgQuery | string, answerMs: num
 }
 
 function toQuery(statement: Statement, naming: Naming): Parameters<PgPool['query']>[0] {
-  const { name, isSet = false, text, values } = statement;
-  const isNamed = naming === 'all' || (naming === 'single' && !isSet);
+  const { name, isJoined = false, text, values } = statement;
+  const isNamed = naming === 'all' || (naming === 'single' && !isJoined);
   return isNamed && name !== undefined ? { name, text, values, types: OWN_TYPES } : { text, values, types: OWN_TYPES };
 }
 

@@ -2,7 +2,8 @@ import { SagaInvariantError } from '../../errors';
 import type { HistoryEntry, RecordEffect, SagaEffect } from '../../core/effect';
 import { attemptsOf, operationKey, type Operation, type OperationKey } from '../../core/operation';
 import type { SagaValue } from '../../core/saga-value';
-import { jsonField, numberField, record, textField, unnested, wordField, type RecordType } from './record-text';
+import { jsonField, numberField, record, textField, wordField } from './record-text';
+import { besideSaga, unnested, type RecordType } from './record-type';
 
 export interface HistoryRecord {
   readonly rev: number;
@@ -70,15 +71,16 @@ export const HISTORY_RECORD: RecordType = {
 /**
  * Writes the history of the sagas in the CTE `saga`.
  *
- * @param operations the CTE of the operations' records
+ * @param operations the CTE of the operations' records, beside their sagas
  * @param apart the parameter that has the others: `$3`
  * @param isWhole whether the records of operations have all fields
  */
 export function historyInsert(s: string, operations: string, apart: string, isWhole: boolean): string {
   return `INSERT INTO ${s}.history (saga_id, rev, kind, state, step, direction, round, fence, attempt, actor, reason, error)
-        SELECT saga.id, o.told_rev, o.told, saga.state, o.step, o.direction, o.round, coalesce(o.fence, 0), coalesce(o.claims, 0)${isWhole ? ' - coalesce(o.losses, 0)' : ''}, NULL, NULL, ${isWhole ? 'o.error' : 'NULL::jsonb'}
-          FROM saga JOIN ${operations} o ON o.saga_id = saga.id WHERE o.told IS NOT NULL
+        SELECT o.saga_id, o.told_rev, o.told, o.saga_state, o.step, o.direction, o.round, coalesce(o.fence, 0), coalesce(o.claims, 0)${isWhole ? ' - coalesce(o.losses, 0)' : ''},
+               NULL, NULL, ${isWhole ? 'o.error' : 'NULL::jsonb'}
+          FROM ${operations} o WHERE o.told IS NOT NULL
         UNION ALL
-        SELECT saga.id, h.rev, h.kind, h.state, h.step, h.direction, h.round, h.fence, h.attempt, h.actor, h.reason, h.error
-          FROM saga JOIN ${unnested(s, HISTORY_RECORD, apart)} AS h ON h.saga_id = saga.id`;
+        SELECT h.saga_id, h.rev, h.kind, h.state, h.step, h.direction, h.round, h.fence, h.attempt, h.actor, h.reason, h.error
+          FROM ${besideSaga(unnested(s, HISTORY_RECORD, apart))} h`;
 }

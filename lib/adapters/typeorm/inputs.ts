@@ -1,5 +1,6 @@
 import type { StartRequest } from '../../ports/saga-store';
-import { jsonText, record, textField, valueField, type RecordType } from './record-text';
+import { jsonText, record, textField, valueField } from './record-text';
+import type { RecordType } from './record-type';
 
 /** What a saga was given, as a statement gets it: one for itself, and one for each step whose input is not in that. */
 export const INPUT_RECORD: RecordType = {

@@ -4,19 +4,8 @@ import type { Operation } from '../../core/operation';
 import { isTerminal, type SagaValue } from '../../core/saga-value';
 import { historyEntriesOf, toldHistory, type ToldHistory } from './history-record';
 import { changedRecords, earliestMs, newRecords, type Recording } from './operation-record';
-import {
-  countField,
-  flagField,
-  jsonField,
-  lengthOf,
-  numberField,
-  numbersField,
-  partedType,
-  textField,
-  whereSeldom,
-  type Parted,
-  type PartedType,
-} from './record-text';
+import { countField, flagField, jsonField, numberField, numbersField, textField } from './record-text';
+import { lengthOf, partedType, whereSeldom, type Parted, type PartedType } from './record-type';
 import { delayMs } from './sql';
 
 /** A decision on its way into the database. */
@@ -31,7 +20,6 @@ export interface Move extends Omit<Recording, 'sagaId'> {
 export interface EncodedMove {
   readonly sagaId: string;
   readonly saga: Parted;
-  readonly changed: readonly Operation[];
   readonly changes: readonly Parted[];
   readonly additions: readonly Parted[];
   readonly entries: readonly string[];
@@ -53,7 +41,7 @@ export function encoded(move: Move): EncodedMove {
   const additions = newRecords(added, recording, NOTHING_TOLD);
   const bytes = lengthOf([saga]) + lengthOf(changes) + lengthOf(additions) + told.apart.join('').length;
   const reads = link !== undefined && link.reads !== null;
-  return { sagaId: before.id, saga, changed, changes, additions, entries: told.apart, patches: patch !== null, reads, bytes };
+  return { sagaId: before.id, saga, changes, additions, entries: told.apart, patches: patch !== null, reads, bytes };
 }
 
 /** Of what is new the statement tells nothing but what it is. */

@@ -5,21 +5,8 @@ import { newOperation, operationKey, type Operation, type OperationKey } from '.
 import { dependentsByStep, dependentsOf, type Plan } from '../../core/plan';
 import type { Link } from './chain-link';
 import type { ToldHistory } from './history-record';
-import {
-  countField,
-  flagField,
-  jsonField,
-  numberField,
-  numbersField,
-  partedType,
-  textField,
-  valueField,
-  whereSeldom,
-  wordField,
-  type Parted,
-  type PartedType,
-  type RecordType,
-} from './record-text';
+import { countField, flagField, jsonField, numberField, numbersField, textField, valueField, wordField } from './record-text';
+import { partedType, whereSeldom, type Parted, type PartedType, type RecordType } from './record-type';
 import { delayMs, inMs } from './sql';
 
 const COMMON = `saga_id text, direction text, step int, round int, state text, waits int, ord bigint, fence bigint, claim_id text, claims int,
@@ -41,14 +28,14 @@ function orAsBefore(column: string, told: string): string {
   return `CASE WHEN c.send_ms IS NULL AND c.state = o.state THEN o.${column} ELSE ${told} END`;
 }
 
-/** What a record `c` makes of an operation `o`, when its saga has become `saga`. */
+/** What a record `c` makes of an operation `o`; its saga was updated at `c.updated_at`. */
 const CHANGES = `state = c.state, waits = coalesce(c.waits, 0), ord = coalesce(c.ord, 0), fence = coalesce(c.fence, 0), claim_id = c.claim_id,
                claims = coalesce(c.claims, 0), timed_out = coalesce(c.timed_out, false), output = coalesce(c.output, o.output),
                due_at = ${orAsBefore('due_at', inMs('c.due_ms'))}, send_at = ${orAsBefore('send_at', inMs('c.send_ms'))}, resends = 0,
                first_at = CASE WHEN c.lease_ms IS NULL THEN o.first_at ELSE clock_timestamp() END,
                lease_until = CASE WHEN c.lease_ms IS NOT NULL THEN ${inMs('c.lease_ms')} WHEN c.state = 'running' THEN o.lease_until END,
                worker = CASE WHEN c.lease_ms IS NOT NULL THEN c.worker WHEN c.state = 'running' THEN o.worker END,
-               settled_at = CASE WHEN o.state = 'running' AND c.state <> 'running' THEN saga.updated_at ELSE o.settled_at END`;
+               settled_at = CASE WHEN o.state = 'running' AND c.state <> 'running' THEN c.updated_at ELSE o.settled_at END`;
 
 const SELDOM_CHANGES: Readonly<Record<string, string>> = {
   attempt_limit: 'c.attempt_limit',
@@ -74,7 +61,7 @@ export function operationChanges(isWhole: boolean): string {
 export function newOperations(s: string, isWhole: boolean): string {
   const columns = `saga_id, direction, step, round, key, state, waits, ord, fence, claim_id, claims, attempt_limit, loss_limit, timed_out, action_outcome,
            dependents, due_at, send_at, output, first_at, lease_until, worker, losses, blamed, had_unknown`;
-  const values = `saga.id, a.direction, a.step, a.round, a.key, a.state, coalesce(a.waits, 0), coalesce(a.ord, 0), coalesce(a.fence, 0), a.claim_id,
+  const values = `a.saga_id, a.direction, a.step, a.round, a.key, a.state, coalesce(a.waits, 0), coalesce(a.ord, 0), coalesce(a.fence, 0), a.claim_id,
                coalesce(a.claims, 0), a.attempt_limit, a.loss_limit, coalesce(a.timed_out, false), a.action_outcome, a.dependents,
                ${inMs('a.due_ms')}, ${inMs('a.send_ms')}, a.output, CASE WHEN a.lease_ms IS NOT NULL THEN clock_timestamp() END,
                ${inMs('a.lease_ms')}, a.worker`;

@@ -2,77 +2,9 @@
 // third of the time that JSON with the same fields takes it. What is null, 0 or false is left empty. Every function gives one field with the
 // comma before it; the fields stand in the order of their type.
 
-/** A type of the schema: what a statement reads as one record. */
-export interface RecordType {
-  readonly name: string;
-  /** Its fields and their types, in order. */
-  readonly fields: string;
-}
-
-/**
- * The rows of records that come as one parameter. A SELECT of its own keeps PostgreSQL from counting them: it would plan each short list anew,
- * since a plan for just that many looks cheaper than the kept one. Of a list that it cannot see it expects 10 rows, and plans to compare each with
- * each. The empty one beside it makes that 100, and a plan by keys.
- */
-export function unnested(s: string, { name }: RecordType, parameter: string): string {
-  return `ROWS FROM (unnest((SELECT ${parameter}::${s}.${name}[])), jsonb_array_elements('[]'))`;
-}
-
 /** A record, of fields that each bring their comma. */
 export function record(fields: string): string {
   return `"(${fields.slice(1)})"`;
-}
-
-/** Records as one value. */
-export function recordArray(records: readonly string[]): string {
-  return `{${records.join()}}`;
-}
-
-/** A record whose last fields seldom say anything: where those of no member do, a statement reads a type without them. */
-export interface Parted {
-  readonly text: string;
-  /** Null when there is nothing to say. */
-  readonly rest: string | null;
-}
-
-export interface PartedType {
-  readonly usual: RecordType;
-  /** It has all fields of the usual one, and then some. */
-  readonly whole: RecordType;
-  /** These, left empty. */
-  readonly nothing: string;
-}
-
-export function partedType(usual: RecordType, whole: RecordType): PartedType {
-  const count = ({ fields }: RecordType): number => fields.split(',').length;
-  return { usual, whole, nothing: ','.repeat(count(whole) - count(usual)) };
-}
-
-export function saysMore({ rest }: Parted): boolean {
-  return rest !== null;
-}
-
-/** Like `unnested`. */
-export function unnestedParts(s: string, { usual, whole }: PartedType, isWhole: boolean, parameter: string): string {
-  return unnested(s, isWhole ? whole : usual, parameter);
-}
-
-/** Like `recordArray`. */
-export function partedArray(records: readonly Parted[], { nothing }: PartedType, isWhole: boolean): string {
-  return recordArray(records.map(({ text, rest }) => record(isWhole ? text + (rest ?? nothing) : text)));
-}
-
-export function lengthOf(records: readonly Parted[]): number {
-  let length = 0;
-  for (const { text, rest } of records) length += text.length + (rest?.length ?? 0);
-  return length;
-}
-
-/** Columns of `row` that change where a `record` says so. @param values what each becomes */
-export function whereSeldom(record: string, row: string, values: Readonly<Record<string, string>>): string {
-  return Object.entries(values)
-    .map(([column, value]) => `${column} = CASE WHEN ${record}.seldom THEN ${value} ELSE ${row}.${column} END`)
-    .join(', ');
 }
 
 /** A number of which 0 says something else than nothing. */

@@ -4,7 +4,7 @@ import type { ApplyRequest, ApplyResult, Decide } from '../../ports/saga-store';
 import { ApplyAttempt, type Applied, type Outcome } from './apply.attempt';
 import { applyStatement, type AppliedRow } from './apply.statement';
 import { bisecting, CommitBatcher, type Answer } from './commit.batcher';
-import { isConnectionLost, isTransient, redacted } from './database.error';
+import { hasMissedRow, isConnectionLost, isTransient, redacted } from './database.error';
 import type { EnginePool } from './engine.pool';
 import { Lane } from './lane';
 import { FoldedAttempt } from './folded.attempt';
@@ -30,7 +30,7 @@ interface Ask {
  * ```
  * basis ──► decide ──► moved ──► statement ──► applied
  *   ▲          └─► need, or ignored from a given basis: read, decide again
- *   └────────── refused (rev moved, row held): read, three times ──► slow lane
+ *   └────────── refused (rev moved, row held or missed): read, three times ──► slow lane
  * ```
  */
 export class SagaApplier {
@@ -109,8 +109,9 @@ export class SagaApplier {
         if (outcome.kind === 'refused') refusals++;
         else if (outcome.kind !== 'need') return outcome;
       } catch (error) {
-        if (!isTransient(error) || ++troubles > MOST_TROUBLES) throw error;
-        await pause(10 * 2 ** troubles);
+        if (hasMissedRow(error)) refusals++;
+        else if (!isTransient(error) || ++troubles > MOST_TROUBLES) throw error;
+        else await pause(10 * 2 ** troubles);
       }
     }
     return this.slowLane.run(() => retrying(() => this.underLock(attempt)));

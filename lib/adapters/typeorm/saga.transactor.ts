@@ -4,7 +4,7 @@ import { SagaTransactionError } from '../../errors';
 import type { ConcludedEvent } from '../../core/event';
 import type { Decide, TransactRequest, TransactResult } from '../../ports/saga-store';
 import { ApplyAttempt, lockSaga, wasApplied, type Applied } from './apply.attempt';
-import { isConflict, isConnectionLost, isTransient, redacted, sqlStateOf } from './database.error';
+import { hasMissedRow, isConflict, isConnectionLost, isTransient, redacted, sqlStateOf } from './database.error';
 import type { EnginePool } from './engine.pool';
 import type { GuardedRunner } from './guarded-runner';
 import { HandlerTransaction, orAbandoned } from './handler-transaction';
@@ -192,7 +192,8 @@ function judged(guard: GuardedRunner, threw: Extract<Worked, { kind: 'threw' }>)
 
 /** What an error of the engine's own statements comes to. */
 function failed(guard: GuardedRunner, error: Error): Ended {
-  if (sqlStateOf(error) !== '25P02') return isConflict(error) ? { kind: 'conflict', error } : { kind: 'lost', error };
+  if (sqlStateOf(error) !== '25P02')
+    return isConflict(error) || hasMissedRow(error) ? { kind: 'conflict', error } : { kind: 'lost', error };
   if (guard.conflict !== null && guard.conflict.error === guard.failure) return { kind: 'conflict', error: guard.failure };
   const first = guard.failure === null ? '' : `: ${guard.failure.message}`;
   const swallowed = `a statement of the handler failed and the error was swallowed, so PostgreSQL rolls everything back${first}`;

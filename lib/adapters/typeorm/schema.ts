@@ -4,7 +4,7 @@ import { INPUT_RECORD } from './inputs';
 import { MOVE_RECORD } from './move';
 import { ADDITION_RECORD, CHANGE_RECORD } from './operation-record';
 import { outboxTable } from './outbox.table';
-import type { RecordType } from './record-text';
+import type { RecordType } from './record-type';
 import { signalTables } from './signal.tables';
 import { START_RECORD } from './start.statement';
 

@@ -1,8 +1,8 @@
 /** One statement with its bound values. Named ones are prepared once a connection. */
 export interface Statement {
   readonly name?: string;
-  /** It reaches many rows: named only where its plan, kept from when the tables were small, still goes by their keys. */
-  readonly isSet?: boolean;
+  /** It joins what it gets with tables: named only where its plan, kept from when these were small, still goes by keys. */
+  readonly isJoined?: boolean;
   readonly text: string;
   readonly values: readonly unknown[];
 }
@@ -46,19 +46,6 @@ export function inMs(ms: string, now = 'clock_timestamp()'): string {
   return `${now} + ${ms} * interval '1 millisecond'`;
 }
 
-/** A statement that reaches rows by such a list looks at all of it again for each of them, and is done sooner when it is in order. */
-export function inOrder(ids: readonly string[]): readonly string[] {
-  return ids.toSorted();
-}
-
-/**
- * The condition that an id is in a CTE which was made for these members. Said for one like this, its row is reached by its key however small
- * the table was when the statement was prepared.
- */
-export function among(cte: string, members: readonly unknown[]): string {
-  return members.length === 1 ? `= (SELECT id FROM ${cte})` : `= ANY (ARRAY(SELECT id FROM ${cte}))`;
-}
-
 /**
  * The condition that an id is one of those that come as a parameter. A SELECT of its own keeps PostgreSQL from counting them: it would plan
  * each short list anew, since a plan for just that many looks cheaper than the kept one.
@@ -68,6 +55,11 @@ export function oneOf(parameter: string, members: readonly unknown[]): string {
 }
 
 /** The name of a statement for one member, and of the one for many: what differs in their texts differs in their names. */
-export function namedFor(name: string, members: readonly unknown[]): Required<Pick<Statement, 'name' | 'isSet'>> {
-  return members.length === 1 ? { name, isSet: false } : { name: `${name}_set`, isSet: true };
+export function namedFor(name: string, members: readonly unknown[]): Required<Pick<Statement, 'name' | 'isJoined'>> {
+  return members.length === 1 ? { name, isJoined: false } : { name: `${name}_set`, isJoined: true };
+}
+
+/** Those of a statement that joins its records with tables, however few they are. */
+export function namedJoin(name: string, members: readonly unknown[]): Required<Pick<Statement, 'name' | 'isJoined'>> {
+  return { ...namedFor(name, members), isJoined: true };
 }

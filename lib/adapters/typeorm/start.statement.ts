@@ -6,23 +6,19 @@ import { linkOf, type Link } from './chain-link';
 import { historyInsert, toldHistory } from './history-record';
 import { INPUT_RECORD, inputRecords } from './inputs';
 import { ADDITION_RECORD, earliestMs, newOperations, newRecords } from './operation-record';
+import { countField, flagField, jsonField, numberField, record, textField } from './record-text';
 import {
-  countField,
-  flagField,
-  jsonField,
+  besideSaga,
   lengthOf,
-  numberField,
   partedArray,
-  record,
   recordArray,
   saysMore,
-  textField,
   unnested,
   unnestedParts,
   type Parted,
   type RecordType,
-} from './record-text';
-import { delayMs, epochMs, inMs, namedFor, type Statement } from './sql';
+} from './record-type';
+import { delayMs, epochMs, inMs, namedJoin, type Statement } from './sql';
 
 /** What is to be stored: a start, and maybe the claim that is chained to it. */
 export interface PlannedStart {
@@ -119,13 +115,13 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
         ON CONFLICT (id) DO NOTHING
         RETURNING id, state, created_at
       ), a AS MATERIALIZED (
-        SELECT * FROM ${unnestedParts(s, ADDITION_RECORD, isWhole, '$3')} AS a
+        SELECT * FROM ${besideSaga(unnestedParts(s, ADDITION_RECORD, isWhole, '$3'))} a
       ), given AS (
         INSERT INTO ${s}.inputs (saga_id, step, step_id, input, refs, steps)
-        SELECT saga.id, i.step, i.step_id, i.input, coalesce(i.refs, '[]'), i.steps
-          FROM saga JOIN ${unnested(s, INPUT_RECORD, '$2')} AS i ON i.saga_id = saga.id
+        SELECT i.saga_id, i.step, i.step_id, i.input, coalesce(i.refs, '[]'), i.steps
+          FROM ${besideSaga(unnested(s, INPUT_RECORD, '$2'))} i
       ), operation AS (
-        ${newOperations(s, isWhole)} FROM saga JOIN a ON a.saga_id = saga.id
+        ${newOperations(s, isWhole)} FROM a
       ), record AS (
         ${historyInsert(s, 'a', '$4', isWhole)}
       )
@@ -145,7 +141,7 @@ export function startStatement(schema: string, starts: readonly EncodedStart[]):
       recordArray(starts.flatMap(({ entries }) => entries)),
       ...(isKeyed ? [schema] : []),
     ],
-    ...namedFor(`nest_saga_start${isKeyed ? '_keyed' : ''}${isWhole ? '_whole' : ''}`, starts),
+    ...namedJoin(`nest_saga_start${isKeyed ? '_keyed' : ''}${isWhole ? '_whole' : ''}`, starts),
   };
 }
 

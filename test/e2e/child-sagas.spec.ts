@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, expect, test } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import {
   contextRef,
@@ -17,10 +17,12 @@ import {
 } from 'nest-saga';
 import { withFaultPoints } from 'nest-saga/testing';
 import { Bank, before, pay, payment, refuse } from './child-sagas/bank';
+import { buildSample } from './order-sample/program';
 import { bootSagaApp, closeApps, freshName, type AppSetup, type SagaApp } from './saga-app';
 import { SupervisedWorker } from './worker-process/supervised';
 import { WorkerSite } from './worker-process/worker-site';
 
+beforeAll(buildSample, 120_000);
 afterEach(closeApps);
 
 interface BankApp extends SagaApp {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Compensate,
   inMemoryStore,
@@ -13,7 +13,7 @@ import {
   StepError,
 } from 'nest-saga';
 import { Proxy } from '../contract/transport-proxy';
-import { Program } from './order-sample/program';
+import { buildSample, Program } from './order-sample/program';
 import { BlindStore } from './results/blind-store';
 import { Gate } from './results/gate';
 import { bootSagaApp, closeApps, freshName, type SagaApp } from './saga-app';
@@ -21,6 +21,8 @@ import { bootSagaApp, closeApps, freshName, type SagaApp } from './saga-app';
 let namespace: string;
 let gate: Gate;
 let proxy: Proxy | undefined;
+
+beforeAll(buildSample, 120_000);
 
 beforeEach(() => {
   namespace = freshName();

@@ -363,8 +363,6 @@ describe('a statement for many', () => {
       await app.query(`VACUUM ANALYZE ${TABLES.map((table) => `"${schema}".${table}`).join(', ')}`);
       if (size === 'empty') await growBy(50, fixture, 'first');
       await pool.transaction(async (sql) => {
-        // Not left to a guess of what it would save: the one that is kept is asked for.
-        await sql.query({ text: 'SET LOCAL plan_cache_mode = force_generic_plan', values: [] });
         for (const statement of statements) {
           await sql.query({ text: 'SAVEPOINT before_each', values: [] });
           await sql.query(statement);
@@ -385,13 +383,13 @@ describe('a statement for many', () => {
 });
 
 describe.each([1, 3, 30])('a statement for %i', (count) => {
-  it('is planned a few times, not every time: a plan for just that many never looks cheaper than the one that is kept', async () => {
+  it('is planned once, not every time', async () => {
     await within(async (fixture) => {
       const pool = (fixture.store as unknown as { pool: EnginePool }).pool;
       const statements = await statementsForMany(fixture, count);
       const plans = await pool.transaction(async (sql) => {
         for (const statement of statements) {
-          for (let times = 0; times < 60; times++) {
+          for (let times = 0; times < 10; times++) {
             await sql.query({ text: 'SAVEPOINT before_each', values: [] });
             await sql.query(statement);
             await sql.query({ text: 'ROLLBACK TO SAVEPOINT before_each', values: [] });
@@ -404,8 +402,7 @@ describe.each([1, 3, 30])('a statement for %i', (count) => {
         });
       });
       expect(plans).toHaveLength(statements.length);
-      // PostgreSQL tries five, and a few more where the tables have grown since the first: then it looks dear.
-      for (const { custom_plans: count } of plans) expect(count).toBeLessThan(40);
+      for (const { custom_plans: count } of plans) expect(count).toBe(0);
     });
   });
 });

@@ -8,12 +8,11 @@ export interface RecordType {
 }
 
 /**
- * The rows of records that come as one parameter. A SELECT of its own keeps PostgreSQL from counting them: it would plan each short list anew,
- * since a plan for just that many looks cheaper than the kept one. Of a list that it cannot see it expects 10 rows, and may then plan to compare
- * each with each; the empty one beside it makes that 100.
+ * The rows of records that come as one parameter. Of a list that it does not know PostgreSQL expects 10 rows, and may then plan to compare each
+ * with each; the empty one beside it makes that 100.
  */
 export function unnested(s: string, { name }: RecordType, parameter: string): string {
-  return `ROWS FROM (unnest((SELECT ${parameter}::${s}.${name}[])), jsonb_array_elements('[]'))`;
+  return `ROWS FROM (unnest(${parameter}::${s}.${name}[]), jsonb_array_elements('[]'))`;
 }
 
 /**

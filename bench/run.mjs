@@ -28,7 +28,10 @@ try {
   const wishes = wishesOf(process.argv.slice(2));
   mkdirSync(folder, { recursive: true });
   if (wishes.needsPeers || !(wishes.thisNode || isNew())) await ensureInstalled(fileURLToPath(new URL('.', import.meta.url)));
-  const services = { ...(await startServices({ root, postgres: { fast: false }, rabbit: { install: true } })), node: nodeOf(wishes.thisNode) };
+  const services = {
+    ...(await startServices({ root, postgres: { fast: false }, rabbit: { install: true } })),
+    node: nodeOf(wishes.thisNode),
+  };
   stop = services.stop;
   await wishes.work(services, wishes);
 } catch (error) {

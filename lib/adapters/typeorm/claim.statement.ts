@@ -3,6 +3,9 @@ import type { OperationRef } from '../../core/operation';
 import type { Plan } from '../../core/plan';
 import type { StoredReference } from '../../core/reference';
 import type { Claim, ClaimRequest } from '../../ports/claim';
+import { inputOf } from './inputs';
+import { flagField, jsonField, record, textField } from './record-text';
+import { recordArray, unnested, type RecordType } from './record-type';
 import {
   goesTheWayOf,
   neighboursOf,
@@ -14,9 +17,6 @@ import {
   type OperationRow,
   type SagaRow,
 } from './rows';
-import { inputOf } from './inputs';
-import { flagField, jsonField, record, textField } from './record-text';
-import { recordArray, unnested, type RecordType } from './record-type';
 import { delayMs, epochMs, inMs, namedJoin, type Statement } from './sql';
 
 /**
@@ -162,9 +162,7 @@ function claimedColumns(saga: string, operation: string): string {
   return `${sagaColumns(saga)}, ${columns.map((column) => `${o}.${column}`).join(', ')}, ${o}.claims - ${o}.losses AS attempt, ${operationJson(o)} AS operation`;
 }
 
-/**
- * What a worker needs, and what its report will be decided from.
- */
+/** What a worker needs, and what its report will be decided from. */
 function claimed(s: string): string {
   return `SELECT ${[...SAGA_COLUMNS, 'created_at', 'claim_id', 'operation'].map((column) => `op.${column}`).join(', ')},
         greatest(0, ${epochMs('clock_timestamp()')} - ${epochMs('op.first_at')}) AS elapsed, i.step_id, i.input, i.refs, given.input AS given, laid.input AS laid,

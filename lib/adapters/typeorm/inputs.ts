@@ -1,5 +1,5 @@
 import type { StartRequest } from '../../ports/saga-store';
-import { jsonText, record, textField, valueField } from './record-text';
+import { quotedField, record, textField, valueField } from './record-text';
 import type { RecordType } from './record-type';
 
 /** What a saga was given, as a statement gets it: one for itself, and one for each step whose input is not in that. */
@@ -16,7 +16,7 @@ export function inputRecords({ sagaId, context, metadata, businessKey, laidOver,
   const given = `${id},-1,${valueField({ context, metadata, businessKey: businessKey?.key ?? null })},`;
   const overlay = laidOver == null ? [] : [record(`${id},-2,${valueField(laidOver)}${valueField([])},`)];
   const together = JSON.stringify(steps.map(({ stepId, input, references }) => [stepId, input, references]));
-  if (together.length <= SHORT) return [record(`${given}${jsonText(together)}`), ...overlay];
+  if (together.length <= SHORT) return [record(`${given}${quotedField(together)}`), ...overlay];
   const apart = steps.map(({ stepId, input, references }, step) =>
     record(`${id},${step}${textField(stepId)}${valueField(input)}${valueField(references)},`),
   );

@@ -39,7 +39,7 @@ export function encoded(move: Move): EncodedMove {
   const saga = movedSaga(move, changed.length, patch);
   const changes = changedRecords(changed, before.operations, recording, told.within);
   const additions = newRecords(added, recording, NOTHING_TOLD);
-  const bytes = lengthOf([saga]) + lengthOf(changes) + lengthOf(additions) + told.apart.join('').length;
+  const bytes = lengthOf([saga]) + lengthOf(changes) + lengthOf(additions) + lengthOf(told.apart);
   const reads = link !== undefined && link.reads !== null;
   return { sagaId: before.id, saga, changes, additions, entries: told.apart, patches: patch !== null, reads, bytes };
 }

@@ -91,11 +91,13 @@ export function newRecords(added: readonly Operation[], recording: Recording, to
     const ends = direction === 'action' ? (dependents.get(step) ?? []) : releases;
     const key = textField(keyOf(recording.plan, operation)) + wordField(actionOutcome) + numbersField(ends);
     return {
-      text: `${common(operation)},${limitFields(recording.plan, operation)}${key}`,
+      text: common(operation) + NO_FENCE_BEFORE + limitFields(recording.plan, operation) + key,
       rest: isOrdinary(operation) ? null : seldomFields(operation),
     };
   });
 }
+
+const NO_FENCE_BEFORE = numberField(null);
 
 /** Operations that a decision changed: what may change of one. */
 export function changedRecords(

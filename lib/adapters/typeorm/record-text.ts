@@ -30,7 +30,7 @@ export function wordField(value: string | null | undefined): string {
 /** Any text that PostgreSQL can store. */
 export function textField(value: string | null | undefined): string {
   if (value === null || value === undefined) return ',';
-  return PLAIN.test(value) ? `,${value}` : escaped(value);
+  return PLAIN.test(value) ? `,${value}` : quotedField(value);
 }
 
 export function numbersField(values: readonly number[] | null | undefined): string {
@@ -44,17 +44,12 @@ export function jsonField(value: unknown): string {
 
 /** As JSON; null is a value as well. */
 export function valueField(value: unknown): string {
-  return jsonText(JSON.stringify(value));
-}
-
-/** What is JSON already. */
-export function jsonText(json: string): string {
-  return escaped(json);
+  return quotedField(JSON.stringify(value));
 }
 
 const PLAIN = /^[\w.:-]+$/;
 
-/** Quoted for the record, and what is quoted once more for the array. */
-function escaped(text: string): string {
+/** Text that is no plain word, or JSON already: quoted for the record, and what is quoted once more for the array. */
+export function quotedField(text: string): string {
   return `,\\"${text.replace(/["\\]/g, String.raw`\\\$&`)}\\"`;
 }

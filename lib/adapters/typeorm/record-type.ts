@@ -65,9 +65,10 @@ export function partedArray(records: readonly Parted[], { nothing }: PartedType,
   return recordArray(records.map(({ text, rest }) => record(isWhole ? text + (rest ?? nothing) : text)));
 }
 
-export function lengthOf(records: readonly Parted[]): number {
+/** In characters. */
+export function lengthOf(records: readonly (Parted | string)[]): number {
   let length = 0;
-  for (const { text, rest } of records) length += text.length + (rest?.length ?? 0);
+  for (const one of records) length += typeof one === 'string' ? one.length : one.text.length + (one.rest?.length ?? 0);
   return length;
 }
 

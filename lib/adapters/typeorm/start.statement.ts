@@ -65,7 +65,7 @@ export function encodedStart({ request, saga, effects, link }: PlannedStart): En
   const inputs = inputRecords(request);
   const operations = newRecords([...saga.operations.values()], recording, told.within);
   const started = record(text);
-  const bytes = started.length + inputs.join('').length + lengthOf(operations) + told.apart.join('').length;
+  const bytes = started.length + lengthOf(inputs) + lengthOf(operations) + lengthOf(told.apart);
   return { sagaId, saga: started, inputs, operations, entries: told.apart, isKeyed: businessKey !== null, bytes };
 }
 

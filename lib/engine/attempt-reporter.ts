@@ -3,7 +3,7 @@ import type { AdmittedEvent, CompletedEvent, ConcludedEvent, FailedEvent, LostEv
 import { operationOf } from '../core/saga-value';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { ChainOffer, Claim } from '../ports/claim';
-import type { ApplyResult } from '../ports/saga-store';
+import type { ApplyResult } from '../ports/report';
 import type { Scheduler } from '../ports/scheduler';
 import type { Applied, Committer } from './committer';
 import { systemScheduler } from './system-scheduler';

@@ -1,7 +1,8 @@
 import type { OperationRef } from '../core/operation';
 import type { SagaObserver } from '../ports/saga-observer';
 import type { Claim } from '../ports/claim';
-import type { Heartbeat, SagaStore } from '../ports/saga-store';
+import type { Heartbeat } from '../ports/report';
+import type { SagaStore } from '../ports/saga-store';
 import type { Scheduler, Timer } from '../ports/scheduler';
 import type { AbortOnDemand } from './abort-on-demand';
 import { systemScheduler } from './system-scheduler';

@@ -1,7 +1,9 @@
 import { isTerminal, type SagaParent, type SagaState } from '../core/saga-value';
 import type { SagaEvent } from '../core/event';
 import type { OperationRef, Wait } from '../core/operation';
-import type { ApplyResult, DueWait, SagaStore } from '../ports/saga-store';
+import type { ApplyResult } from '../ports/report';
+import type { SagaStore } from '../ports/saga-store';
+import type { DueWait } from '../ports/sweep';
 
 type WaitForSaga = Extract<Wait, { readonly kind: 'saga' }>;
 

@@ -9,7 +9,7 @@ import {
 import type { ReportedEvent, SagaEvent, SagaOrder, StepOrder } from '../core/event';
 import type { JsonLimits } from '../core/json';
 import { isSagaId } from '../core/names';
-import type { ApplyResult } from '../ports/saga-store';
+import type { ApplyResult } from '../ports/report';
 import type { Committer } from './committer';
 import { orderedBy, type OrderOptions } from './ordered-by';
 import type { Saga } from './saga';

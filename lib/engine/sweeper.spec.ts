@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
-import type { SagaStore, SweepResult } from '../ports/saga-store';
+import type { SagaStore } from '../ports/saga-store';
+import type { SweepResult } from '../ports/sweep';
 import type { Committer } from './committer';
 import type { Dispatcher } from './dispatcher';
 import { Sweeper } from './sweeper';

@@ -1,7 +1,8 @@
 import type { WaitOverEvent } from '../core/event';
 import type { WakeUp } from '../ports/message-transport';
 import type { SagaObserver } from '../ports/saga-observer';
-import type { SagaStore, SweepResult } from '../ports/saga-store';
+import type { SagaStore } from '../ports/saga-store';
+import type { SweepResult } from '../ports/sweep';
 import type { Scheduler } from '../ports/scheduler';
 import type { Committer } from './committer';
 import type { Dispatcher } from './dispatcher';

@@ -1,16 +1,14 @@
-import type { Decision, IgnoredReason } from '../core/decision';
-import type { SagaEffect } from '../core/effect';
-import type { ConcludedEvent, SagaEvent } from '../core/event';
 import type { HandlerDeclaration, HandlerKind } from '../core/handler-declaration';
-import type { Json, JsonObject } from '../core/json';
-import type { OperationRef, Wait } from '../core/operation';
-import type { Isolation, Plan } from '../core/plan';
-import type { SagaState, SagaValue } from '../core/saga-value';
-import type { Basis, ChainOffer, ChainedClaim, Claim, ClaimRequest, ClaimResult, NewStep } from './claim';
+import type { Json } from '../core/json';
+import type { SagaState } from '../core/saga-value';
+import type { ClaimRequest, ClaimResult } from './claim';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from './outbox-event';
-import type { AddSignalResult, SagaMessage, StoredSecret } from './saga-signal';
-import type { InspectedSaga, SagaGlance, StoredHistoryEntry, StoredSaga } from './stored-saga';
 import type { OrderedBy, PausedAction } from './paused-action';
+import type { ApplyRequest, ApplyResult, Decide, Heartbeat, HeartbeatResult, TransactRequest, TransactResult } from './report';
+import type { AddSignalResult, SagaMessage, StoredSecret } from './saga-signal';
+import type { StartRequest, StartResult } from './saga-start';
+import type { InspectedSaga, SagaGlance, StoredHistoryEntry, StoredSaga } from './stored-saga';
+import type { SweepRequest, SweepResult } from './sweep';
 
 /**
  * Where sagas live. The store owns the clock: it turns the delays of effects into times and says what is due. Whatever changes a
@@ -113,170 +111,6 @@ export interface SagaStore {
   pausedActions(): Promise<readonly PausedAction[]>;
   /** A saga, and everything that says what happens to it next; null when there is none. */
   inspect(sagaId: string): Promise<InspectedSaga | null>;
-}
-
-export type Decide = (plan: Plan, saga: SagaValue, event: SagaEvent) => Decision;
-
-export interface StartRequest {
-  readonly sagaId: string;
-  readonly plan: Plan;
-  /** Content address of the plan. */
-  readonly planHash: string;
-  /** The saga at its start, and what that asks for; from `startSaga`. */
-  readonly saga: SagaValue;
-  readonly effects: readonly SagaEffect[];
-  /** One a step, in the order of the plan. */
-  readonly steps: readonly NewStep[];
-  readonly context: Json;
-  /** What `setContext()` has laid over it: of a saga that goes on where another was. Default: nothing. */
-  readonly laidOver?: JsonObject | null;
-  readonly metadata: Json;
-  readonly businessKey: { readonly key: string; readonly fingerprint: string } | null;
-  readonly deadlineMs: number | null;
-  /** When a wake-up that nobody claimed is sent again, in milliseconds. */
-  readonly resendMs: number;
-  /** The caller's open transaction, in the adapter's own terms (TypeORM: an EntityManager). */
-  readonly manager?: unknown;
-  /** Who would begin with the first operation at once. Never with `manager`. Default: nobody. */
-  readonly chain?: ChainOffer;
-}
-
-export type StartResult =
-  /** `committed` resolves when the caller's transaction has committed; null when the start is committed already. */
-  | { readonly kind: 'started'; readonly committed: Promise<void> | null; readonly chained?: ChainedClaim }
-  /** The business key had started this saga before, with the same input. `purged`: its rows are gone, its key is kept. */
-  | { readonly kind: 'existing'; readonly sagaId: string; readonly state: SagaState; readonly purged: boolean }
-  /** The business key had started this saga before, with another input. */
-  | { readonly kind: 'conflict'; readonly sagaId: string };
-
-export interface ApplyRequest {
-  readonly sagaId: string;
-  readonly event: SagaEvent;
-  /** Spares the store a read. Left out, or stale: the store reads. */
-  readonly basis?: Basis;
-  readonly resendMs: number;
-  /** A lease is only taken when it ended this long ago. Needed for `lease-expired`. */
-  readonly graceMs?: number;
-  /** Who would go on with what this sets free, and the claim that the event reports on. Default: nobody. */
-  readonly chain?: ChainOffer & { readonly after: Claim };
-}
-
-export type ApplyResult =
-  /**
-   * `next`: what was claimed besides; `saga` and `effects` are those of both. `ended`: the saga as a read would find it, if that was its
-   * end and the store knows all of it. It spares whoever waits a read.
-   */
-  | {
-      readonly kind: 'applied';
-      readonly plan: Plan;
-      readonly saga: SagaValue;
-      readonly effects: readonly SagaEffect[];
-      readonly next?: Claim;
-      readonly ended?: StoredSaga;
-    }
-  | { readonly kind: 'ignored'; readonly reason: IgnoredReason | 'lease-renewed'; readonly state: SagaState }
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'failed'; readonly error: Error };
-
-export interface TransactRequest {
-  readonly sagaId: string;
-  /** The claim that the transaction is for. */
-  readonly claim: Pick<Heartbeat, 'operation' | 'fence' | 'claimId'>;
-  readonly basis: Basis;
-  readonly resendMs: number;
-  /**
-   * Left out: READ COMMITTED. Above it whatever else writes the saga's rows costs the whole transaction, so the store extends the lease
-   * to all the time there is before it begins, and no heartbeat comes meanwhile.
-   */
-  readonly isolation?: Isolation;
-  /** After this and the grace the attempt is given up; the server may end the transaction then. */
-  readonly timeoutMs: number;
-  readonly graceMs: number;
-  /** The attempt is given up: whatever the user's code still does, its transaction must not commit. */
-  readonly abandon: AbortSignal;
-  /**
-   * The user's code, given the transaction in the adapter's own terms (TypeORM: an EntityManager), and how the attempt then ended. Run
-   * again when the database rolled back what it did for the sake of another transaction.
-   */
-  readonly work: (manager: unknown) => Promise<ConcludedEvent>;
-  /** Told of statements that came when their transaction was over, and were not run. */
-  readonly onStray: (error: Error) => void;
-}
-
-/** `applied` is committed; anything else was rolled back, unless it says `unknown`. */
-export type TransactResult =
-  | Exclude<ApplyResult, { readonly kind: 'failed' }>
-  /** By the user's code, or by a constraint that PostgreSQL checks at the end of a transaction. */
-  | { readonly kind: 'threw'; readonly thrown: unknown }
-  /** The user's code did with its transaction what must not be done. `unknown`: it may have been committed all the same. */
-  | { readonly kind: 'misused'; readonly error: Error; readonly outcome: 'failed' | 'unknown'; readonly retryable: boolean | undefined }
-  | { readonly kind: 'abandoned' }
-  /** What it ran on broke. Also when nobody can say so at this moment: then the saga's row will refuse the report. */
-  | { readonly kind: 'lost'; readonly error: Error };
-
-export interface Heartbeat {
-  readonly sagaId: string;
-  readonly operation: OperationRef;
-  readonly fence: number;
-  readonly claimId: string;
-  readonly leaseMs: number;
-  /** The attempt reached its timeout: this is its last beat, and its lease ends now. */
-  readonly timedOut: boolean;
-}
-
-export interface HeartbeatResult {
-  /** The claim is still this worker's. */
-  readonly held: boolean;
-  /** The saga still goes this operation's way; false asks the handler to stop. */
-  readonly wanted: boolean;
-}
-
-export interface SweepRequest {
-  /** At most this many sagas. */
-  readonly limit: number;
-  readonly graceMs: number;
-  /** First delay before a wake-up is sent again; it doubles each time up to `resendMaxMs`. */
-  readonly resendMs: number;
-  readonly resendMaxMs: number;
-}
-
-export interface SweepResult {
-  readonly wakeUps: readonly DueWakeUp[];
-  readonly expired: readonly ExpiredLease[];
-  /** Operations that wait, and have to be looked after. */
-  readonly waits: readonly DueWait[];
-  /** Sagas whose deadline has passed and that still go forward. */
-  readonly deadlines: readonly string[];
-  /** Milliseconds until something else may be due; null when nothing is waiting. */
-  readonly nextInMs: number | null;
-}
-
-export interface DueWakeUp {
-  readonly sagaId: string;
-  readonly operation: OperationRef;
-  readonly key: string;
-  /** How often the sweeper has found it due before. */
-  readonly resends: number;
-}
-
-export interface DueWait {
-  readonly sagaId: string;
-  readonly operation: OperationRef;
-  readonly fence: number;
-  readonly wait: Wait;
-  /** It has lasted as long as it may. False: it is time to see whether what it waits for has come. */
-  readonly isOver: boolean;
-  /** Since the first attempt began. */
-  readonly elapsedMs: number;
-}
-
-export interface ExpiredLease {
-  readonly sagaId: string;
-  readonly operation: OperationRef;
-  readonly fence: number;
-  readonly claimId: string;
-  /** Since the first attempt began. */
-  readonly elapsedMs: number;
 }
 
 export type DeleteResult =

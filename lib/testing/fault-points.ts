@@ -1,5 +1,6 @@
 import type { MessageTransport, Subscription } from '../ports/message-transport';
-import type { ApplyRequest, SagaStore } from '../ports/saga-store';
+import type { ApplyRequest } from '../ports/report';
+import type { SagaStore } from '../ports/saga-store';
 import type { StoreDefinition } from '../ports/store-definition';
 import type { TransportDefinition } from '../ports/transport-definition';
 

@@ -3,7 +3,7 @@ import type { Json } from '../core/json';
 import type { SagaState } from '../core/saga-value';
 import { TERMINAL_STATES } from '../core/saga-value';
 import { transition } from '../core/transition';
-import type { ApplyResult, Decide } from '../ports/saga-store';
+import type { ApplyResult, Decide } from '../ports/report';
 import { promise, type StoreCase } from './store-contract.fixture';
 import { isDate, same } from './store-contract.same';
 import {

@@ -6,7 +6,7 @@ import type { SagaEvent } from '../core/event';
 import type { OperationRef } from '../core/operation';
 import type { Plan } from '../core/plan';
 import type { ChainOffer, Claim, NewStep } from '../ports/claim';
-import type { ApplyResult } from '../ports/saga-store';
+import type { ApplyResult } from '../ports/report';
 import { promise, type StoreCase } from './store-contract.fixture';
 import { same } from './store-contract.same';
 import {

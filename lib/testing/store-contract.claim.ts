@@ -5,7 +5,7 @@ import { PLAN_FORMAT, type OperationPolicy } from '../core/plan';
 import { withOperations, type SagaState } from '../core/saga-value';
 import { transition } from '../core/transition';
 import type { SagaEffect } from '../core/effect';
-import type { Decide } from '../ports/saga-store';
+import type { Decide } from '../ports/report';
 import { promise, type StoreCase } from './store-contract.fixture';
 import { same } from './store-contract.same';
 import { action, comparable, completed, plan, Scenario, SECOND, startRequest, step, TWO_STEPS, undo } from './store-contract.scenario';

@@ -3,7 +3,7 @@ import { newOperation, operationKey, type Operation } from '../core/operation';
 import type { Plan } from '../core/plan';
 import { withOperations } from '../core/saga-value';
 import { transition } from '../core/transition';
-import type { Decide } from '../ports/saga-store';
+import type { Decide } from '../ports/report';
 import { promise, type StoreCase } from './store-contract.fixture';
 import { same } from './store-contract.same';
 import { action, comparable, ONCE, plan, Scenario, SECOND, step, undo } from './store-contract.scenario';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { linkedUndo, neverBegun } from '../core/linked-undo';
 import { startSaga } from '../core/forward';
 import type { SagaParent } from '../core/saga-value';
-import type { StartRequest } from '../ports/saga-store';
+import type { StartRequest } from '../ports/saga-start';
 import { promise, type StoreCase } from './store-contract.fixture';
 import { same } from './store-contract.same';
 import { action, comparable, Scenario, SECOND, startRequest, TWO_STEPS, undo } from './store-contract.scenario';

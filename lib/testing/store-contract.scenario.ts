@@ -8,7 +8,10 @@ import { PLAN_FORMAT, type OperationPolicy, type Plan, type PlanStep } from '../
 import type { SagaValue } from '../core/saga-value';
 import { transition } from '../core/transition';
 import type { Basis, Claim, ClaimRequest, ClaimResult } from '../ports/claim';
-import type { ApplyRequest, ApplyResult, Decide, SagaStore, StartRequest, StartResult, SweepRequest } from '../ports/saga-store';
+import type { ApplyRequest, ApplyResult, Decide } from '../ports/report';
+import type { StartRequest, StartResult } from '../ports/saga-start';
+import type { SagaStore } from '../ports/saga-store';
+import type { SweepRequest } from '../ports/sweep';
 import type { StoredSaga } from '../ports/stored-saga';
 
 /** Long against the milliseconds that a test takes, so that a real clock and a virtual one give the same answers. */

@@ -1,4 +1,5 @@
-import type { Decide, SagaStore, TransactRequest, TransactResult } from '../ports/saga-store';
+import type { Decide, TransactRequest, TransactResult } from '../ports/report';
+import type { SagaStore } from '../ports/saga-store';
 
 /** Runs `work` in a transaction of the application's own, given its manager: commits when `work` resolves, rolls back when it rejects. */
 export type RunInTransaction = <T>(work: (manager: unknown) => Promise<T>) => Promise<T>;

@@ -12,7 +12,8 @@ import { sweepStatement } from '../../lib/adapters/typeorm/sweep.statement';
 import { SagaBusyError, SagaConfigurationError, SagaSchemaError } from '../../lib/errors';
 import type { OutboxEvent } from '../../lib/ports/outbox-event';
 import type { ChainOffer } from '../../lib/ports/claim';
-import type { ApplyResult, SagaStore } from '../../lib/ports/saga-store';
+import type { ApplyResult } from '../../lib/ports/report';
+import type { SagaStore } from '../../lib/ports/saga-store';
 import { transition } from '../../lib/core/transition';
 import {
   action,

@@ -5,7 +5,9 @@ import type { OperationRef } from '../../core/operation';
 import { PLAN_FORMAT, type OperationPolicy, type Plan } from '../../core/plan';
 import { transition } from '../../core/transition';
 import type { Claim } from '../../ports/claim';
-import type { ApplyResult, StartRequest, SweepRequest } from '../../ports/saga-store';
+import type { ApplyResult } from '../../ports/report';
+import type { StartRequest } from '../../ports/saga-start';
+import type { SweepRequest } from '../../ports/sweep';
 import { InMemorySagaStore } from './in-memory-saga.store';
 
 const policy: OperationPolicy = { timeoutMs: 60_000, retry: { attempts: 3, backoff: 'fixed', baseMs: 1_000, maxMs: 1_000 }, losses: 3 };

@@ -11,49 +11,35 @@ import type { AddSignalResult, SagaMessage, StoredSecret } from '../../ports/sag
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
 import type { ChainedClaim, ChainOffer, Claim, ClaimRequest, ClaimResult } from '../../ports/claim';
 import type { OrderedBy, PausedAction } from '../../ports/paused-action';
+import type { ApplyRequest, ApplyResult, Decide, Heartbeat, HeartbeatResult } from '../../ports/report';
+import type { StartRequest, StartResult } from '../../ports/saga-start';
 import type {
-  ApplyRequest,
-  ApplyResult,
-  Decide,
   HandlerName,
   DeleteResult,
-  Heartbeat,
-  HeartbeatResult,
   MissingHandler,
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
   SagaQuery,
   SagaStore,
-  StartRequest,
-  StartResult,
   StoredHandler,
-  SweepRequest,
-  SweepResult,
 } from '../../ports/saga-store';
+import type { SweepRequest, SweepResult } from '../../ports/sweep';
 import type { InspectedSaga, SagaGlance, StoredHistoryEntry, StoredSaga } from '../../ports/stored-saga';
 import { claimOf } from './claim-of';
+import { InMemoryBusinessKeys } from './in-memory.business-keys';
+import { InMemoryHandlers } from './in-memory.handlers';
 import { InMemoryOutbox } from './in-memory.outbox';
+import { InMemoryPauses } from './in-memory.pauses';
+import { InMemoryQuarantine } from './in-memory.quarantine';
 import { InMemorySignals } from './in-memory.signals';
 import { inspectedSaga, rouseRecord } from './inspect-record';
-import { neededBy } from './missing-in-record';
+import { missingInRecords } from './missing-in-records';
 import { outputsOf } from './outputs-of';
+import { glanceAt, listed, ofEach, storedSaga } from './read-records';
 import { recordDecision } from './record-decision';
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
 import { sweepRecords } from './sweep-records';
-
-interface OwnedKey {
-  readonly sagaId: string;
-  readonly fingerprint: string;
-  state: SagaState | null;
-}
-
-interface KnownHandler {
-  readonly group: string;
-  readonly declaration: HandlerDeclaration;
-  readonly seenAt: number;
-  left: boolean;
-}
 
 /**
  * Keeps sagas in this process: for tests, and for trying things out. It keeps every promise but durability, and hands out copies
@@ -62,10 +48,10 @@ interface KnownHandler {
 export class InMemorySagaStore implements SagaStore {
   readonly description = 'memory (lost when the process ends)';
   private readonly records = new Map<string, SagaRecord>();
-  private readonly keys = new Map<string, OwnedKey>();
-  private readonly handlers = new Map<string, KnownHandler>();
-  private readonly pauses = new Map<string, PausedAction>();
-  private readonly quarantined: { readonly message: QuarantinedMessage; readonly at: number }[] = [];
+  private readonly keys = new InMemoryBusinessKeys();
+  private readonly handlers: InMemoryHandlers;
+  private readonly pauses: InMemoryPauses;
+  private readonly quarantined: InMemoryQuarantine;
   private readonly outbox: InMemoryOutbox;
   private readonly signals = new InMemorySignals();
   private readonly key = globalThis.crypto.getRandomValues(new Uint8Array(32));
@@ -73,6 +59,9 @@ export class InMemorySagaStore implements SagaStore {
 
   /** @param now milliseconds; the clock of everything this store decides. Default: the system's */
   constructor(private readonly now: () => number = Date.now) {
+    this.handlers = new InMemoryHandlers(now);
+    this.pauses = new InMemoryPauses(now);
+    this.quarantined = new InMemoryQuarantine(now);
     this.outbox = new InMemoryOutbox(now);
   }
 
@@ -81,8 +70,8 @@ export class InMemorySagaStore implements SagaStore {
   async close(): Promise<void> {}
 
   async start({ chain: offer, ...request }: StartRequest): Promise<StartResult> {
-    const owner = request.businessKey === null ? undefined : this.keys.get(keyOf(request.plan.name, request.businessKey.key));
-    if (owner !== undefined) return this.startedBefore(owner, request.businessKey?.fingerprint ?? '');
+    const before = this.startedBefore(request);
+    if (before !== null) return before;
     const copy = structuredClone({ ...request, manager: undefined });
     const now = this.now();
     const record: SagaRecord = {
@@ -105,13 +94,7 @@ export class InMemorySagaStore implements SagaStore {
     };
     recordDecision(record, copy.saga, copy.effects, now, copy.resendMs);
     this.records.set(copy.sagaId, record);
-    if (copy.businessKey !== null) {
-      this.keys.set(keyOf(copy.plan.name, copy.businessKey.key), {
-        sagaId: copy.sagaId,
-        fingerprint: copy.businessKey.fingerprint,
-        state: null,
-      });
-    }
+    if (copy.businessKey !== null) this.keys.take(copy.plan.name, copy.businessKey, copy.sagaId);
     const chained = offer === undefined ? null : this.chain(record, offer, copy.effects);
     return { kind: 'started', committed: null, ...(chained !== null && { chained }) };
   }
@@ -121,7 +104,7 @@ export class InMemorySagaStore implements SagaStore {
     const { plan, saga } = record;
     const isLate = record.deadlineAt !== null && record.deadlineAt <= this.now() && !deadlineDealtWith(saga);
     const mayBegin = ({ direction, step }: OperationRef): boolean =>
-      direction === 'undo' || !(isLate || this.pauses.has(plan.steps[step]?.action ?? ''));
+      direction === 'undo' || !(isLate || this.pauses.has(plan.steps[step]?.action));
     const accepts = (operation: OperationRef, key: string): boolean => mayBegin(operation) && offer.accepts(operation, key);
     const chained = chain(plan, { kind: 'moved', saga, effects }, { ...offer, accepts });
     if (chained === null) return null;
@@ -129,10 +112,13 @@ export class InMemorySagaStore implements SagaStore {
     return { effects: chained.effects, next: this.take(record, { saga: chained.saga, effects: ownEffects }, chained.operation, offer) };
   }
 
-  private startedBefore(owner: OwnedKey, fingerprint: string): StartResult {
-    if (owner.fingerprint !== fingerprint) return { kind: 'conflict', sagaId: owner.sagaId };
-    const state = this.records.get(owner.sagaId)?.saga.state ?? owner.state ?? 'completed';
-    return { kind: 'existing', sagaId: owner.sagaId, state, purged: owner.state !== null };
+  private startedBefore({ plan, businessKey }: StartRequest): StartResult | null {
+    const owner = businessKey === null ? undefined : this.keys.ownerOf(plan.name, businessKey.key);
+    if (owner === undefined) return null;
+    const { sagaId, fingerprint, finalState } = owner;
+    if (fingerprint !== businessKey?.fingerprint) return { kind: 'conflict', sagaId };
+    const state = this.records.get(sagaId)?.saga.state ?? finalState ?? 'completed';
+    return { kind: 'existing', sagaId, state, purged: finalState !== null };
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
@@ -144,7 +130,7 @@ export class InMemorySagaStore implements SagaStore {
     const seen = {
       due: (timesOf(record, operation).dueAt ?? 0) <= now,
       pastDeadline: record.deadlineAt !== null && record.deadlineAt <= now,
-      actionPaused: this.pauses.has(record.plan.steps[operation.step]?.action ?? ''),
+      actionPaused: this.pauses.has(record.plan.steps[operation.step]?.action),
     };
     const able = { canVerify, ...(conditions !== undefined && { conditions }) };
     const decision = transition(record.plan, record.saga, { type: 'claim', operation, claimId, ...seen, ...able, maxLosses, alone });
@@ -225,7 +211,7 @@ export class InMemorySagaStore implements SagaStore {
 
   async find(sagaId: string): Promise<StoredSaga | null> {
     const record = this.records.get(sagaId);
-    return record === undefined ? null : stored(record);
+    return record === undefined ? null : storedSaga(record);
   }
 
   async outputs(sagaId: string, steps: readonly number[]): Promise<ReadonlyMap<number, Json>> {
@@ -234,37 +220,15 @@ export class InMemorySagaStore implements SagaStore {
   }
 
   async list(query: SagaQuery): Promise<readonly StoredSaga[]> {
-    const before = query.before === undefined ? Infinity : (this.records.get(query.before)?.seq ?? 0);
-    return [...this.records.values()]
-      .filter((record) => record.seq < before)
-      .filter((record) => query.states === undefined || query.states.includes(record.saga.state))
-      .filter((record) => query.attention === undefined || query.attention === record.saga.attention)
-      .filter((record) => query.parent === undefined || query.parent === record.saga.parent?.sagaId)
-      .filter((record) => query.name === undefined || query.name === record.saga.name)
-      .sort((a, b) => b.seq - a.seq)
-      .slice(0, query.limit)
-      .map(stored);
+    return listed(this.records, query);
   }
 
   async states(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaState>> {
-    const found = sagaIds.flatMap((id): [string, SagaState][] => {
-      const record = this.records.get(id);
-      return record === undefined ? [] : [[id, record.saga.state]];
-    });
-    return new Map(found);
+    return ofEach(this.records, sagaIds, ({ saga }) => saga.state);
   }
 
   async glance(sagaIds: readonly string[]): Promise<ReadonlyMap<string, SagaGlance>> {
-    const found = sagaIds.flatMap((id): [string, SagaGlance][] => {
-      const record = this.records.get(id);
-      if (record === undefined) return [];
-      const { state, rev, openActions, openUndos } = record.saga;
-      const name = record.history.at(-1)?.step ?? null;
-      return [
-        [id, { state, rev, openActions, openUndos, step: name === null ? null : record.plan.steps.findIndex((one) => one.name === name) }],
-      ];
-    });
-    return new Map(found);
+    return ofEach(this.records, sagaIds, glanceAt);
   }
 
   async delete(sagaId: string): Promise<DeleteResult> {
@@ -274,8 +238,7 @@ export class InMemorySagaStore implements SagaStore {
     if (record.saga.attention) return 'attention';
     const above = this.activeAbove(record);
     if (above !== undefined) return { active: above.saga.state, of: above.saga.id };
-    const owned = record.businessKey === null ? undefined : this.keys.get(keyOf(record.saga.name, record.businessKey));
-    if (owned !== undefined) owned.state = record.saga.state;
+    if (record.businessKey !== null) this.keys.outlive(record.saga.name, record.businessKey, record.saga.state);
     this.records.delete(sagaId);
     this.signals.forget(sagaId);
     return 'deleted';
@@ -295,9 +258,7 @@ export class InMemorySagaStore implements SagaStore {
     const old = [...this.records.values()].filter((record) => isOld(record) && this.activeAbove(record) === undefined);
     const sagas = old.slice(0, limit);
     for (const { saga } of sagas) await this.delete(saga.id);
-    const messages = this.quarantined.filter(({ at }) => quarantinedMs !== null && at <= now - quarantinedMs).slice(0, limit);
-    for (const message of messages) this.quarantined.splice(this.quarantined.indexOf(message), 1);
-    return { sagas: sagas.length, messages: messages.length };
+    return { sagas: sagas.length, messages: this.quarantined.purge(quarantinedMs, limit) };
   }
 
   async history(sagaId: string): Promise<readonly StoredHistoryEntry[]> {
@@ -305,43 +266,23 @@ export class InMemorySagaStore implements SagaStore {
   }
 
   async writeHandlers(group: string, declarations: readonly HandlerDeclaration[]): Promise<void> {
-    for (const declaration of declarations) {
-      this.handlers.set(`${group} ${declaration.direction} ${declaration.key}`, {
-        group,
-        declaration: structuredClone(declaration),
-        seenAt: this.now(),
-        left: false,
-      });
-    }
+    this.handlers.write(group, declarations);
   }
 
   async leaveHandlers(group: string): Promise<void> {
-    for (const handler of this.handlers.values()) if (handler.group === group) handler.left = true;
+    this.handlers.leave(group);
   }
 
   async readHandlers(): Promise<readonly StoredHandler[]> {
-    const now = this.now();
-    return [...this.handlers.values()].map(({ group, declaration, seenAt, left }) => ({
-      group,
-      declaration: structuredClone(declaration),
-      unseenMs: now - seenAt,
-      left,
-    }));
+    return this.handlers.read();
   }
 
   async missingHandlers(offered: readonly HandlerName[]): Promise<readonly MissingHandler[]> {
-    const sagasOf = new Map<string, MissingHandler>();
-    for (const record of this.records.values()) {
-      const needed = new Map(neededBy(record).map(({ kind, key }) => [`${kind} ${key}`, { kind, key }]));
-      for (const { kind, key } of offered) needed.delete(`${kind} ${key}`);
-      for (const [name, one] of needed) sagasOf.set(name, { ...one, sagas: (sagasOf.get(name)?.sagas ?? 0) + 1 });
-    }
-    return [...sagasOf].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, missing]) => missing);
+    return missingInRecords([...this.records.values()], offered);
   }
 
   async quarantine(message: QuarantinedMessage): Promise<void> {
-    this.quarantined.push({ message: structuredClone(message), at: this.now() });
-    if (this.quarantined.length > MOST_QUARANTINED) this.quarantined.shift();
+    this.quarantined.add(message);
   }
 
   /** Memory has no transactions: a manager is not asked. */
@@ -375,12 +316,12 @@ export class InMemorySagaStore implements SagaStore {
     return [{ id: 1, key: this.key }];
   }
 
-  async pauseAction(action: string, { reason, actor }: OrderedBy): Promise<void> {
-    if (!this.pauses.has(action)) this.pauses.set(action, { action, reason, actor, at: new Date(this.now()) });
+  async pauseAction(action: string, by: OrderedBy): Promise<void> {
+    this.pauses.pause(action, by);
   }
 
   async resumeAction(action: string, _by: OrderedBy): Promise<void> {
-    this.pauses.delete(action);
+    this.pauses.resume(action);
     await this.rouse([action]);
   }
 
@@ -389,43 +330,11 @@ export class InMemorySagaStore implements SagaStore {
   }
 
   async pausedActions(): Promise<readonly PausedAction[]> {
-    return structuredClone([...this.pauses.values()]);
+    return this.pauses.all();
   }
 
   async inspect(sagaId: string): Promise<InspectedSaga | null> {
     const record = this.records.get(sagaId);
-    return record === undefined ? null : inspectedSaga(record, stored(record), [...this.pauses.values()], this.now());
+    return record === undefined ? null : inspectedSaga(record, storedSaga(record), this.pauses.all(), this.now());
   }
-}
-
-const MOST_QUARANTINED = 1_000;
-
-function keyOf(sagaName: string, key: string): string {
-  return `${sagaName}\u001f${key}`;
-}
-
-function stored(record: SagaRecord): StoredSaga {
-  const steps = record.steps.map((step, place) => {
-    const { settledAt } = timesOf(record, { direction: 'action', step: place, round: 1 });
-    return {
-      stepId: step.stepId,
-      input: step.input,
-      references: step.references,
-      output: record.outputs.get(place) ?? null,
-      executedAt: settledAt === null ? null : new Date(settledAt),
-    };
-  });
-  const { plan, saga, context, laidOver, metadata, businessKey } = record;
-  return structuredClone({
-    plan,
-    saga,
-    context,
-    laidOver,
-    metadata,
-    businessKey,
-    steps,
-    createdAt: new Date(record.createdAt),
-    updatedAt: new Date(record.updatedAt),
-    completedAt: record.completedAt === null ? null : new Date(record.completedAt),
-  });
 }

@@ -12,7 +12,7 @@ export function inspectedSaga(record: SagaRecord, stored: StoredSaga, pauses: re
     stored,
     operations: new Map(open.map((operation) => inspected(record, operation, now))),
     deadlineInMs: fromNow(record.deadlineAt, now),
-    pausedActions: structuredClone(pauses.filter(({ action }) => actions.has(action))),
+    pausedActions: pauses.filter(({ action }) => actions.has(action)),
   };
 }
 

@@ -1,6 +1,6 @@
 import { keyOf } from '../../core/draft';
 import type { Operation } from '../../core/operation';
-import type { DueWait, DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../ports/saga-store';
+import type { DueWait, DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../ports/sweep';
 import { setTimes, timesOf, type SagaRecord } from './saga-record';
 
 /** Finds what is due among the records and pushes back the time at which it will be found again. */

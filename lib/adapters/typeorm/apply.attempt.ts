@@ -5,7 +5,7 @@ import type { SagaEvent } from '../../core/event';
 import type { Plan } from '../../core/plan';
 import { operationOf, type SagaValue } from '../../core/saga-value';
 import type { Basis } from '../../ports/claim';
-import type { ApplyRequest, ApplyResult, Decide } from '../../ports/saga-store';
+import type { ApplyRequest, ApplyResult, Decide } from '../../ports/report';
 import { applyStatement, type AppliedRow } from './apply.statement';
 import { linkOf, type Link } from './chain-link';
 import { claimedStatement, toClaim, type ClaimRow } from './claim.statement';

@@ -1,7 +1,7 @@
 import { fold, type Folded } from '../../core/fold';
 import type { SagaEvent } from '../../core/event';
 import type { Basis } from '../../ports/claim';
-import type { ApplyRequest, Decide } from '../../ports/saga-store';
+import type { ApplyRequest, Decide } from '../../ports/report';
 import type { Applied, MoveWriter } from './apply.attempt';
 import { MOST_BYTES } from './commit.batcher';
 import { isConnectionLost } from './database.error';

@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import type { TransactRequest } from '../../ports/saga-store';
+import type { TransactRequest } from '../../ports/report';
 import { SagaDatabaseError, isConflict, isConnectionLost, redacted } from './database.error';
 import { GuardedRunner } from './guarded-runner';
 import { OWN_TYPES, type Sql, type Statement } from './sql';

@@ -1,4 +1,4 @@
-import type { Heartbeat, HeartbeatResult } from '../../ports/saga-store';
+import type { Heartbeat, HeartbeatResult } from '../../ports/report';
 import { mayGoOn } from './rows';
 import { delayMs, inMs, type Statement } from './sql';
 

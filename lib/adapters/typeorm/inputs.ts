@@ -1,4 +1,4 @@
-import type { StartRequest } from '../../ports/saga-store';
+import type { StartRequest } from '../../ports/saga-start';
 import { quotedField, record, textField, valueField } from './record-text';
 import type { RecordType } from './record-type';
 

@@ -3,7 +3,7 @@ import { operationKey, type Operation, type OperationKey } from '../../core/oper
 import type { Plan } from '../../core/plan';
 import { withoutOutputs, type SagaValue } from '../../core/saga-value';
 import type { Ahead, ChainOffer, Claim, NewStep } from '../../ports/claim';
-import type { StartRequest } from '../../ports/saga-store';
+import type { StartRequest } from '../../ports/saga-start';
 import { waitingFor, type Link } from './chain-link';
 import type { AppliedRow } from './apply.statement';
 import type { NextRow } from './next-claim.columns';

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SagaInvariantError } from '../../errors';
-import type { ApplyRequest, ApplyResult, Decide } from '../../ports/saga-store';
+import type { ApplyRequest, ApplyResult, Decide } from '../../ports/report';
 import { ApplyAttempt, type Applied, type Outcome } from './apply.attempt';
 import { applyStatement, type AppliedRow } from './apply.statement';
 import { bisecting, CommitBatcher, type Answer } from './commit.batcher';

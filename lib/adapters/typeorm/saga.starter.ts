@@ -4,7 +4,7 @@ import { SagaBusyError, SagaInvariantError } from '../../errors';
 import type { SagaEffect } from '../../core/effect';
 import type { Operation } from '../../core/operation';
 import type { Claim } from '../../ports/claim';
-import type { StartRequest, StartResult } from '../../ports/saga-store';
+import type { StartRequest, StartResult } from '../../ports/saga-start';
 import { joinTransaction, type CallersTransaction } from './callers-transaction';
 import type { CommitWatch } from './commit.subscriber';
 import { bisecting, CommitBatcher, type Answer } from './commit.batcher';

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { SagaTransactionError } from '../../errors';
 import type { ConcludedEvent } from '../../core/event';
-import type { Decide, TransactRequest, TransactResult } from '../../ports/saga-store';
+import type { Decide, TransactRequest, TransactResult } from '../../ports/report';
 import { ApplyAttempt, lockSaga, wasApplied, type Applied } from './apply.attempt';
 import { hasMissedRow, isConflict, isConnectionLost, isTransient, redacted, sqlStateOf } from './database.error';
 import type { EnginePool } from './engine.pool';

@@ -1,7 +1,7 @@
 import { chain } from '../../core/chain';
 import type { SagaEffect } from '../../core/effect';
 import { isTerminal, type SagaState, type SagaValue } from '../../core/saga-value';
-import type { StartRequest } from '../../ports/saga-store';
+import type { StartRequest } from '../../ports/saga-start';
 import { linkOf, type Link } from './chain-link';
 import { historyInsert, toldHistory } from './history-record';
 import { INPUT_RECORD, inputRecords } from './inputs';

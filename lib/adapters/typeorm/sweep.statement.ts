@@ -1,5 +1,5 @@
 import type { OperationRef, Wait } from '../../core/operation';
-import type { DueWait, DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../ports/saga-store';
+import type { DueWait, DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../ports/sweep';
 import { isPaused } from './claim.statement';
 import { delayMs, epochMs, inMs, type Statement } from './sql';
 

@@ -6,28 +6,20 @@ import type { Json } from '../../core/json';
 import { isTerminal, type SagaState } from '../../core/saga-value';
 import type { ClaimRequest, ClaimResult } from '../../ports/claim';
 import type { OrderedBy, PausedAction } from '../../ports/paused-action';
+import type { ApplyRequest, ApplyResult, Decide, Heartbeat, HeartbeatResult, TransactRequest, TransactResult } from '../../ports/report';
+import type { StartRequest, StartResult } from '../../ports/saga-start';
 import type {
-  ApplyRequest,
-  ApplyResult,
-  Decide,
   HandlerName,
   DeleteResult,
-  Heartbeat,
-  HeartbeatResult,
   MissingHandler,
   PurgeRequest,
   PurgeResult,
   QuarantinedMessage,
   SagaQuery,
   SagaStore,
-  StartRequest,
-  StartResult,
   StoredHandler,
-  SweepRequest,
-  SweepResult,
-  TransactRequest,
-  TransactResult,
 } from '../../ports/saga-store';
+import type { SweepRequest, SweepResult } from '../../ports/sweep';
 import type { InspectedSaga, SagaGlance, StoredHistoryEntry, StoredSaga } from '../../ports/stored-saga';
 import type { AddSignalResult, SagaMessage, StoredSecret } from '../../ports/saga-signal';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';

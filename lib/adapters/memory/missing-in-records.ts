@@ -2,11 +2,22 @@ import type { Operation } from '../../core/operation';
 import { isSettled } from '../../core/operation';
 import type { PlanStep } from '../../core/plan';
 import { isTerminal } from '../../core/saga-value';
-import type { HandlerName } from '../../ports/saga-store';
+import type { HandlerName, MissingHandler } from '../../ports/saga-store';
 import type { SagaRecord } from './saga-record';
 
+/** Handlers that sagas may still need and nobody offers, with how many sagas do. */
+export function missingInRecords(records: readonly SagaRecord[], offered: readonly HandlerName[]): readonly MissingHandler[] {
+  const missing = new Map<string, MissingHandler>();
+  for (const record of records) {
+    const needed = new Map(neededBy(record).map(({ kind, key }) => [`${kind} ${key}`, { kind, key }]));
+    for (const { kind, key } of offered) needed.delete(`${kind} ${key}`);
+    for (const [name, one] of needed) missing.set(name, { ...one, sagas: (missing.get(name)?.sagas ?? 0) + 1 });
+  }
+  return [...missing].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
+}
+
 /** What a saga may still need. */
-export function neededBy({ plan, saga }: SagaRecord): readonly HandlerName[] {
+function neededBy({ plan, saga }: SagaRecord): readonly HandlerName[] {
   if (isTerminal(saga.state)) return [];
   const operations = [...saga.operations.values()];
   return plan.steps.flatMap((step, place) => {

@@ -6,6 +6,7 @@ import { ShutdownListener } from './adapters/node/shutdown-listener';
 import { rabbitMqTransport } from './adapters/rabbitmq/rabbitmq-transport.definition';
 import { typeOrmStore } from './adapters/typeorm';
 import { describeDiscovered, warnAboutDiscovered, warnAboutGlobals } from './discovery/boot-report';
+import { Enhancers } from './discovery/enhancers';
 import { HandlerRegistry } from './discovery/handler-registry';
 import { transactionProblems } from './discovery/transaction-problems';
 import { MethodCaller } from './discovery/method-caller';
@@ -166,8 +167,9 @@ export function sagaProviders(instance: string): Provider[] {
     { provide: SagaRuntime, useFactory: () => new SagaRuntime() },
     {
       provide: MethodCaller,
-      useFactory: (contexts: ExternalContextCreator) => new MethodCaller(contexts),
-      inject: [ExternalContextCreator],
+      useFactory: (contexts: ExternalContextCreator, application: ApplicationConfig) =>
+        new MethodCaller(contexts, new Enhancers(application)),
+      inject: [ExternalContextCreator, ApplicationConfig],
     },
     {
       provide: SagaExplorer,

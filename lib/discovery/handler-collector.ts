@@ -20,10 +20,17 @@ import type { MethodHandler } from './method-handler';
 
 const ISOLATIONS: readonly Isolation[] = ['REPEATABLE READ', 'SERIALIZABLE'];
 
-/** A decorated method of a provider, and the class that people know it by. */
-export interface HostMethod {
-  readonly host: object;
+/** A provider. */
+export interface Host {
+  readonly instance: object;
+  /** What Nest made it of: a class, or something else. */
+  readonly type: unknown;
+  /** The class that people know it by. */
   readonly className: string;
+}
+
+/** A decorated method of a provider. */
+export interface HostMethod extends Host {
   readonly method: string;
 }
 
@@ -83,7 +90,7 @@ export class HandlerCollector {
     if (problems.length > 0) return;
     const declaration: HandlerDeclaration = { direction, key, undoes, policy: policyOf(options) };
     const { schema } = options;
-    const call = this.caller.callerOf(at.host, at.method);
+    const call = this.caller.callerOf(at.instance, at.type, at.method);
     this.handlers.push({ declaration, where: `${at.className}.${at.method}`, ...(schema !== undefined && { schemas: schema }), call });
   }
 

@@ -1,6 +1,8 @@
 import 'reflect-metadata';
 import { Injectable } from '@nestjs/common';
 import { ExternalContextCreator } from '@nestjs/core';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { Enhancers } from './enhancers';
 
 const ARGUMENTS = 'nest-saga:arguments';
 /** Kinds of parameters in Nest's own numbers (`RouteParamtypes`, which it does not export). */
@@ -13,16 +15,25 @@ type Caller = (payload: unknown, context: unknown) => Promise<unknown>;
 type Method = (...args: unknown[]) => unknown;
 
 /**
- * Calls a provider's method as Nest would: through its pipes, interceptors and guards. Exception filters are left out on purpose: a
- * filter that answers in place of an error would turn a failed step into a completed one.
+ * Calls a provider's method as Nest would: through its pipes, interceptors and guards, and at once where there are none, for even then
+ * Nest makes a dozen promises. Exception filters are left out on purpose: a filter that answers in place of an error would turn a failed step
+ * into a completed one.
  */
 @Injectable()
 export class MethodCaller {
-  constructor(private readonly contexts: ExternalContextCreator) {}
+  constructor(
+    private readonly contexts: ExternalContextCreator,
+    private readonly enhancers: Enhancers,
+  ) {}
 
-  callerOf(instance: object, method: string): Caller {
+  /** @param type what Nest made the instance of */
+  callerOf(instance: object, type: unknown, method: string): Caller {
     const callback = (instance as Record<string, Method>)[method];
     if (callback === undefined) throw new TypeError(`no method "${method}"`);
+    return this.enhancers.mayMeet(instance, type, callback) ? this.throughNest(instance, callback, method) : directly(instance, callback);
+  }
+
+  private throughNest(instance: object, callback: Method, method: string): Caller {
     this.describeArguments(instance, method);
     const parameters = {
       exchangeKeyForValue: (type: number, _data: unknown, args: unknown[]): unknown => args[type === BODY ? 0 : 1],
@@ -52,4 +63,11 @@ export class MethodCaller {
     };
     Reflect.defineMetadata(ARGUMENTS, parameters, instance.constructor, method);
   }
+}
+
+function directly(instance: object, callback: Method): Caller {
+  return async (payload, context) => {
+    const returned = callback.call(instance, payload, context);
+    return isObservable(returned) ? lastValueFrom(returned) : returned;
+  };
 }

@@ -6,7 +6,7 @@ import type { SagaDefinitionOptions } from '../decorators/metadata';
 import { classNameOf, decoratedMethodsOf, definitionOptionsOf, type DecoratedMethod, type Wrapper } from './decorated-methods';
 import type { Definition, DefinitionClass } from './definition';
 import { definitionKey, readDefinition } from './definition-reader';
-import { HandlerCollector, type HostMethod } from './handler-collector';
+import { HandlerCollector, type Host, type HostMethod } from './handler-collector';
 import { MethodCaller } from './method-caller';
 import type { MethodHandler } from './method-handler';
 import { strayProblems } from './stray-instances';
@@ -36,12 +36,11 @@ export class SagaExplorer {
       const options = definitionOptionsOf(wrapper);
       if (methods.length === 0 && options === undefined) continue;
       const host = hostOf(wrapper, found);
-      if (host === null || seen.has(host)) continue; // an alias, or a provider that two modules share
-      seen.add(host);
-      const className = classNameOf(wrapper);
-      found.problems.push(...strayProblems(className, methods, options, instances));
-      if (options === undefined) readHandlers(host, className, instance, methods, found);
-      else if (isFor(instance, options)) definitions.set(host.constructor, readSaga(host, className, options, methods, found));
+      if (host === null || seen.has(host.instance)) continue; // an alias, or a provider that two modules share
+      seen.add(host.instance);
+      found.problems.push(...strayProblems(host.className, methods, options, instances));
+      if (options === undefined) readHandlers(host, instance, methods, found);
+      else if (isFor(instance, options)) definitions.set(host.instance.constructor, readSaga(host, options, methods, found));
     }
     return {
       handlers: found.handlers,
@@ -51,27 +50,21 @@ export class SagaExplorer {
   }
 }
 
-function hostOf(wrapper: Wrapper, found: HandlerCollector): object | null {
+function hostOf(wrapper: Wrapper, found: HandlerCollector): Host | null {
   if (!wrapper.isDependencyTreeStatic()) {
     found.problems.push(
       `${classNameOf(wrapper)} is request-scoped or transient, and a saga step has no request: make it a singleton; what a step needs to know travels in options.metadata`,
     );
     return null;
   }
-  const host: unknown = wrapper.instance;
-  return typeof host === 'object' ? host : null;
+  const instance: unknown = wrapper.instance;
+  return typeof instance === 'object' && instance !== null ? { instance, type: wrapper.metatype, className: classNameOf(wrapper) } : null;
 }
 
 /** Adds the handlers of one provider that is no saga itself. */
-export function readHandlers(
-  host: object,
-  className: string,
-  instance: string,
-  methods: readonly DecoratedMethod[],
-  found: HandlerCollector,
-): void {
+export function readHandlers(host: Host, instance: string, methods: readonly DecoratedMethod[], found: HandlerCollector): void {
   for (const { name, step, compensate, verify, condition } of methods) {
-    const at: HostMethod = { host, className, method: name };
+    const at: HostMethod = { ...host, method: name };
     if (condition !== undefined && isFor(instance, condition)) found.addCondition(at, condition.key, condition);
     if (verify !== undefined && isFor(instance, verify)) found.addVerify(at, verify.key, verify);
     if (step !== undefined && isFor(instance, step)) {
@@ -86,8 +79,7 @@ export function readHandlers(
 
 /** Adds the handlers of a `@SagaDefinition` class, and answers its plan. */
 export function readSaga(
-  host: object,
-  className: string,
+  host: Host,
   options: SagaDefinitionOptions,
   methods: readonly DecoratedMethod[],
   found: HandlerCollector,
@@ -95,7 +87,7 @@ export function readSaga(
   const ownSteps = methods.flatMap(({ step }) => (step === undefined || step.use !== undefined ? [] : [step.key]));
   const names = methods.flatMap(({ step }) => (step === undefined ? [] : [step.key]));
   for (const { name, step, compensate, verify, condition } of methods) {
-    const at: HostMethod = { host, className, method: name };
+    const at: HostMethod = { ...host, method: name };
     if (condition !== undefined && names.includes(condition.key))
       found.addCondition(at, definitionKey(options.name, condition.key), condition);
     else if (condition !== undefined)
@@ -111,7 +103,7 @@ export function readSaga(
   const steps = methods.flatMap(({ step }) => (step === undefined ? [] : [step]));
   const compensations = methods.flatMap(({ compensate }) => (compensate === undefined ? [] : [compensate]));
   const conditions = methods.flatMap(({ condition }) => (condition === undefined ? [] : [condition.key]));
-  return readDefinition({ className, options, steps, compensations, conditions }, found.problems);
+  return readDefinition({ className: host.className, options, steps, compensations, conditions }, found.problems);
 }
 
 function isFor(instance: string, of: { readonly instance?: string }): boolean {

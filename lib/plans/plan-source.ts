@@ -3,8 +3,8 @@ import { catalogOf, type HandlerCatalog } from '../core/handler-declaration';
 import { OWN_ACTIONS } from '../core/own-actions';
 import { placeSteps, type PlacedStep } from '../core/plan-shape';
 import type { StepList } from '../core/step-spec';
-import { classNameOf, decoratedMethodsOf, definitionOptionsOf, type Wrapper } from '../discovery/decorated-methods';
-import { HandlerCollector } from '../discovery/handler-collector';
+import { decoratedMethodsOf, definitionOptionsOf, type Wrapper } from '../discovery/decorated-methods';
+import { HandlerCollector, type Host } from '../discovery/handler-collector';
 import type { MethodCaller } from '../discovery/method-caller';
 import { readHandlers, readSaga } from '../discovery/saga.explorer';
 
@@ -46,7 +46,7 @@ export function readPlan(source: PlanSource, { handlers = [] }: PlanSourceOption
 function readClass(type: AnyClass, found: HandlerCollector): void {
   const wrapper = wrapped(type);
   if (definitionOptionsOf(wrapper) !== undefined) readDefinitionClass(type, found);
-  else for (const instance of instancesOf(wrapper)) readHandlers(type, classNameOf(wrapper), instance, decoratedMethodsOf(wrapper), found);
+  else for (const instance of instancesOf(wrapper)) readHandlers(hostOf(type), instance, decoratedMethodsOf(wrapper), found);
 }
 
 /** Which engine a handler belongs to does not matter to a plan. */
@@ -59,12 +59,16 @@ function readDefinitionClass(type: AnyClass, found: HandlerCollector): { readonl
   const wrapper = wrapped(type);
   const options = definitionOptionsOf(wrapper);
   if (options === undefined) throw new SagaPlanError(type.name, ['it has no @SagaDefinition; pass its steps, or what defineSaga() made']);
-  return readSaga(type, type.name, options, decoratedMethodsOf(wrapper), found);
+  return readSaga(hostOf(type), options, decoratedMethodsOf(wrapper), found);
 }
 
 /** As Nest's container would hold a class that it has not made an instance of. */
 function wrapped(type: AnyClass): Wrapper {
   return { metatype: type, instance: null, name: type.name } as unknown as Wrapper;
+}
+
+function hostOf(type: AnyClass): Host {
+  return { instance: type, type, className: type.name };
 }
 
 /** A plan is only looked at. */

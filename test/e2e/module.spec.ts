@@ -10,12 +10,13 @@ import {
   Module,
   type NestInterceptor,
   type PipeTransform,
+  type Provider,
   Scope,
   UseGuards,
   UseInterceptors,
   UsePipes,
 } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, NestFactory } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, ExternalContextCreator, NestFactory } from '@nestjs/core';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import {
   Compensate,
@@ -37,7 +38,7 @@ import {
   type StepContext,
   StepError,
 } from 'nest-saga';
-import { map, type Observable } from 'rxjs';
+import { from, map, type Observable } from 'rxjs';
 import { DataSource } from 'typeorm';
 import { bootSagaApp, closeApps, databaseModule, freshName } from './saga-app';
 
@@ -369,6 +370,85 @@ describe('Handlers as Nest methods', () => {
     expect(saga.state).toBe('failed');
     expect(saga.steps[0]?.error?.message).toMatch(/Forbidden/);
     expect(ran).toBe(1);
+  });
+
+  describe('meet an enhancer wherever it is', () => {
+    class Double implements PipeTransform {
+      transform(value: unknown): unknown {
+        return typeof value === 'number' ? value * 2 : value;
+      }
+    }
+    class Wrap implements NestInterceptor {
+      intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+        return next.handle().pipe(map((output: unknown) => ({ wrapped: output })));
+      }
+    }
+    class Refuse implements CanActivate {
+      canActivate(): boolean {
+        return false;
+      }
+    }
+    class Bare {
+      @SagaStep('four')
+      four(value: number) {
+        return value;
+      }
+    }
+    /** Leaves `constructor` as it was: what is laid upon the outer class is not found on the instance. */
+    const inProxy: ClassDecorator = (target) => new Proxy(target, {});
+    @UsePipes(Double)
+    @inProxy
+    class Outer extends Bare {}
+    @UsePipes(Double)
+    class Piped extends Bare {}
+    class Inherits extends Piped {}
+    @UsePipes(new Double())
+    class OfFactory extends Bare {}
+    @UseInterceptors(Wrap)
+    class Intercepted extends Bare {}
+    @UseGuards(Refuse)
+    class Guarded extends Bare {}
+    class OfMethods {
+      @UsePipes(Double)
+      @SagaStep('four')
+      four(value: number) {
+        return value;
+      }
+    }
+
+    it.each<[string, readonly Provider[], unknown]>([
+      ['a pipe on the class', [Piped], 8],
+      ['a pipe on the method', [OfMethods], 8],
+      ['a pipe on the class that it extends', [Inherits], 8],
+      ['a pipe on a class in a proxy', [Outer], 8],
+      ['a pipe on what a factory made', [{ provide: 'piped', useFactory: () => new OfFactory() }], 8],
+      ['a global pipe', [Bare, { provide: APP_PIPE, useClass: Double }], 8],
+      ['an interceptor on the class', [Intercepted], { wrapped: 4 }],
+      ['a global interceptor', [Bare, { provide: APP_INTERCEPTOR, useClass: Wrap }], { wrapped: 4 }],
+      ['a guard on the class', [Guarded], undefined],
+      ['a global guard', [Bare, { provide: APP_GUARD, useClass: Refuse }], undefined],
+    ])('%s', async (_where, providers, expected) => {
+      const { sagas } = await bootSagaApp({ providers: [...providers], options: memory() });
+      const { id } = await sagas.start('s', [{ name: 'one', action: 'four', input: 4 }]);
+      const saga = await sagas.waitFor(id);
+      expect(saga.state).toBe(expected === undefined ? 'failed' : 'completed');
+      expect(saga.steps[0]?.output ?? undefined).toEqual(expected);
+    });
+  });
+
+  it('are called at once where there is no enhancer, and may return an Observable all the same', async () => {
+    const create = jest.spyOn(ExternalContextCreator.prototype, 'create');
+    class Steps {
+      @SagaStep('last')
+      last(values: readonly number[], ctx: StepContext): Observable<unknown> {
+        return from(values).pipe(map((value) => [value, ctx.step.name]));
+      }
+    }
+    const { sagas } = await bootSagaApp({ providers: [Steps], options: memory() });
+    const { id } = await sagas.start('s', [{ name: 'one', action: 'last', input: [1, 2, 3] }]);
+    expect((await sagas.waitFor(id)).steps[0]?.output).toEqual([3, 'one']);
+    expect(create).not.toHaveBeenCalled();
+    create.mockRestore();
   });
 
   it('warns at boot about global guards that will run, and about global filters that will not', async () => {

@@ -43,6 +43,12 @@ export class Heartbeats {
     this.timer = undefined;
   }
 
+  /** No beat of this attempt begins any more; resolves when none is under way. */
+  async calm(claimId: string): Promise<void> {
+    this.remove(claimId);
+    await this.beating;
+  }
+
   /** Asks the handlers of one operation to stop. */
   abort(sagaId: string, operation: OperationRef, reason: string): void {
     for (const attempt of this.attempts.values()) {
@@ -62,8 +68,7 @@ export class Heartbeats {
 
   /** The last beat of an attempt that reached its timeout: its lease ends now, and only the grace is left. */
   async timeOut(attempt: RunningAttempt): Promise<void> {
-    this.remove(attempt.claim.claimId);
-    await this.beating; // a beat under way holds the row, and this one would be skipped
+    await this.calm(attempt.claim.claimId); // a beat under way holds the row, and this one would be skipped
     try {
       await this.store.heartbeat([beatOf(attempt, this.times.leaseMs, true)]);
     } catch (error) {

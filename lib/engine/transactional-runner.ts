@@ -58,8 +58,9 @@ export class TransactionalRunner {
     const ran = new HandlerRun(this.invoker, claim, call, this.limits);
     try {
       // Above READ COMMITTED a heartbeat would meet the transaction's snapshot at its last statement, and cost the whole of it.
-      this.heartbeats.add({ ...attempt, isQuiet: this.policyOf(claim).isolation !== undefined });
-      const result = await this.transact(attempt, ran).catch((error: unknown): TransactResult => ({ kind: 'lost', error: toError(error) }));
+      const running = { ...attempt, isQuiet: this.policyOf(claim).isolation !== undefined };
+      this.heartbeats.add(running);
+      const result = await this.transact(running, ran).catch((error: unknown): TransactResult => ({ kind: 'lost', error: toError(error) }));
       if (result.kind === 'abandoned') slots.leaveBehind(ran.settled);
       await this.conclude(claim, ran, result, elapsed);
     } finally {
@@ -86,7 +87,12 @@ export class TransactionalRunner {
       timeoutMs,
       graceMs,
       abandon: abandon.signal,
-      work: (manager: unknown) => ran.once(manager),
+      work: (manager: unknown) => {
+        this.heartbeats.add(attempt);
+        return ran.once(manager);
+      },
+      // One that changes the row in the midst of the transaction's last statement would cost the whole of it.
+      calm: () => this.heartbeats.calm(claim.claimId),
       onStray: (error: Error) =>
         this.observer.notify({ type: 'engine.trouble', where: `transaction of "${ran.key}" in saga ${claim.sagaId}`, error }),
     };

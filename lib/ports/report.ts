@@ -59,6 +59,8 @@ export interface TransactRequest {
    * again when the database rolled back what it did for the sake of another transaction.
    */
   readonly work: (manager: unknown) => Promise<ConcludedEvent>;
+  /** Called before the outcome is written. Resolves when no heartbeat of the claim is under way any more; until `work` runs again none begins. */
+  readonly calm: () => Promise<void>;
   /** Told of statements that came when their transaction was over, and were not run. */
   readonly onStray: (error: Error) => void;
 }

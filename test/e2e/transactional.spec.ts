@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { inMemoryStore, inProcessTransport, SagaConfigurationError, SagaModule, SagaStep, StepError } from 'nest-saga';
 import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { until } from './order-sample/until';
 import { closeApps } from './saga-app';
 import { BOOK, BOOK_THEN_FAIL, ledgerApp, type LedgerApp } from './transactional-app';
 
@@ -344,6 +345,25 @@ describe('Transactional steps that meet others', () => {
       await ctx.manager.query(asleep);
     };
     expect((await ended(app, [{ name: 'serial', action: 'ledger.serial' }])).state).toBe('completed');
+    expect(app.ledger.runs).toBe(1);
+    expect(await app.rows()).toHaveLength(1);
+  });
+
+  it('run once though a heartbeat is about to commit when they end', async () => {
+    const app = await ledgerApp();
+    const operations = `"${app.namespace}".operations`;
+    // A heartbeat changes nothing but the lease of what runs. It takes its time to commit.
+    await app.database.query(
+      `CREATE FUNCTION "${app.namespace}".doze() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END';
+       CREATE CONSTRAINT TRIGGER doze AFTER UPDATE ON ${operations} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+         WHEN (OLD.state = 'running' AND NEW.state = 'running' AND OLD.fence = NEW.fence) EXECUTE FUNCTION "${app.namespace}".doze()`,
+    );
+    app.ledger.work = async (ctx) => {
+      await app.ledger.book(ctx);
+      const dozes = `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND position($1 in query) > 0`;
+      await until('a heartbeat that is about to commit', async () => (await app.database.query<unknown[]>(dozes, [operations]))[0]);
+    };
+    expect((await ended(app)).state).toBe('completed');
     expect(app.ledger.runs).toBe(1);
     expect(await app.rows()).toHaveLength(1);
   });

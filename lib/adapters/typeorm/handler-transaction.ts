@@ -74,9 +74,10 @@ export class HandlerTransaction implements Sql {
    */
   async takeOver(): Promise<boolean> {
     const [row] = await this.query<{ readonly id: string | null }>({
-      // What the handler set for itself is not for the engine, whose row locks must not be held for long.
+      // What the handler set for itself is not for the engine, whose row locks must not be held for long, and whose statements go by keys.
       text: `SELECT pg_current_xact_id_if_assigned()::text AS id, set_config('role', $1, true), set_config('lock_timeout', '3s', true),
-               set_config('statement_timeout', '15s', true), set_config('idle_in_transaction_session_timeout', '15s', true)`,
+               set_config('statement_timeout', '15s', true), set_config('idle_in_transaction_session_timeout', '15s', true),
+               set_config('enable_seqscan', 'off', true)`,
       values: [this.role],
     });
     return row?.id === this.id;

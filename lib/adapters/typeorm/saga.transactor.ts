@@ -123,6 +123,7 @@ export class SagaTransactor {
 
   private async apply(transaction: HandlerTransaction, request: TransactRequest, event: ConcludedEvent, decide: Decide): Promise<Ended> {
     if (transaction.guard.misuse !== null) return misused(transaction.guard.misuse);
+    await request.calm();
     if (!(await transaction.takeOver())) return ENDED_BY_HANDLER;
     const attempt = new ApplyAttempt(this.schema, this.plans, { event, ...request }, decide);
     const outcome = await attempt.once(transaction);

@@ -121,6 +121,7 @@ export function refusedStatement(schema: string, sagaId: string, operation: Oper
   const s = `"${schema}"`;
   return {
     name: 'nest_saga_refused',
+    isJoined: true,
     text: `SELECT ${sagaColumns('s')}, s.plan_format, ${operationJson('o')} AS operation, o.saga_id IS NOT NULL AS is_known,
              coalesce(o.due_at <= clock_timestamp(), false) AS is_due, ${PAST_DEADLINE} AS is_past_deadline,
              ${isPaused(s, 'o')} AS is_action_paused

@@ -1,6 +1,6 @@
 import type { SagaState } from '../../core/saga-value';
 import type { PurgeRequest } from '../../ports/saga-store';
-import { delayMs, inMs, type Statement } from './sql';
+import { delayMs, inMs, wholeNumber, type Statement } from './sql';
 
 export interface DeleteRow {
   readonly state: SagaState;
@@ -37,14 +37,14 @@ export function purgeStatement(schema: string, { finishedMs, quarantinedMs, limi
         SELECT s.id FROM ${s}.sagas s
          WHERE s.completed_at <= ${inMs('$1::float8')} AND s.state IN ('completed', 'compensated', 'failed') AND NOT s.attention
            AND ${activeAbove(s)} IS NULL
-         ORDER BY s.completed_at LIMIT $3 FOR UPDATE SKIP LOCKED
+         ORDER BY s.completed_at LIMIT ${wholeNumber(limit)} FOR UPDATE SKIP LOCKED
       ), ${removeLocked(s)}, messages AS (
         DELETE FROM ${s}.quarantine q WHERE q.id = ANY (ARRAY(
-          SELECT o.id FROM ${s}.quarantine o WHERE o.at <= ${inMs('$2::float8')} ORDER BY o.id LIMIT $3 FOR UPDATE SKIP LOCKED))
+          SELECT o.id FROM ${s}.quarantine o WHERE o.at <= ${inMs('$2::float8')} ORDER BY o.id LIMIT ${wholeNumber(limit)} FOR UPDATE SKIP LOCKED))
         RETURNING 1
       )
       SELECT (SELECT count(*)::int FROM gone) AS sagas, (SELECT count(*)::int FROM messages) AS messages`,
-    values: [age(finishedMs), age(quarantinedMs), limit],
+    values: [age(finishedMs), age(quarantinedMs)],
   };
 }
 

@@ -112,8 +112,10 @@ const ignore = (): void => undefined;
  * What the engine's connections are opened with. The statements rely on seeing what was committed while they waited; a database may have
  * another default. And a plan that is kept must go by keys even if the tables were tiny when it was made: they will not stay so. It is kept from
  * the first time on: PostgreSQL would compare what it thinks of a new one with what it thought when the tables were smaller, and plan again and again.
+ * Such a plan is made without values, those of unnamed statements too: what it depends on, as a limit, stands in the text. None of them is worth
+ * compiling to machine code.
  */
-const STARTUP = '-c default_transaction_isolation=read\\ committed -c enable_seqscan=off -c plan_cache_mode=force_generic_plan';
+const STARTUP = '-c default_transaction_isolation=read\\ committed -c enable_seqscan=off -c plan_cache_mode=force_generic_plan -c jit=off';
 /** How a pooler says that it knows no such parameter (protocol_violation). */
 const REFUSED_STARTUP = '08P01';
 

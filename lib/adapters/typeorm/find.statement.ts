@@ -7,7 +7,7 @@ import type { StoredReference } from '../../core/reference';
 import { inputsOf } from './inputs';
 import { wholeOperations } from './read.statement';
 import { sagaColumns, toSaga, type OperationRow, type SagaRow } from './rows';
-import { epochMs, namedFor, oneOf, type Statement } from './sql';
+import { epochMs, namedFor, namedJoin, oneOf, wholeNumber, type Statement } from './sql';
 
 export interface StoredSagaRow extends SagaRow {
   readonly operations: readonly OperationRow[];
@@ -28,26 +28,30 @@ export function findStatement(schema: string, sagaIds: readonly string[]): State
   return {
     text: `SELECT ${storedColumns(schema)} FROM "${schema}".sagas s WHERE s.id ${oneOf('$1', sagaIds)}`,
     values: [sagaIds],
-    ...namedFor('nest_saga_find', sagaIds),
+    ...namedJoin('nest_saga_find', sagaIds),
   };
 }
 
 /** Newest first by `seq`: ids carry the clocks of applications. */
 export function listStatement(schema: string, query: SagaQuery): Statement {
   const s = `"${schema}"`;
-  // Said in the index's own words, or the planner would not use it.
-  const onlyActive = query.states?.every((state) => ACTIVE_STATES.includes(state)) === true;
+  const { states, name, attention, parent, before, limit } = query;
+  const values: unknown[] = [];
+  const given = (value: unknown): string => `$${values.push(value)}`;
+  const conditions = [
+    ...(states === undefined ? [] : [`s.state = ANY (${given(states)}::text[])`]),
+    // Said in the index's own words, or the planner would not use it.
+    ...(states?.every((state) => ACTIVE_STATES.includes(state)) === true ? [`s.state IN ('started', 'compensating', 'stuck')`] : []),
+    ...(name === undefined ? [] : [`s.name = ${given(name)}`]),
+    ...(attention === undefined ? [] : [attention ? 's.attention' : 'NOT s.attention']),
+    ...(parent === undefined ? [] : [`s.parent IS NOT NULL AND s.parent ->> 'sagaId' = ${given(parent)}`]),
+    ...(before === undefined ? [] : [`s.seq < (SELECT b.seq FROM ${s}.sagas b WHERE b.id = ${given(before)})`]),
+  ];
   return {
     text: `SELECT ${storedColumns(schema)}
-             FROM (SELECT * FROM ${s}.sagas s
-                    WHERE ($1::text[] IS NULL OR s.state = ANY ($1::text[])) AND ($2::text IS NULL OR s.name = $2)
-                      ${onlyActive ? `AND s.state IN ('started', 'compensating', 'stuck')` : ''}
-                      ${query.attention === undefined ? '' : `AND ${query.attention ? '' : 'NOT '}s.attention`}
-                      ${query.parent === undefined ? '' : `AND s.parent IS NOT NULL AND s.parent ->> 'sagaId' = $4`}
-                      ${query.before === undefined ? '' : `AND s.seq < (SELECT b.seq FROM ${s}.sagas b WHERE b.id = $${query.parent === undefined ? 4 : 5})`}
-                    ORDER BY s.seq DESC LIMIT $3) s
+             FROM (SELECT * FROM ${s}.sagas s WHERE ${['true', ...conditions].join(' AND ')} ORDER BY s.seq DESC LIMIT ${wholeNumber(limit)}) s
             ORDER BY s.seq DESC`,
-    values: [query.states ?? null, query.name ?? null, query.limit, ...[query.parent, query.before].filter((id) => id !== undefined)],
+    values,
   };
 }
 

@@ -1,6 +1,6 @@
 import { utf8Length, type Json } from '../../core/json';
 import type { OutboxEvent, ReturnedEvent, StoredEvent, TakeEventsRequest } from '../../ports/outbox-event';
-import { delayMs, epochMs, inMs, type Statement } from './sql';
+import { delayMs, epochMs, inMs, wholeNumber, type Statement } from './sql';
 
 /** Repeated after an answer that got lost, it adds nothing. */
 export function addEventStatement(schema: string, event: OutboxEvent): Statement {
@@ -18,23 +18,23 @@ export function addEventStatement(schema: string, event: OutboxEvent): Statement
 export function takeEventsStatement(schema: string, { taker, limit, maxBytes, leaseMs }: TakeEventsRequest): Statement {
   const s = `"${schema}"`;
   return {
-    name: 'nest_saga_take_events',
+    name: `nest_saga_take_events_${limit}`,
     text: `WITH due AS MATERIALIZED (
         SELECT e.seq, e.payload_bytes FROM ${s}.outbox e
          WHERE coalesce(e.locked_until, '-infinity') <= clock_timestamp()
-         ORDER BY e.seq LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+         ORDER BY e.seq LIMIT ${wholeNumber(limit)} FOR NO KEY UPDATE SKIP LOCKED
       ), batch AS (
         SELECT d.seq FROM (SELECT due.seq, sum(due.payload_bytes) OVER w AS bytes, row_number() OVER w AS place
                              FROM due WINDOW w AS (ORDER BY due.seq)) d
-         WHERE d.bytes <= $2 OR d.place = 1
+         WHERE d.bytes <= $1 OR d.place = 1
       ), taken AS (
-        UPDATE ${s}.outbox e SET tries = e.tries + 1, locked_by = $3, locked_until = ${inMs('$4::float8')}
+        UPDATE ${s}.outbox e SET tries = e.tries + 1, locked_by = $2, locked_until = ${inMs('$3::float8')}
          WHERE e.seq = ANY (ARRAY(SELECT batch.seq FROM batch))
         RETURNING e.*
       )
       SELECT t.id, t.aggregatetype, t.aggregateid, t.type, t.version, t.payload, t.headers, t.tries, ${epochMs('t.at')} AS at
         FROM taken t ORDER BY t.seq`,
-    values: [limit, maxBytes, taker, delayMs(leaseMs)],
+    values: [maxBytes, taker, delayMs(leaseMs)],
   };
 }
 

@@ -13,7 +13,7 @@ export function rouseStatement(schema: string, keys: readonly string[], seq: num
   return {
     text: `WITH page AS MATERIALIZED (
         SELECT s.id, s.seq FROM ${s}.sagas s
-         WHERE s.state IN ('started', 'compensating', 'stuck') AND s.seq > $2::bigint ORDER BY s.seq LIMIT $3::int
+         WHERE s.state IN ('started', 'compensating', 'stuck') AND s.seq > $2::bigint ORDER BY s.seq LIMIT ${ROUSE_BATCH}
       ), waiting AS MATERIALIZED (
         SELECT o.saga_id, o.direction, o.step, o.round FROM page CROSS JOIN LATERAL (
           SELECT o.saga_id, o.direction, o.step, o.round FROM ${s}.operations o
@@ -29,9 +29,9 @@ export function rouseStatement(schema: string, keys: readonly string[], seq: num
       ), woken AS (
         UPDATE ${s}.sagas s SET wake_at = least(s.wake_at, clock_timestamp()) WHERE s.id = ANY (ARRAY(SELECT id FROM locked)) RETURNING 1
       )
-      SELECT (SELECT max(seq) FROM page) AS last, (SELECT count(*) FROM page) = $3::int AS is_full,
+      SELECT (SELECT max(seq) FROM page) AS last, (SELECT count(*) FROM page) = ${ROUSE_BATCH} AS is_full,
              (SELECT count(DISTINCT saga_id) FROM waiting) > (SELECT count(*) FROM woken) AS is_partial`,
-    values: [keys, seq, ROUSE_BATCH],
+    values: [keys, seq],
   };
 }
 

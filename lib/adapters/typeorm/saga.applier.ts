@@ -114,7 +114,9 @@ export class SagaApplier {
         else await pause(10 * 2 ** troubles);
       }
     }
-    return this.slowLane.run(() => retrying(() => this.underLock(attempt)));
+    // The lock of a saga does not keep heartbeats away from its operations.
+    const isPassing = (error: unknown): boolean => isTransient(error) || hasMissedRow(error);
+    return this.slowLane.run(() => retrying(() => this.underLock(attempt), isPassing));
   }
 
   /** Every member is of another saga: those of one saga take turns. */

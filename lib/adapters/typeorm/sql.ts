@@ -1,3 +1,5 @@
+import { SagaInvariantError } from '../../errors';
+
 /** One statement with its bound values. Named ones are prepared once a connection. */
 export interface Statement {
   readonly name?: string;
@@ -49,6 +51,12 @@ export function inMs(ms: string, now = 'clock_timestamp()'): string {
 /** The condition that an id is one of those that come as a parameter. */
 export function oneOf(parameter: string, members: readonly unknown[]): string {
   return members.length === 1 ? `= (${parameter}::text[])[1]` : `= ANY (${parameter}::text[])`;
+}
+
+/** Written into a text: a plan that is made without values must not guess how much is wanted. */
+export function wholeNumber(value: number): string {
+  if (!Number.isSafeInteger(value)) throw new SagaInvariantError(`${String(value)} is no whole number`);
+  return String(value);
 }
 
 /** The name of a statement for one member, and of the one for many: what differs in their texts differs in their names. */

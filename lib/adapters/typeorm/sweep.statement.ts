@@ -1,7 +1,7 @@
 import type { OperationRef, Wait } from '../../core/operation';
 import type { DueWait, DueWakeUp, ExpiredLease, SweepRequest, SweepResult } from '../../ports/sweep';
 import { isPaused } from './claim.statement';
-import { delayMs, epochMs, inMs, type Statement } from './sql';
+import { delayMs, epochMs, inMs, wholeNumber, type Statement } from './sql';
 
 /**
  * Finds what is due and pushes it back. Only a sweep moves `wake_at` later: to the earliest thing in the saga that is due after
@@ -11,48 +11,48 @@ import { delayMs, epochMs, inMs, type Statement } from './sql';
  * makes something due earlier meanwhile: a saga whose row
  * is another one than the snapshot's is left to the next sweep.
  *
- * Rows are reached by their whole keys, through LATERAL, or through an array: a plain join of a small set with a table that has
- * no statistics may read all of it. The clock is read once: an index is not asked for a time that changes from row to row.
+ * Operations are reached by their saga, through LATERAL, and rows are changed where they were found: a plain join of a small set with a table
+ * that has no statistics may read all of it. Nobody but a heartbeat changes them while their saga is locked, and it does not what is pushed back.
+ * The clock is read once: an index is not asked for a time that changes from row to row.
  */
 export function sweepStatement(schema: string, request: SweepRequest): Statement {
   const s = `"${schema}"`;
+  const limit = wholeNumber(request.limit);
   return {
     text: `WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
       seen AS MATERIALIZED (
         SELECT s.id, s.xmin AS version FROM ${s}.sagas s
-         WHERE s.wake_at <= (SELECT now FROM clock) ORDER BY s.wake_at LIMIT $1::int
+         WHERE s.wake_at <= (SELECT now FROM clock) ORDER BY s.wake_at LIMIT ${limit}
       ), locked AS MATERIALIZED (
         SELECT held.* FROM (SELECT * FROM seen ORDER BY id) seen CROSS JOIN LATERAL (
-          SELECT s.id, s.state, CASE WHEN s.turning IS NULL THEN s.deadline_at END AS deadline_at, s.paused FROM ${s}.sagas s
+          SELECT s.ctid AS place, s.id, s.state, CASE WHEN s.turning IS NULL THEN s.deadline_at END AS deadline_at, s.paused FROM ${s}.sagas s
            WHERE s.id = seen.id AND s.xmin = seen.version
              FOR NO KEY UPDATE SKIP LOCKED) held
       ), found AS MATERIALIZED (
         SELECT o.*, ${SEND_AGAIN} AS again, ${LEASE_OVER} AS is_over
           FROM locked CROSS JOIN clock CROSS JOIN LATERAL (
-            SELECT o.saga_id, o.direction, o.step, o.round, o.key, o.state, o.fence, o.claim_id, o.due_at, o.send_at, o.resends, o.lease_until, o.first_at, o.wait
+            SELECT o.ctid AS place, o.saga_id, o.direction, o.step, o.round, o.key, o.state, o.fence, o.claim_id, o.due_at, o.send_at, o.resends, o.lease_until, o.first_at, o.wait
               FROM ${s}.operations o
              WHERE o.saga_id = locked.id AND (o.state = 'running' OR (o.state IN ('started', 'retrying', 'waiting') AND NOT locked.paused)) OFFSET 0) o
       ), pushed AS (
         UPDATE ${s}.operations o
            SET send_at = ${NEXT_LOOK}, resends = o.resends + 1
           FROM found f, clock
-         WHERE f.again AND o.saga_id = f.saga_id AND o.direction = f.direction AND o.step = f.step AND o.round = f.round
-           AND o.state IN ('started', 'retrying', 'waiting')
+         WHERE f.again AND o.ctid = f.place
         RETURNING o.saga_id, o.direction, o.step, o.round, o.key, o.state, o.verifying, o.resends - 1 AS resends
       ), next AS MATERIALIZED (
-        SELECT locked.id, least(
+        SELECT locked.place, least(
                  (SELECT min(CASE WHEN o.again THEN ${NEXT_LOOK}
-                                  WHEN o.is_over THEN ${inMs('$3::float8', 'clock.now')}
-                                  WHEN o.state = 'running' THEN ${inMs('$2::float8', 'o.lease_until')}
+                                  WHEN o.is_over THEN ${inMs('$2::float8', 'clock.now')}
+                                  WHEN o.state = 'running' THEN ${inMs('$1::float8', 'o.lease_until')}
                                   ELSE o.send_at END)
                     FROM found o WHERE o.saga_id = locked.id),
                  CASE WHEN locked.state = 'started' AND NOT locked.paused THEN
-                   CASE WHEN locked.deadline_at <= clock.now THEN ${inMs('$3::float8', 'clock.now')} ELSE locked.deadline_at END END
+                   CASE WHEN locked.deadline_at <= clock.now THEN ${inMs('$2::float8', 'clock.now')} ELSE locked.deadline_at END END
                ) AS wake_at
           FROM locked CROSS JOIN clock
       ), moved AS (
-        UPDATE ${s}.sagas s SET wake_at = next.wake_at FROM next
-         WHERE s.id = ANY (ARRAY(SELECT id FROM next)) AND s.id = next.id
+        UPDATE ${s}.sagas s SET wake_at = next.wake_at FROM next WHERE s.ctid = next.place
         RETURNING s.wake_at
       )
       SELECT
@@ -64,23 +64,23 @@ export function sweepStatement(schema: string, request: SweepRequest): Statement
                       greatest(0, ${epochMs('clock.now')} - ${epochMs('f.first_at')})))
                     FROM found f, clock WHERE f.is_over), '[]') AS expired,
         coalesce((SELECT json_agg(l.id) FROM locked l, clock WHERE l.state = 'started' AND NOT l.paused AND l.deadline_at <= clock.now), '[]') AS deadlines,
-        (SELECT count(*) FROM seen) = $1::int AS is_full,
+        (SELECT count(*) FROM seen) = ${limit} AS is_full,
         (SELECT count(*) FROM seen) > (SELECT count(*) FROM moved) AS is_partial,
         ${epochMs(
           `least((SELECT min(wake_at) FROM moved), (SELECT min(s.wake_at) FROM ${s}.sagas s WHERE s.wake_at > (SELECT now FROM clock)))`,
         )} AS next,
         ${epochMs('clock.now')} AS now
       FROM clock`,
-    values: [request.limit, delayMs(request.graceMs), delayMs(request.resendMs), delayMs(request.resendMaxMs)],
+    values: [delayMs(request.graceMs), delayMs(request.resendMs), delayMs(request.resendMaxMs)],
   };
 }
 
 /** A time that is missing by mistake counts as long past: nothing that may be claimed is ever forgotten. */
 const SEND_AGAIN = `(CASE o.state WHEN 'running' THEN false WHEN 'waiting' THEN coalesce(o.send_at <= clock.now, false)
           ELSE coalesce(o.send_at, '-infinity') <= clock.now END)`;
-const LEASE_OVER = `(o.state = 'running' AND coalesce(${inMs('$2::float8', 'o.lease_until')}, '-infinity') <= clock.now)`;
+const LEASE_OVER = `(o.state = 'running' AND coalesce(${inMs('$1::float8', 'o.lease_until')}, '-infinity') <= clock.now)`;
 /** Doubling stops at 2^30: beyond that no delay is shorter than the longest one. */
-const BACKOFF = `least($4::float8, $3::float8 * power(2, least(o.resends, 30))) * interval '1 millisecond'`;
+const BACKOFF = `least($3::float8, $2::float8 * power(2, least(o.resends, 30))) * interval '1 millisecond'`;
 
 /** The end of a wait is not missed for a later look; one that is over is looked at again soon, should nobody act on it. */
 const NEXT_LOOK = `(CASE WHEN o.state = 'waiting' AND o.due_at > clock.now THEN least(o.due_at, clock.now + ${BACKOFF}) ELSE clock.now + ${BACKOFF} END)`;

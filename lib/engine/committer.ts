@@ -65,7 +65,8 @@ export class Committer {
       this.perform(result.plan, result.saga, result.effects, event, result.ended);
       return result;
     };
-    return this.store.apply([{ sagaId, event, ...this.times, ...given }], transition).then(committed, failed);
+    const { resendMs, graceMs } = this.times;
+    return this.store.apply([{ sagaId, event, resendMs, graceMs, ...given }], transition).then(committed, failed);
   }
 
   /** Tries until the store answers or `until` (by the scheduler) has passed: the outcome of user code is not given up lightly. */

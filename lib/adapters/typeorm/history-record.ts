@@ -1,5 +1,5 @@
 import { SagaInvariantError } from '../../errors';
-import type { HistoryEntry, RecordEffect, SagaEffect } from '../../core/effect';
+import type { HistoryEntry, SagaEffect } from '../../core/effect';
 import { attemptsOf, operationKey, type Operation, type OperationKey } from '../../core/operation';
 import type { SagaValue } from '../../core/saga-value';
 import { jsonField, numberField, record, textField, wordField } from './record-text';
@@ -12,16 +12,17 @@ export interface HistoryRecord {
 
 /** The rows of history that a decision asks for: one for each of its events. */
 export function historyEntriesOf(effects: readonly SagaEffect[]): readonly [HistoryEntry, ...HistoryEntry[]] {
-  const [first, ...others] = effects.filter((effect): effect is RecordEffect => effect.type === 'record').map(({ entry }) => entry);
-  if (first === undefined) throw new SagaInvariantError('a decision asks for a row of history');
-  return [first, ...others];
+  const entries: HistoryEntry[] = [];
+  for (const effect of effects) if (effect.type === 'record') entries.push(effect.entry);
+  if (entries.length === 0) throw new SagaInvariantError('a decision asks for a row of history');
+  return entries as [HistoryEntry, ...HistoryEntry[]];
 }
 
 /** Each with its number. @param rev that of the saga after the last event */
 export function historyRecords(effects: readonly SagaEffect[], rev: number): readonly [HistoryRecord, ...HistoryRecord[]] {
-  const [first, ...others] = historyEntriesOf(effects);
-  const firstRev = rev - others.length;
-  return [{ rev: firstRev, entry: first }, ...others.map((entry, place) => ({ rev: firstRev + 1 + place, entry }))];
+  const entries = historyEntriesOf(effects);
+  const firstRev = rev - entries.length + 1;
+  return entries.map((entry, place) => ({ rev: firstRev + place, entry })) as [HistoryRecord, ...HistoryRecord[]];
 }
 
 /** The history of a decision on its way into the database. */

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { SagaClosedError } from 'nest-saga';
 import { anOrder, type SagaBody } from './order-sample/shop-http';
 import { openShop, type ShopUnderTest } from './order-sample/shop-under-test';
 
@@ -152,4 +153,9 @@ test.each([
   await shop.sagas.waitFor(sagaId);
   expect((await shop.http.post(`/sagas/${sagaId}/compensate`)).status).toBe(409);
   expect((await shop.http.ended(sagaId)).state).toBe(state);
+});
+
+test('a request that comes when the engine is closed already is answered with 503', async () => {
+  jest.spyOn(shop.sagas, 'get').mockRejectedValueOnce(new SagaClosedError('use the store'));
+  expect((await shop.http.get(`/sagas/${UNKNOWN_ID}`)).status).toBe(503);
 });

@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import { Injectable } from '@nestjs/common';
 import { ExternalContextCreator } from '@nestjs/core';
-import { isObservable, lastValueFrom } from 'rxjs';
 import { Enhancers } from './enhancers';
 
 const ARGUMENTS = 'nest-saga:arguments';
@@ -30,7 +29,9 @@ export class MethodCaller {
   callerOf(instance: object, type: unknown, method: string): Caller {
     const callback = (instance as Record<string, Method>)[method];
     if (callback === undefined) throw new TypeError(`no method "${method}"`);
-    return this.enhancers.mayMeet(instance, type, callback) ? this.throughNest(instance, callback, method) : directly(instance, callback);
+    return this.enhancers.mayMeet(instance, type, callback)
+      ? this.throughNest(instance, callback, method)
+      : this.directly(instance, callback);
   }
 
   private throughNest(instance: object, callback: Method, method: string): Caller {
@@ -52,6 +53,13 @@ export class MethodCaller {
     ) as Caller;
   }
 
+  private directly(instance: object, callback: Method): Caller {
+    return async (payload, context) => {
+      const returned = callback.call(instance, payload, context);
+      return mayBeObservable(returned) ? this.contexts.transformToResult(returned) : returned;
+    };
+  }
+
   /**
    * Nest runs pipes only on parameters it knows of; a handler has two, the payload and the context. The payload is a body to them, for a
    * ValidationPipe looks at nothing else; the context is of a type that it leaves alone.
@@ -65,9 +73,7 @@ export class MethodCaller {
   }
 }
 
-function directly(instance: object, callback: Method): Caller {
-  return async (payload, context) => {
-    const returned = callback.call(instance, payload, context);
-    return isObservable(returned) ? lastValueFrom(returned) : returned;
-  };
+/** To ask Nest costs another promise. */
+function mayBeObservable(returned: unknown): boolean {
+  return typeof returned === 'object' && returned !== null && 'subscribe' in returned;
 }

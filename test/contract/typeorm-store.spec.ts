@@ -6,6 +6,8 @@ import { SagaManagerError, sagaMigrations, typeOrmStore } from '../../lib/adapte
 import { claimStatement } from '../../lib/adapters/typeorm/claim.statement';
 import type { Statement } from '../../lib/adapters/typeorm/sql';
 import { EnginePool } from '../../lib/adapters/typeorm/engine.pool';
+import { heartbeatStatement } from '../../lib/adapters/typeorm/heartbeat.statement';
+import { takeEventsStatement } from '../../lib/adapters/typeorm/outbox.statement';
 import { sweepStatement } from '../../lib/adapters/typeorm/sweep.statement';
 import { SagaBusyError, SagaConfigurationError, SagaSchemaError } from '../../lib/errors';
 import type { OutboxEvent } from '../../lib/ports/outbox-event';
@@ -357,6 +359,19 @@ describe('a relay', () => {
         const taken = await store.takeEvents({ taker: 'a', limit: 10, maxBytes: 1_000, leaseMs: 60_000 });
         expect(taken.map(({ id }) => id)).toEqual(['e-2']);
       });
+    });
+  });
+
+  it('reads a batch by its indexes, however many events wait and though nobody has analysed the table', async () => {
+    await within(async ({ app, schema, store }) => {
+      await app.query(`ALTER TABLE "${schema}".outbox SET (autovacuum_enabled = false)`);
+      await app.query(`INSERT INTO "${schema}".outbox (id, aggregatetype, aggregateid, type, version, payload, headers, payload_bytes)
+        SELECT 'e-' || n, 't', 't', 't', 1, '{}', '{}', 2 FROM generate_series(1, 20000) n`);
+      const { text, values } = takeEventsStatement(schema, { taker: 'a', limit: 100, maxBytes: 1_000, leaseMs: 60_000 });
+      const plan = await app.query<{ readonly 'QUERY PLAN': string }[]>(`EXPLAIN ${text}`, [...values]);
+      const lines = plan.map((row) => row['QUERY PLAN']).join('\n');
+      expect(lines).not.toMatch(/Seq Scan on outbox/);
+      expect(await store.takeEvents({ taker: 'a', limit: 100, maxBytes: 1_000, leaseMs: 60_000 })).toHaveLength(100);
     });
   });
 });
@@ -766,6 +781,37 @@ describe('speed', () => {
         const { updates, hot } = rows.find(({ relname }) => relname === table) ?? { updates: 0, hot: 0 };
         expect(updates).toBeGreaterThanOrEqual(400);
         expect(hot / updates).toBeGreaterThan(0.85);
+      }
+    });
+  });
+
+  it('set statements reach rows by their keys on tables without statistics', async () => {
+    await within(async ({ app, schema, store }) => {
+      const scenario = new Scenario(store);
+      const sagaId = await scenario.start(plan([step('a')]));
+      const { operation, claimId } = await scenario.claim(sagaId, action(0));
+      await app.query(`ALTER TABLE "${schema}".operations SET (autovacuum_enabled = false)`);
+      await app.query(`ALTER TABLE "${schema}".sagas SET (autovacuum_enabled = false)`);
+      await app.query(
+        `INSERT INTO "${schema}".operations (saga_id, direction, step, round, key, state, waits, ord, fence, claims, losses, blamed, attempt_limit, loss_limit, had_unknown, timed_out)
+         SELECT 's' || n, 'action', k, 1, 'x', 'pending', 0, 0, 0, 0, 0, 0, 1, 1, false, false FROM generate_series(1, 10000) n, generate_series(0, 2) k`,
+      );
+      await app.query(
+        `INSERT INTO "${schema}".sagas (id, name, state, rev, plan_hash, plan_format, open_actions, open_undos, wake_at)
+         SELECT 's' || n, 'x', 'started', 1, 'x', 1, 3, 0, now() + interval '1 hour' FROM generate_series(1, 10000) n`,
+      );
+      const beat = { sagaId, operation, claimId, fence: 1, leaseMs: 1_000, timedOut: false };
+      const statements = [
+        heartbeatStatement(
+          schema,
+          Array.from({ length: 100 }, () => beat),
+        ),
+        sweepStatement(schema, { limit: 100, graceMs: 1, resendMs: 1, resendMaxMs: 1 }),
+      ];
+      for (const { text, values } of statements) {
+        const rows: { 'QUERY PLAN': string }[] = await app.query(`EXPLAIN ${text}`, [...values]);
+        const explained = rows.map((row) => row['QUERY PLAN']).join('\n');
+        expect(explained).not.toMatch(/Seq Scan on (operations|sagas)/);
       }
     });
   });
